@@ -1,0 +1,66 @@
+"""What happens when a part of the kit fails while a call is under way?
+
+The call goes on as it would have without the kit. The fault is logged once for
+each place and kind of error, with what to do about it, and every one is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+
+
+class Faults:
+    """Counts the faults of one component and logs each kind once.
+
+    Args:
+        logger: where the single warning goes; repeats go there at DEBUG.
+
+    >>> import logging
+    >>> faults = Faults(logging.getLogger("example"))
+    >>> faults.record("update", OSError("disk full"), "free space and call check()")
+    >>> faults.counts
+    {'update: OSError': 1}
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def record(self, where: str, error: BaseException, advice: str) -> None:
+        """Count ``error`` at ``where``; warn the first time this kind is seen there."""
+        kind = f"{where}: {type(error).__name__}"
+        with self._lock:
+            self._counts[kind] += 1
+            first = self._counts[kind] == 1
+        if first:
+            self._logger.warning(
+                "lc_costkit %s failed (%s: %s); the call went on without it. %s. "
+                "Further faults of this kind are counted, not logged.",
+                where,
+                type(error).__name__,
+                str(error).splitlines()[0][:300] if str(error) else "no message",
+                advice,
+            )
+        else:
+            self._logger.debug("lc_costkit %s failed again", where, exc_info=error)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Faults so far, by ``place: error type``."""
+        with self._lock:
+            return dict(self._counts)
+
+    @property
+    def total(self) -> int:
+        """All faults so far."""
+        with self._lock:
+            return sum(self._counts.values())
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"logger": self._logger.name}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__init__(logging.getLogger(state["logger"]))  # type: ignore[misc]
