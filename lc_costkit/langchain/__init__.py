@@ -1,0 +1,1 @@
+"""The LangChain face: thin adapters over the core; ``from lc_costkit import ...`` reaches them."""
