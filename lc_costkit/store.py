@@ -1,0 +1,287 @@
+"""Where does the data live, and how is it opened safely?
+
+One argument decides: a path (a SQLite file), ``":memory:"``, or a SQLAlchemy URL such
+as ``postgresql+psycopg://host/name``. The ledger and the cache may share one file.
+
+Rules for code that uses an engine from here:
+
+* Use ``with engine.connect()`` or ``with writing(engine)``, and never hold two
+  connections of one engine at once: a memory database has exactly one.
+* Start with ``writing(engine)`` whenever a transaction reads before it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, create_engine, event, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
+
+from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
+
+MEMORY = ":memory:"
+
+_ASYNC_DRIVERS = frozenset({"aiosqlite", "asyncpg", "psycopg_async", "aiomysql", "asyncmy"})
+
+# Any constant will do, as long as every process takes the same one.
+_POSTGRES_SCHEMA_LOCK = 0x1C_C057
+
+_SCHEMA = MetaData()
+_VERSIONS = Table(
+    "costkit_schema",
+    _SCHEMA,
+    Column("component", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+
+
+def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = 5.0) -> Engine:
+    """Open a database for one part of the kit.
+
+    SQLite files run in WAL mode with ``synchronous=NORMAL``: what was committed survives
+    the death of the process, though not always a power cut. ``":memory:"`` is one
+    database shared by all threads of the process. An engine carried through ``fork``
+    opens connections of its own in the child.
+
+    Args:
+        path_or_url: a file path, ``":memory:"``, or a SQLAlchemy URL.
+        busy_seconds: how long a statement waits for another writer of a SQLite file.
+
+    Raises:
+        ConfigurationError: the argument is neither a path nor a usable URL.
+        StoreError: the path is a directory, its folder is missing, or the file is not a database.
+        MissingDependency: the PostgreSQL driver is not installed.
+
+    >>> with open_engine(":memory:").connect() as connection:
+    ...     connection.exec_driver_sql("SELECT 1").scalar()
+    1
+    """
+    if busy_seconds <= 0:
+        raise ConfigurationError(f"busy_seconds must be above 0, not {busy_seconds!r}")
+    url = _as_url(path_or_url)
+    if url.get_backend_name() != "sqlite":
+        engine = _open_server(url)
+    elif _is_memory(url):
+        engine = _open_memory()
+    else:
+        engine = _open_file(url, busy_seconds)
+    _survive_fork(engine)
+    try:
+        with engine.connect():
+            pass
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        engine.dispose()
+        raise StoreError(_cannot_open(url, error)) from error
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction that may read and then write.
+
+    On SQLite the write lock is taken at the start, so that two processes that read
+    before they write wait for one another instead of failing. Commits at the end,
+    rolls back on an exception.
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+def prepare_schema(engine: Engine, component: str, version: int, tables: MetaData) -> None:
+    """Create the tables of ``component`` once, whatever number of processes opens the store.
+
+    Args:
+        engine: from ``open_engine``.
+        component: ``"ledger"`` or ``"cache"``; each has its own version number.
+        version: the schema this code reads and writes.
+        tables: what to create where it is missing.
+
+    Raises:
+        StoreError: the store was written by a newer version, or cannot be written to.
+    """
+    try:
+        with writing(engine) as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_SCHEMA_LOCK})"))
+            _SCHEMA.create_all(connection)
+            found = connection.execute(
+                select(_VERSIONS.c.version).where(_VERSIONS.c.component == component)
+            ).scalar_one_or_none()
+            if found is not None and found > version:
+                raise StoreError(
+                    f"{describe(engine)} holds a {component} of schema {found}, but this version of lc_costkit "
+                    f"knows schemas up to {version}; upgrade lc_costkit or name another file"
+                )
+            tables.create_all(connection)
+            if found is None:
+                connection.execute(_VERSIONS.insert().values(component=component, version=version))
+    except SQLAlchemyError as error:
+        raise StoreError(_cannot_open(engine.url, error)) from error
+
+
+def describe(engine: Engine) -> str:
+    """Name the store for a message, without its password."""
+    return _describe_url(engine.url)
+
+
+def problems(engine: Engine) -> list[str]:
+    """Ask the database itself whether it is sound; an empty list is a clean one."""
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name != "sqlite":
+                connection.execute(text("SELECT 1"))
+                return []
+            answers = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        return [_cannot_open(engine.url, error)]
+    return [f"{describe(engine)}: {answer}" for answer in answers if answer != "ok"]
+
+
+def _as_url(path_or_url: str | Path | URL) -> URL:
+    if isinstance(path_or_url, URL):
+        url = path_or_url
+    elif isinstance(path_or_url, Path):
+        url = URL.create("sqlite", database=str(path_or_url))
+    elif not isinstance(path_or_url, str):
+        raise ConfigurationError(
+            f"a store is a path, ':memory:' or a database URL, not {type(path_or_url).__name__} {path_or_url!r}"
+        )
+    elif not path_or_url.strip():
+        raise ConfigurationError("a store needs a path, ':memory:' or a database URL; got an empty string")
+    elif "://" in path_or_url:
+        try:
+            url = make_url(path_or_url)
+        except ArgumentError as error:
+            raise ConfigurationError(f"not a database URL: {path_or_url.split('@')[-1]!r}") from error
+    else:
+        url = URL.create("sqlite", database=path_or_url)
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    driver = url.drivername.partition("+")[2]
+    if driver in _ASYNC_DRIVERS:
+        raise ConfigurationError(
+            f"{url.drivername} is an async driver; name a synchronous one (the kit keeps writes off the event loop)"
+        )
+    return url
+
+
+def _is_memory(url: URL) -> bool:
+    return url.database in (None, "", MEMORY)
+
+
+def _open_server(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        if url.get_backend_name() == "postgresql":
+            raise MissingDependency(f"a store at {url.drivername}://", "postgres") from error
+        raise StoreError(f"{url.drivername} needs the Python module {error.name!r}; install it") from error
+    except (NoSuchModuleError, ArgumentError) as error:
+        raise ConfigurationError(f"unknown kind of database {url.drivername!r}: {error}") from error
+
+
+def _open_memory() -> Engine:
+    # One connection, handed to one thread at a time: a pool of one is the lock. The closure
+    # keeps it alive, so that a child after fork goes on with its copy of the data.
+    connection = sqlite3.connect(MEMORY, check_same_thread=False)
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: connection,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=30,
+    )
+    connection.execute("PRAGMA foreign_keys=ON")
+    return engine
+
+
+def _open_file(url: URL, busy_seconds: float) -> Engine:
+    plain = url.query.get("uri") is None
+    if plain:
+        path = Path(url.database or "").expanduser()
+        if path.is_dir():
+            raise StoreError(f"{path} is a directory; name a file in it, such as {path / 'costkit.db'}")
+        if not path.parent.is_dir():
+            raise StoreError(f"{path} cannot be created: the folder {path.parent} does not exist; make it first")
+        # Absolute: a later chdir must not move the store.
+        url = url.set(database=str(path.absolute()))
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=5,
+        max_overflow=10,
+        connect_args={"check_same_thread": False, "timeout": busy_seconds},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
+        _use_wal(connection, time.monotonic() + busy_seconds)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _use_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    # SQLite does not wait for the busy timeout while it changes the journal mode.
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _survive_fork(engine: Engine) -> None:
+    if not hasattr(os, "register_at_fork"):
+        return
+    reference = weakref.ref(engine)
+    inherited: list[Pool] = []
+
+    def renew() -> None:
+        alive = reference()
+        if alive is not None:
+            # The parent's connections must not be used here, and closing a SQLite file of
+            # the parent would drop its locks: keep them open, out of reach.
+            inherited.append(alive.pool)
+            alive.dispose(close=False)
+
+    os.register_at_fork(after_in_child=renew)
+
+
+def _cannot_open(url: URL, error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    name = _describe_url(url)
+    reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    if "not a database" in reason:
+        return f"{name} is not a database (or is damaged); name another file or restore it from a copy"
+    if "malformed" in reason:
+        return f"{name} is damaged ({reason}); restore it from a copy, or move it away to start a new one"
+    if "readonly" in reason:
+        return f"{name} cannot be written to ({reason}); check the permissions of the file and its folder"
+    if "locked" in reason:
+        return f"{name} is locked by another process ({reason}); end it or wait"
+    return f"{name} cannot be opened: {reason}"
+
+
+def _describe_url(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return url.database or MEMORY
+    return url.render_as_string(hide_password=True)
