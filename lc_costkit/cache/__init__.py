@@ -1,0 +1,1 @@
+"""When may a stored answer stand for a new call?"""

@@ -1,0 +1,88 @@
+"""Which questions must not be cached at all, and which only matched to the letter?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from lc_costkit.errors import ConfigurationError
+
+Verdict = Literal["cacheable", "exact_only", "refuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRule:
+    """One row: what to look for in a question and what it means for the cache.
+
+    Attributes:
+        name: short, for reports.
+        verdict: ``refuse`` (neither stored nor served) or ``exact_only`` (matched to the letter only).
+        reason: in words, for ``explain``.
+        matches: says whether the rule applies; it is given the question as text.
+
+    Raises:
+        ConfigurationError: for another verdict, an empty name or reason, or a ``matches`` that cannot be called.
+    """
+
+    name: str
+    verdict: Literal["exact_only", "refuse"]
+    reason: str
+    matches: Callable[[str], bool]
+
+    def __post_init__(self) -> None:
+        if self.verdict not in ("exact_only", "refuse"):
+            raise ConfigurationError(f"admission rule verdict must be 'exact_only' or 'refuse', not {self.verdict!r}")
+        if not self.name or not self.reason:
+            raise ConfigurationError("an admission rule needs a name and a reason; both are shown by explain()")
+        if not callable(self.matches):
+            raise ConfigurationError(f"admission rule {self.name!r}: matches must be callable, got {self.matches!r}")
+
+    @classmethod
+    def from_pattern(
+        cls, name: str, *, pattern: str, verdict: Literal["exact_only", "refuse"], reason: str
+    ) -> AdmissionRule:
+        """Make a rule of a regular expression, searched without regard to case.
+
+        >>> DEFAULT_ADMISSION + (AdmissionRule.from_pattern(
+        ...     "horoscope", pattern=r"horoscope", verdict="refuse", reason="changes every day"),) != ()
+        True
+        """
+        try:
+            compiled = re.compile(pattern, re.IGNORECASE)
+        except re.error as error:
+            raise ConfigurationError(f"admission rule {name!r}: {pattern!r} is not a pattern: {error}") from error
+        return cls(name=name, verdict=verdict, reason=reason, matches=lambda text: compiled.search(text) is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What the rules say about a question, with the rule and the reason that decided."""
+
+    verdict: Verdict
+    rule: str | None = None
+    reason: str | None = None
+
+
+_ADMITTED = Admission(verdict="cacheable")
+
+
+def admit(question: str, rules: Iterable[AdmissionRule]) -> Admission:
+    """Ask every rule; the strictest verdict wins. A rule that raises counts as a refusal."""
+    strictest = _ADMITTED
+    for rule in rules:
+        try:
+            applies = rule.matches(question)
+        except Exception as error:
+            return Admission(verdict="refuse", rule=rule.name, reason=f"rule {rule.name} raised {type(error).__name__}")
+        if not applies:
+            continue
+        if rule.verdict == "refuse":
+            return Admission(verdict="refuse", rule=rule.name, reason=rule.reason)
+        if strictest is _ADMITTED:
+            strictest = Admission(verdict="exact_only", rule=rule.name, reason=rule.reason)
+    return strictest
+
+
+DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = ()
