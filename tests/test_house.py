@@ -52,7 +52,9 @@ def test_imports_point_inwards(path: Path) -> None:
     if relative.parts[0] in ADAPTERS:
         return
     assert not {n for n in names if n.split(".")[0] in FRAMEWORKS}, "the core imports a framework"
-    outward = {n for n in names if n.startswith(("lc_costkit.langchain", "lc_costkit.llama_index", "lc_costkit.agents"))}
+    outward = {
+        n for n in names if n.startswith(("lc_costkit.langchain", "lc_costkit.llama_index", "lc_costkit.agents"))
+    }
     assert not outward, "the core imports an adapter"
 
 
@@ -115,10 +117,7 @@ def test_exports_seen_by_a_type_checker_are_the_real_ones() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     guarded = next(n for n in tree.body if isinstance(n, ast.If))
     declared = {
-        (node.module, alias.name)
-        for node in guarded.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
+        (node.module, alias.name) for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     real = {(home, name) for home, names in vars(lc_costkit)["_HOMES"].items() for name in names}
     assert declared == real

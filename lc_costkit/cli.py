@@ -1,0 +1,96 @@
+"""What can be done from a terminal? The ``costkit`` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from lc_costkit.errors import CostKitError, MissingDependency
+
+try:
+    import typer
+    from rich.console import Console
+except ImportError as error:
+    raise MissingDependency("the costkit command", "cli") from error
+
+app = typer.Typer(
+    name="costkit",
+    help="Cut what a LangChain or LlamaIndex application spends on model calls, and prove it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def demo(
+    requests: Annotated[int, typer.Option(help="how many questions to ask")] = 400,
+    seed: Annotated[int, typer.Option(help="another seed asks other questions in another order")] = 0,
+    html: Annotated[Path | None, typer.Option(help="where the HTML report goes")] = Path("costkit-demo.html"),
+    live: Annotated[bool, typer.Option("--live", help="ask the real provider; needs OPENAI_API_KEY")] = False,
+    max_usd: Annotated[float, typer.Option(help="with --live: no call is made that could pass this, USD")] = 0.50,
+    base_url: Annotated[str | None, typer.Option(help="with --live: another OpenAI-compatible endpoint")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="with --live: do not ask before spending")] = False,
+) -> None:
+    """Ask real support questions of a RAG chain, without the kit and with it, and compare the bills."""
+    from lc_costkit.demo.main import DemoOptions, run_demo
+
+    run_demo(
+        DemoOptions(
+            requests=requests, seed=seed, html=html, live=live, max_usd=max_usd, base_url=base_url, confirmed=yes
+        ),
+        Console(),
+    )
+
+
+@app.command()
+def report(
+    ledger: Annotated[str, typer.Argument(help="path or URL of a ledger")],
+    by: Annotated[str | None, typer.Option(help="model, feature, user, team, tag, day ...")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print a Markdown table")] = False,
+) -> None:
+    """Show what was spent and saved, from a ledger."""
+    from lc_costkit.ledger import Ledger
+
+    with Ledger(_existing(ledger)) as opened:
+        result = opened.report(by=by)
+        typer.echo(result.to_markdown() if markdown else repr(result))
+
+
+@app.command()
+def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger, a cache, or both")]) -> None:
+    """Audit a database; exit with 1 where something is wrong."""
+    from lc_costkit.cache import Cache
+    from lc_costkit.ledger import Ledger
+
+    path = _existing(database)
+    problems: list[str] = []
+    with Ledger(path) as ledger:
+        problems += ledger.check()
+    with Cache(path) as cache:
+        problems += cache.check()
+    for problem in problems:
+        typer.echo(problem)
+    typer.echo(f"{database}: " + (f"{len(problems)} problem(s)" if problems else "clean"))
+    if problems:
+        raise typer.Exit(1)
+
+
+def _existing(path_or_url: str) -> str:
+    if "://" not in path_or_url and not Path(path_or_url).is_file():
+        raise CostKitError(f"there is no database at {path_or_url}")
+    return path_or_url
+
+
+def main() -> None:
+    """Run the command; an expected error is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except CostKitError as error:
+        Console(stderr=True).print(f"[red]costkit:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
