@@ -105,6 +105,18 @@ class TokenUsage:
         """Input and output tokens together."""
         return self.total_input + self.total_output
 
+    @property
+    def priced_counts(self) -> dict[str, int]:
+        """The counts that are not 0, each token in exactly one: ``output_tokens`` without the reasoning.
+
+        >>> TokenUsage(input_tokens=9, output_tokens=5, reasoning_tokens=2).priced_counts
+        {'input_tokens': 9, 'output_tokens': 3, 'reasoning_tokens': 2}
+        """
+        counts = {name: count for name in _COUNT_FIELDS if (count := getattr(self, name))}
+        if self.reasoning_tokens:
+            counts["output_tokens"] -= self.reasoning_tokens
+        return counts
+
     def __add__(self, other: TokenUsage) -> TokenUsage:
         if not isinstance(other, TokenUsage):
             return NotImplemented

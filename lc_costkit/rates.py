@@ -1,0 +1,246 @@
+"""Which rates of the price list apply to a call?
+
+A list price has standard rates and variants (batch, service tiers, fast modes), some of
+which start at a date. genai-prices returns the standard rate, without a word, for a
+variant it does not have at that date. Here that is noticed: the discount is applied where
+it is documented to have been in force, and otherwise the result is doubted aloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lc_costkit.usage import TokenUsage, UsageReading
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice as ListedPrice
+    from genai_prices.types import PriceVariant
+
+    from lc_costkit.catalog import Entry
+
+CHAINS: dict[str, tuple[str, ...]] = {
+    "input_tokens": ("input_mtok",),
+    "cache_read_tokens": ("cache_read_mtok", "input_mtok"),
+    "cache_write_tokens": ("cache_write_mtok", "input_mtok"),
+    "cache_write_5m_tokens": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
+    "cache_write_1h_tokens": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
+    "input_audio_tokens": ("input_audio_mtok", "input_mtok"),
+    "cache_read_audio_tokens": ("cache_audio_read_mtok", "cache_read_mtok", "input_audio_mtok", "input_mtok"),
+    "input_image_tokens": ("input_image_mtok", "input_mtok"),
+    "cache_read_image_tokens": ("cache_image_read_mtok", "cache_read_mtok", "input_image_mtok", "input_mtok"),
+    "output_tokens": ("output_mtok",),
+    "reasoning_tokens": ("output_reasoning_mtok", "output_mtok"),
+    "output_audio_tokens": ("output_audio_mtok", "output_mtok"),
+    "output_image_tokens": ("output_image_mtok", "output_mtok"),
+}
+"""For each count of ``TokenUsage`` the rates that may apply to it, the most specific first (genai-prices' keys)."""
+
+_TOOL_KEYS = {
+    "web_search": "web_searches_kcount",
+    "file_search": "storage_searches_kcount",
+    "social_search": "social_searches_kcount",
+    "code_execution": "code_executions_kcount",
+    "rerank": "rerank_searches_kcount",
+}
+_FREE_TOOLS = ("web_fetch", "tool_search")
+"""Anthropic bills these through their tokens only (platform.claude.com, tool pages)."""
+
+_STANDARD = {
+    "service_tier": frozenset({"", "default", "standard", "auto", "standard_only", "on_demand", "unspecified"}),
+    "processing": frozenset({"", "standard", "online"}),
+    "speed": frozenset({"", "standard", "normal", "default"}),
+    "inference_geo": frozenset({"", "global", "not_available"}),
+}
+"""Words with which providers say: nothing special."""
+
+_BATCH_SINCE = {
+    "openai": date(2024, 4, 15),
+    "anthropic": date(2024, 10, 8),
+    "mistral": date(2024, 11, 7),
+    "google": date(2025, 7, 7),
+}
+"""When each provider announced its batch discount; the price list dates most of its batch rates far later."""
+
+_BATCH_FACTOR = Decimal("0.5")
+_US_ONLY_FACTOR = Decimal("1.1")
+"""Anthropic's factor on all token rates for ``inference_geo="us"`` (platform.claude.com, pricing)."""
+
+_HOUR_FACTOR = 2
+"""Anthropic's factor on the input rate for a one-hour cache write, for models listed without such a rate."""
+
+_UNLISTED_BOUNDS = {
+    "flex": (Decimal("0.5"), Decimal(1)),
+    "priority": (Decimal(1), Decimal(2)),
+    "fast": (Decimal(1), Decimal(6)),
+}
+"""How much less or more a variant can cost that the list does not have, as factors of the standard price: the widest
+that the list has for other models."""
+
+_ONE = (Decimal(1), Decimal(1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The rates of one call.
+
+    Attributes:
+        per_million: USD per million tokens, by genai-prices' key; long-context tiers are already chosen.
+        requests: USD per request, by paid tool.
+        per_call: USD for the call as such.
+        notes: what was applied beyond the plain rates.
+        doubts: why the rates may not be those that are billed.
+        bounds: the least and the most the call can cost as factors of its price; ``None`` if not known.
+    """
+
+    per_million: Mapping[str, Decimal]
+    requests: Mapping[str, Decimal] = field(default_factory=dict)
+    per_call: Decimal = Decimal(0)
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    bounds: tuple[Decimal, Decimal] | None = _ONE
+
+    def rate(self, count: str) -> Decimal | None:
+        """Return USD per million for a field of ``TokenUsage``, ``None`` if there is none."""
+        return next((self.per_million[key] for key in CHAINS[count] if key in self.per_million), None)
+
+
+def unusual(reading: UsageReading) -> dict[str, str]:
+    """Return what a reading asks for beyond standard service, by genai-prices' context key.
+
+    >>> unusual(UsageReading(usage=TokenUsage(), service_tier="default", processing="batch"))
+    {'processing': 'batch'}
+    """
+    asked = {key: (getattr(reading, key) or "").strip().lower() for key in ("service_tier", "processing", "speed")}
+    return {key: value for key, value in asked.items() if value not in _STANDARD[key]}
+
+
+def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
+    """Return the rates of a listed model for this call, made at ``at``."""
+    draft = _Draft(entry, reading.usage.total_input, at)
+    asked = unusual(reading)
+    draft.start(asked)
+    for key, value in asked.items():
+        draft.apply_variant(key, value)
+    geo = (reading.inference_geo or "").strip().lower()
+    if geo not in _STANDARD["inference_geo"]:
+        draft.apply_geo(geo)
+    draft.fill_gaps(reading.usage)
+    return draft.finish()
+
+
+class _Draft:
+    """Rates while they are being worked out."""
+
+    def __init__(self, entry: Entry, total_input: int, at: datetime) -> None:
+        self._entry = entry
+        self._total_input = total_input
+        self._at = at
+        self._prices: dict[str, Decimal] = {}
+        self._notes: list[str] = []
+        self._doubts: list[str] = [entry.doubt] if entry.doubt else []
+        self._bounds: tuple[Decimal, Decimal] | None = None if entry.doubt else _ONE
+
+    def start(self, asked: Mapping[str, str]) -> None:
+        # Another provider's variants say nothing about this one's.
+        context = asked if self._entry.native else {}
+        self._prices = self._flat(self._entry.model.get_prices(self._at, context))
+
+    def apply_variant(self, key: str, value: str) -> None:
+        """Take ``key=value`` into account where the price list does not have it at this date."""
+        variants = self._variants(key, value)
+        if any(variant.constraint is None or variant.constraint.active(self._at) for variant in variants):
+            self._notes.append(f"{key} {value}: listed rates")
+            return
+        starts = [start for variant in variants if (start := getattr(variant.constraint, "start_date", None))]
+        if starts:
+            self._carry_back(key, value, min(starts))
+        elif value == "batch":
+            self._scale(_BATCH_FACTOR)
+            self._notes.append("batch: half of the standard rates")
+            self._doubt("the price list has no batch rates for this model; half of the standard rates is usual")
+            self._widen(_ONE[0], 1 / _BATCH_FACTOR)
+        else:
+            self._doubt(f"the price list has no rates for {key}={value!r}; the standard rates were used")
+            self._widen(*_UNLISTED_BOUNDS.get(value, (None, None)))
+
+    def apply_geo(self, geo: str) -> None:
+        if geo == "us" and self._entry.provider.id == "anthropic":
+            self._scale(_US_ONLY_FACTOR)
+            self._notes.append(f"inference_geo us: {_US_ONLY_FACTOR} times the listed rates")
+        elif self._entry.provider.id == "anthropic":
+            self._doubt(f"no factor is known for inference_geo={geo!r}")
+            self._widen(None, None)
+
+    def fill_gaps(self, usage: TokenUsage) -> None:
+        """Add what the list leaves out and the provider's rules settle; doubt what they do not."""
+        hour_rate_missing = "cache_write_mtok" in self._prices and "cache_write_1h_mtok" not in self._prices
+        if usage.cache_write_1h_tokens and hour_rate_missing and "claude" in self._entry.model.id:
+            self._prices["cache_write_1h_mtok"] = _HOUR_FACTOR * self._prices["input_mtok"]
+            self._notes.append("one-hour cache writes: twice the input rate")
+        audio = usage.input_audio_tokens + usage.cache_read_audio_tokens
+        if audio and self._entry.provider.id in ("openai", "azure") and "input_audio_mtok" not in self._prices:
+            self._doubt("the price list has no audio rate for this model; the text rate was used")
+            self._widen(None, None)
+
+    def finish(self) -> Rates:
+        per_million = {key: rate for key, rate in self._prices.items() if key.endswith("_mtok")}
+        requests = {
+            tool: self._prices[key] / 1000 for tool, key in _TOOL_KEYS.items() if key in self._prices
+        } | dict.fromkeys(_FREE_TOOLS, Decimal(0))
+        return Rates(
+            per_million=per_million,
+            requests=requests,
+            per_call=self._prices.get("requests_kcount", Decimal(0)) / 1000,
+            notes=tuple(self._notes),
+            doubts=tuple(self._doubts),
+            bounds=self._bounds,
+        )
+
+    def _variants(self, key: str, value: str) -> list[PriceVariant]:
+        if not self._entry.native:
+            return []
+        return [variant for variant in self._entry.model.price_variants or () if variant.when == {key: value}]
+
+    def _carry_back(self, key: str, value: str, start: date) -> None:
+        """Apply the discount that the variant had when it was first listed to the standard rates of this date."""
+        model = self._entry.model
+        moment = datetime.combine(start, time(), UTC)
+        standard, variant = self._flat(model.get_prices(moment)), self._flat(model.get_prices(moment, {key: value}))
+        for name, rate in variant.items():
+            if name in self._prices and standard.get(name):
+                same = self._prices[name] == standard[name]
+                self._prices[name] = rate if same else self._prices[name] * rate / standard[name]
+        self._notes.append(f"{key} {value}: the discount listed from {start}, before that date")
+        since = _BATCH_SINCE.get(self._entry.provider.id) if value == "batch" else None
+        if since is None or self._at.astimezone(UTC).date() < since:
+            self._doubt(f"the price list has {key}={value!r} only from {start}; the same discount was assumed")
+            self._widen(Decimal("0.5"), Decimal(2))
+
+    def _flat(self, price: ListedPrice) -> dict[str, Decimal]:
+        """Choose the long-context tier: the highest whose start the whole prompt exceeds holds for all tokens."""
+        flat: dict[str, Decimal] = {}
+        for key, value in vars(price).items():
+            if isinstance(value, Decimal):
+                flat[key] = value
+            elif value is not None and not key.startswith("_"):
+                passed = [tier.price for tier in value.tiers if self._total_input > tier.start]
+                flat[key] = passed[-1] if passed else value.base
+        return flat
+
+    def _scale(self, factor: Decimal) -> None:
+        for key, rate in self._prices.items():
+            if key.endswith("_mtok"):
+                self._prices[key] = rate * factor
+
+    def _doubt(self, reason: str) -> None:
+        self._doubts.append(reason)
+
+    def _widen(self, low: Decimal | None, high: Decimal | None) -> None:
+        if low is None or high is None or self._bounds is None:
+            self._bounds = None
+        else:
+            self._bounds = (self._bounds[0] * low, self._bounds[1] * high)
