@@ -70,6 +70,7 @@ class CacheRequest:
         model: the model asked for, if known.
         temperature: the sampling temperature that was set; ``None`` where the client left it to the provider.
         plain_text: a completion prompt, which is the question as it stands.
+        uncacheable: why an adapter could not describe the call well enough to compare it; ``None`` if it could.
     """
 
     turns: tuple[Turn, ...]
@@ -77,6 +78,7 @@ class CacheRequest:
     model: str | None = None
     temperature: float | None = None
     plain_text: bool = False
+    uncacheable: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +366,8 @@ def _surroundings(request: CacheRequest, index: int | None, context: Context) ->
 
 
 def _refusal(request: CacheRequest, max_temperature: float) -> str | None:
+    if request.uncacheable is not None:
+        return request.uncacheable
     if not request.turns:
         return "the request has no messages"
     if request.turns[-1].role in TOOL_RESULTS:
