@@ -1,0 +1,208 @@
+"""How is what was spent and saved shown: as text, HTML, Markdown, a frame, a plot?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from lc_costkit.errors import MissingDependency
+from lc_costkit.tables import html_table, markdown_table, text_table
+from lc_costkit.tally import ReportRow
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+_EMPTY = "no calls recorded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Report:
+    """Sums over a ledger, by group, the dearest group first (days in order).
+
+    Prints as a text table, shows as a table in a notebook.
+
+    Attributes:
+        by: what a row stands for; ``None`` for a total only.
+        rows: one for each group. A call with two tags is in two rows.
+        total: over all calls, each once.
+    """
+
+    by: str | None
+    rows: tuple[ReportRow, ...]
+    total: ReportRow
+
+    def __repr__(self) -> str:
+        if not self.total.requests:
+            return _EMPTY
+        return "\n".join([text_table(*self._cells()), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        if not self.total.requests:
+            return f"<p>{_EMPTY}</p>"
+        return html_table(*self._cells(), notes=self._notes())
+
+    def to_markdown(self) -> str:
+        """Return a Markdown table, with notes under it."""
+        if not self.total.requests:
+            return _EMPTY
+        return markdown_table(*self._cells()) + "".join(f"\n\n{note}" for note in self._notes())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values; USD as decimal text."""
+        return {"by": self.by, "rows": [row.to_dict() for row in self.rows], "total": self.total.to_dict()}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return one line for each group, the groups as index; USD columns hold ``Decimal``.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingDependency("Report.to_frame", "report") from error
+        shown = self._shown()
+        data = [{name: getattr(row, name) for name in _FRAME_COLUMNS} for row in shown]
+        index = pandas.Index([row.group for row in shown], name=self.by or "total")
+        return pandas.DataFrame(data, index=index, columns=list(_FRAME_COLUMNS))
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw what each group spent and saved (USD) as bars and return the axes.
+
+        Args:
+            ax: where to draw; a new figure by default.
+
+        Raises:
+            MissingDependency: matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise MissingDependency("Report.plot", "report") from error
+        shown = self._shown()[::-1]
+        if ax is None:
+            _, ax = pyplot.subplots(figsize=(7, 1.2 + 0.4 * len(shown)), layout="constrained")
+        spent = [float(row.usd) for row in shown]
+        saved = [float(row.saved_usd) for row in shown]
+        positions = list(range(len(shown)))
+        ax.barh(positions, spent, color="#3b6ea5", label="spent")
+        ax.barh(positions, saved, left=[amount if more > 0 else 0 for amount, more in zip(spent, saved, strict=True)],
+                color="#8fbf7f", label="saved, net")  # fmt: skip
+        # Not mathtext: a group may be named "$x$".
+        ax.set_yticks(positions, [_shortened(row.group).replace("$", r"\$") for row in shown])
+        unpriced = self.total.unpriced_calls
+        ax.set_xlabel(f"USD ({unpriced} unpriced calls not shown)" if unpriced else "USD")
+        ax.spines[["top", "right"]].set_visible(False)
+        if shown:
+            ax.legend(frameon=False)
+        return ax
+
+    def _shown(self) -> tuple[ReportRow, ...]:
+        return self.rows or ((self.total,) if self.total.requests else ())
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        header = [self.by or "", *(title for title, _ in _SHOWN)]
+        lines = [[_shortened(row.group), *(show(row) for _, show in _SHOWN)] for row in self.rows]
+        lines.append(["total", *(show(self.total) for _, show in _SHOWN)])
+        return header, lines
+
+    def _notes(self) -> list[str]:
+        total = self.total
+        notes = []
+        if total.saved_by_part:
+            notes.append(f"saved, net of the kit's own cost: {_parts_text(total.saved_by_part)}")
+        if total.side_usd:
+            notes.append(f"spent by the kit itself, included in USD: {usd_text(total.side_usd)}")
+        if total.estimated_calls:
+            notes.append(f"estimated: {_calls_text(total.estimated_calls)}, {usd_text(total.estimated_usd)}")
+        if total.unpriced_calls:
+            notes.append(
+                f"unpriced: {_calls_text(total.unpriced_calls)}, in no sum; give their models a price in a PriceBook"
+            )
+        if total.unpriced_savings:
+            notes.append(f"saved on unpriced models, in no sum: {_calls_text(total.unpriced_savings)}")
+        if total.hypothetical_by_part:
+            notes.append(f"observe mode would have saved (in no sum): {_parts_text(total.hypothetical_by_part)}")
+        if total.errors or total.interrupted:
+            notes.append(f"errors: {total.errors}, interrupted: {total.interrupted}")
+        return notes
+
+
+def usd_text(amount: Decimal) -> str:
+    """Write USD with six places, or as many as a smaller amount needs to show two digits.
+
+    >>> usd_text(Decimal("1.5")), usd_text(Decimal("0.00000004321")), usd_text(Decimal(0))
+    ('1.500000', '0.000000043', '0.000000')
+    """
+    places = 6
+    if amount and abs(amount) < Decimal("0.00001"):
+        places = 1 - amount.adjusted()
+    return f"{amount:.{places}f}"
+
+
+def _parts_text(by_part: Any) -> str:
+    return ", ".join(f"{part} {usd_text(usd)}" for part, usd in sorted(by_part.items()))
+
+
+def _calls_text(count: int) -> str:
+    return f"{count} call{'s' * (count != 1)}"
+
+
+def _usd_cell(row: ReportRow) -> str:
+    if not row.unpriced_calls:
+        return usd_text(row.usd)
+    unpriced = f"unpriced ({_calls_text(row.unpriced_calls)})"
+    return f"{usd_text(row.usd)} + {unpriced}" if row.usd or row.unpriced_calls < row.requests else unpriced
+
+
+def _saved_cell(row: ReportRow) -> str:
+    if not row.unpriced_savings:
+        return usd_text(row.saved_usd)
+    unpriced = f"unpriced ({_calls_text(row.unpriced_savings)})"
+    return f"{usd_text(row.saved_usd)} + {unpriced}" if row.saved_usd else unpriced
+
+
+def _rate_cell(row: ReportRow) -> str:
+    return "-" if row.hit_rate is None else f"{row.hit_rate:.1%}"
+
+
+_SHOWN: tuple[tuple[str, Callable[[ReportRow], str]], ...] = (
+    ("requests", lambda row: str(row.requests)),
+    ("calls", lambda row: str(row.calls)),
+    ("tokens in", lambda row: f"{row.input_tokens:,}"),
+    ("cached", lambda row: f"{row.cached_tokens:,}"),
+    ("tokens out", lambda row: f"{row.output_tokens:,}"),
+    ("USD", _usd_cell),
+    ("saved USD", _saved_cell),
+    ("hit rate", _rate_cell),
+)
+
+_FRAME_COLUMNS = (
+    "requests",
+    "calls",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "usd",
+    "provider_usd",
+    "side_usd",
+    "estimated_usd",
+    "estimated_calls",
+    "unpriced_calls",
+    "saved_usd",
+    "unpriced_savings",
+    "hypothetical_usd",
+    "hits",
+    "hit_rate",
+    "errors",
+    "interrupted",
+    "mean_latency_seconds",
+)
+
+
+def _shortened(group: str) -> str:
+    line = " ".join(group.split())
+    return line if len(line) <= 48 else line[:47] + "…"

@@ -1,0 +1,238 @@
+"""How does a record become a row of the ledger, and a row a record?
+
+Money is stored as decimal text, so that a sum over the ledger is exact to the last
+digit whatever the price of a token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+from lc_costkit.pricing import AppliedPrice, Cost
+from lc_costkit.record import CallRecord, Saving
+from lc_costkit.usage import TokenUsage
+
+LEDGER_SCHEMA = 1
+"""Raised with every change of the tables below."""
+
+LEDGER_TABLES = MetaData()
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+CALLS = Table(
+    "costkit_calls",
+    LEDGER_TABLES,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    Column("call_id", Text, nullable=False, unique=True),
+    Column("trace_id", Text),
+    Column("parent_id", Text),
+    Column("started_at", String(32), nullable=False),
+    Column("latency_seconds", Float(53), nullable=False),
+    Column("first_token_seconds", Float(53)),
+    Column("framework", String(16), nullable=False),
+    Column("operation", String(16), nullable=False),
+    Column("provider", Text),
+    Column("model_asked", Text),
+    Column("model_answered", Text),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("usage", Text),
+    Column("cost_usd", Text),
+    Column("cost_low_usd", Text),
+    Column("cost_high_usd", Text),
+    Column("cost_basis", String(16), nullable=False),
+    Column("cost_reasons", Text),
+    Column("price", Text),
+    Column("billing", Text),
+    Column("side_cost_usd", Text),
+    Column("side_cost_basis", String(16), nullable=False),
+    Column("cache", String(16), nullable=False),
+    Column("cache_tier", String(16)),
+    Column("cache_entry_id", BigInteger),
+    Column("similarity", Float(53)),
+    Column("cache_reason", Text),
+    Column("saved", Text),
+    Column("route", Text),
+    Column("route_score", Float(53)),
+    Column("route_reasons", Text),
+    Column("feature", Text),
+    Column("user_id", Text),
+    Column("team", Text),
+    Column("tags", Text),
+    Column("metadata", Text),
+    Column("question_hash", String(64)),
+    Column("prefix_hashes", Text),
+    Column("tokens_by_part", Text),
+    Column("error", Text),
+    Column("interrupted", Boolean, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("question", Text),
+    Column("answer", Text),
+    Index("costkit_calls_started_at", "started_at"),
+    Index("costkit_calls_trace_id", "trace_id"),
+)
+
+SCORES = Table(
+    "costkit_scores",
+    LEDGER_TABLES,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    Column("call_id", Text, ForeignKey("costkit_calls.call_id"), nullable=False, index=True),
+    Column("value", Float(53), nullable=False),
+    Column("note", Text),
+    Column("scored_at", String(32), nullable=False),
+)
+
+# Fields stored as they are, by column.
+_AS_IS = {
+    column: column
+    for column in [
+        "call_id",
+        "trace_id",
+        "parent_id",
+        "latency_seconds",
+        "first_token_seconds",
+        "framework",
+        "operation",
+        "provider",
+        "model_asked",
+        "model_answered",
+        "side_cost_basis",
+        "cache",
+        "cache_tier",
+        "cache_entry_id",
+        "similarity",
+        "cache_reason",
+        "route",
+        "route_score",
+        "feature",
+        "team",
+        "question_hash",
+        "error",
+        "interrupted",
+        "streamed",
+        "question",
+        "answer",
+    ]
+} | {"user_id": "user"}
+
+# Fields stored as JSON, and what they are read back as.
+_AS_JSON: dict[str, Callable[[Any], Any]] = {
+    "billing": lambda value: value or {},
+    "route_reasons": lambda value: tuple(value or ()),
+    "tags": lambda value: tuple(value or ()),
+    "metadata": lambda value: value or {},
+    "tokens_by_part": lambda value: value or {},
+}
+
+
+def instant_text(moment: datetime) -> str:
+    """Write an aware time so that text sorts as time does (UTC, microseconds)."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def to_row(record: CallRecord) -> dict[str, Any]:
+    """Return the column values of ``record``."""
+    row = {column: getattr(record, name) for column, name in _AS_IS.items()}
+    for name in _AS_JSON:
+        row[name] = _json_or_none(getattr(record, name))
+    cost = record.cost
+    row["started_at"] = instant_text(record.started_at)
+    row["input_tokens"] = record.usage.total_input
+    row["output_tokens"] = record.usage.total_output
+    row["usage"] = _json_or_none(record.usage.to_dict())
+    row["cost_usd"] = _text_or_none(cost.usd)
+    row["cost_low_usd"] = _text_or_none(cost.low)
+    row["cost_high_usd"] = _text_or_none(cost.high)
+    row["cost_basis"] = cost.basis
+    row["cost_reasons"] = _json_or_none(cost.reasons)
+    row["price"] = _json_or_none(cost.price and [price.to_dict() for price in (cost.price, *cost.also)])
+    row["side_cost_usd"] = str(record.side_cost_usd) if record.side_cost_usd else None
+    row["saved"] = _json_or_none([_saving_data(saving) for saving in record.saved])
+    row["prefix_hashes"] = " ".join(record.prefix_hashes) or None
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> CallRecord:
+    """Read a record back.
+
+    Raises:
+        ValueError: a column does not hold what ``to_row`` writes.
+    """
+    values: dict[str, Any] = {name: row[column] for column, name in _AS_IS.items()}
+    for name, read in _AS_JSON.items():
+        values[name] = read(_json_value(row[name]))
+    values["started_at"] = datetime.fromisoformat(row["started_at"])
+    values["usage"] = TokenUsage.from_dict(_json_value(row["usage"]) or {})
+    prices = [AppliedPrice.from_dict(price) for price in _json_value(row["price"]) or ()]
+    values["cost"] = Cost(
+        usd=_decimal_or_none(row["cost_usd"]),
+        basis=row["cost_basis"],
+        price=prices[0] if prices else None,
+        reasons=tuple(_json_value(row["cost_reasons"]) or ()),
+        also=tuple(prices[1:]),
+        low=_decimal_or_none(row["cost_low_usd"]),
+        high=_decimal_or_none(row["cost_high_usd"]),
+    )
+    values["side_cost_usd"] = _decimal_or_none(row["side_cost_usd"]) or Decimal(0)
+    values["saved"] = savings_from_text(row["saved"])
+    values["prefix_hashes"] = tuple((row["prefix_hashes"] or "").split())
+    return CallRecord(**values)
+
+
+def storable(value: Any) -> Any:
+    """Replace what some databases refuse in a text (lone surrogates, NUL) by ``?``."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+
+
+def savings_from_text(text: str | None) -> tuple[Saving, ...]:
+    """Read the ``saved`` column."""
+    return tuple(
+        Saving(
+            part=data["part"],
+            usd=_decimal_or_none(data.get("usd")),
+            basis=data["basis"],
+            tokens=data.get("tokens", 0),
+            hypothetical=data.get("hypothetical", False),
+        )
+        for data in _json_value(text) or ()
+    )
+
+
+def _saving_data(saving: Saving) -> dict[str, Any]:
+    data: dict[str, Any] = {"part": saving.part, "usd": _text_or_none(saving.usd), "basis": saving.basis}
+    if saving.tokens:
+        data["tokens"] = saving.tokens
+    if saving.hypothetical:
+        data["hypothetical"] = True
+    return data
+
+
+def _json_or_none(value: Any) -> str | None:
+    if not value:
+        return None
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _json_value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _text_or_none(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _decimal_or_none(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except ArithmeticError as error:
+        raise ValueError(f"not an amount of money: {text!r}") from error
