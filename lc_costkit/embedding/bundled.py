@@ -1,0 +1,138 @@
+"""What is the vector of a text with nothing but what the package ships?
+
+English goes through a token table fitted on a sentence model, every other script
+through hashed character n-grams. The two stand side by side in one vector, so a
+question in English and one in Korean have a similarity of exactly 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import lru_cache
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lc_costkit.embedding.hashed import HashedText
+from lc_costkit.embedding.scripts import LATIN, NONE, letters_of, runs
+from lc_costkit.embedding.table import TokenTable, load_table
+from lc_costkit.embedding.wordpiece import fold, split_words
+
+IDENTITY = "lc_costkit-static-v1"
+"""Changes whenever a text would get another vector."""
+
+MAX_CHARACTERS = 20_000
+"""Of a longer text the first and the last half of this are read."""
+
+_BATCH = 256
+_INLINE = 32
+"""Texts embedded on the event loop itself; a thread would take longer than they do."""
+_TABLE_SCRIPTS = (LATIN, NONE)
+_NO_ROWS: tuple[int, ...] = ()
+_POORLY_COVERED = 4
+"""Pieces; a word cut into so many, or an id, is hashed besides."""
+
+
+class BundledEmbedder:
+    """Embeds with the shipped table: no key, no download, no torch; see :class:`Embedder`.
+
+    Deterministic across processes and safe to share between threads. A text without
+    anything to read (empty, spaces, lone surrogates) gets a zero row. Costs nothing.
+    """
+
+    identity = IDENTITY
+    priced_model: str | None = None
+
+    def __init__(self, table: TokenTable, hashed: HashedText) -> None:
+        self._table = table
+        self._pieces = table.pieces
+        self._unknown = (table.pieces.unknown_row,)
+        self._hashed = hashed
+        self.dimensions = table.dimensions + hashed.dimensions
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dimensions) rows of length 1, or 0 for what cannot be embedded; never raises for odd text."""
+        made = np.zeros((len(texts), self.dimensions), np.float32)
+        for first in range(0, len(texts), _BATCH):
+            made[first : first + _BATCH] = self._embed_batch(texts[first : first + _BATCH])
+        return made
+
+    async def aembed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same off the event loop where it would take longer than a millisecond or so."""
+        if len(texts) <= _INLINE and sum(map(len, texts)) <= MAX_CHARACTERS:
+            return self.embed(texts)
+        return await asyncio.to_thread(self.embed, texts)
+
+    def _embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        read = [self._read(text) for text in texts]
+        sums = self._table.sums([rows for rows, _, _ in read])
+        lengths = np.sqrt(np.einsum("nd,nd->n", sums, sums))
+        made = np.zeros((len(texts), self.dimensions), np.float32)
+        width = self._table.dimensions
+        for number, (_, share, hashed) in enumerate(read):
+            length = float(lengths[number])
+            if length > 0 and share > 0:
+                made[number, :width] = sums[number] * (sqrt(share) / length)
+            if hashed is not None:
+                made[number, width:] = hashed
+        return made
+
+    def _read(self, text: str) -> tuple[list[int], float, list[float] | None]:
+        """Rows of the table, the table's share of the text, and the hashed part scaled to the rest of the share."""
+        text = _readable(text)
+        if text.isascii():
+            words = [(LATIN, word) for word in split_words(text)]
+        else:
+            words = [(script, fold(run) if script == LATIN else run) for script, run in runs(text)]
+        rows: list[int] = []
+        uncovered: list[tuple[str, str]] = []
+        for script, word in words:
+            found = self._pieces.rows(word) if script in _TABLE_SCRIPTS else _NO_ROWS
+            if found == self._unknown or not found:
+                uncovered.append((script, word))
+                continue
+            rows.extend(found)
+            if len(found) >= _POORLY_COVERED:
+                uncovered.append((script, word))
+        if not uncovered:
+            return rows, 1.0, None
+        hashed = self._hashed.vector(uncovered)
+        length = sqrt(sum(value * value for value in hashed))
+        if length == 0:
+            return rows, 1.0, None
+        share = _share(words, uncovered) if rows else 0.0
+        scale = sqrt(1 - share) / length
+        return rows, share, [value * scale for value in hashed]
+
+
+@lru_cache(maxsize=1)
+def bundled_embedder() -> BundledEmbedder:
+    """The embedder shipped with the package; its table is loaded on the first call and shared.
+
+    Raises:
+        OSError: the installation is incomplete.
+
+    >>> embedder = bundled_embedder()
+    >>> asked, same, other = embedder.embed(["How do I reset my password?", "I forgot my password", "Bake a cake"])
+    >>> bool(asked @ same > 0.5 > asked @ other)
+    True
+    """
+    table, rarity = load_table()
+    return BundledEmbedder(table, HashedText(rarity))
+
+
+def _readable(text: str) -> str:
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[: MAX_CHARACTERS // 2]} {text[-MAX_CHARACTERS // 2 :]}"
+
+
+def _share(words: Sequence[tuple[str, str]], uncovered: Sequence[tuple[str, str]]) -> float:
+    """The part of the letters that the table covers; symbols count only where there is nothing else."""
+    everything = sum(letters_of(script, word) for script, word in words if word[0].isalnum())
+    if everything == 0:
+        return 1 - len(uncovered) / len(words)
+    missing = sum(letters_of(script, word) for script, word in uncovered if word[0].isalnum())
+    return max(0.0, 1 - missing / everything)
