@@ -1,0 +1,156 @@
+"""Which words of two questions answer to each other, and which are left over?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, stem
+
+Similar = Callable[[str, str], float]
+"""How alike two words are, 0 to 1."""
+
+
+@cache
+def equal_rows() -> dict[str, frozenset[int]]:
+    """Index the table of words that may stand for each other."""
+    found: dict[str, set[int]] = {}
+    for number, row in enumerate(lexicon.rows(lexicon.EQUAL) + lexicon.rows(lexicon_ko.EQUAL)):
+        for word in row:
+            found.setdefault(stem(word), set()).add(number)
+    return {word: frozenset(numbers) for word, numbers in found.items()}
+
+
+def same_meaning(one: str, other: str) -> bool:
+    """Say whether two stems may stand for each other."""
+    if one == other:
+        return True
+    rows = equal_rows()
+    return not rows.get(one, frozenset()).isdisjoint(rows.get(other, frozenset()))
+
+
+def spelled_alike(one: str, other: str) -> float:
+    """Compare two stems by their letters, 0 to 1: forms of one word score high, other words low.
+
+    >>> spelled_alike("activat", "activation") > .8, spelled_alike("gold", "sold")
+    (True, 0.0)
+    """
+    if "가" <= one[:1] <= "힣" and "가" <= other[:1] <= "힣":
+        one, other = _jamo(one), _jamo(other)
+    shorter = min(len(one), len(other))
+    shared = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        shared += 1
+    return shared / shorter if shared >= 3 and shared >= 0.75 * shorter else 0.0
+
+
+def _jamo(text: str) -> str:
+    made = []
+    for letter in text:
+        code = ord(letter) - 0xAC00
+        if 0 <= code < 11172:
+            made += [chr(0x1100 + code // 588), chr(0x1161 + code % 588 // 28)]
+            if code % 28:
+                made.append(chr(0x11A7 + code % 28))
+    return "".join(made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """How two questions lie on each other.
+
+    Attributes:
+        only_cached: stems of topic words that the new question has in no form, in order.
+        only_new: the same the other way round.
+        order: share of words that stand in the same order on both sides, 0 to 1.
+        replaced: runs of words that take each other's place between equal neighbours; a run may be empty.
+    """
+
+    only_cached: tuple[str, ...]
+    only_new: tuple[str, ...]
+    order: float
+    replaced: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+
+def align(cached: Prepared, new: Prepared) -> Alignment:
+    """Lay two questions on each other; the last result is kept with the new one."""
+    kept: tuple[Prepared, Alignment] | None = new.__dict__.get("_alignment")
+    if kept is not None and kept[0] is cached:
+        return kept[1]
+    made = _align(cached, new)
+    new.__dict__["_alignment"] = (cached, made)
+    return made
+
+
+def _align(cached: Prepared, new: Prepared) -> Alignment:
+    left, right = cached.frame[:MAX_TOKENS], new.frame[:MAX_TOKENS]
+    replaced, common = _differences(left, right)
+    return Alignment(
+        only_cached=_left_over(cached, new),
+        only_new=_left_over(new, cached),
+        order=2 * common / (len(left) + len(right)) if left or right else 1.0,
+        replaced=replaced,
+    )
+
+
+def _left_over(one: Prepared, other: Prepared) -> tuple[str, ...]:
+    missing = [word for word in one.content if word not in other.stems]
+    if not missing:
+        return ()
+    return tuple(
+        word
+        for word in missing
+        if not any(same_meaning(word, candidate) or spelled_alike(word, candidate) for candidate in other.frame)
+    )
+
+
+def _differences(
+    left: tuple[str, ...], right: tuple[str, ...]
+) -> tuple[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], int]:
+    """Return what differs between two rows of words, and how many stand in both in order.
+
+    Equal ends are cut off first, so that the quadratic table is small for near-equal questions.
+    """
+    start, end_left, end_right = 0, len(left), len(right)
+    while start < end_left and start < end_right and left[start] == right[start]:
+        start += 1
+    while end_left > start and end_right > start and left[end_left - 1] == right[end_right - 1]:
+        end_left, end_right = end_left - 1, end_right - 1
+    common = start + len(left) - end_left
+    a, b = left[start:end_left], right[start:end_right]
+    if not a or not b:
+        return (((a, b),) if a or b else ()), common
+    pairs = _common_pairs(a, b)
+    blocks = []
+    last_a = last_b = 0
+    for at_a, at_b in [*pairs, (len(a), len(b))]:
+        if at_a > last_a or at_b > last_b:
+            blocks.append((a[last_a:at_a], b[last_b:at_b]))
+        last_a, last_b = at_a + 1, at_b + 1
+    return tuple(blocks), common + len(pairs)
+
+
+def _common_pairs(a: tuple[str, ...], b: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Longest common subsequence as pairs of places."""
+    rows = [[0] * (len(b) + 1)]
+    for word in a:
+        above = rows[-1]
+        row = [0]
+        for place, other in enumerate(b):
+            row.append(above[place] + 1 if word == other else max(above[place + 1], row[-1]))
+        rows.append(row)
+    pairs = []
+    at_a, at_b = len(a), len(b)
+    while at_a and at_b:
+        if a[at_a - 1] == b[at_b - 1]:
+            at_a, at_b = at_a - 1, at_b - 1
+            pairs.append((at_a, at_b))
+        elif rows[at_a - 1][at_b] >= rows[at_a][at_b - 1]:
+            at_a -= 1
+        else:
+            at_b -= 1
+    return pairs[::-1]

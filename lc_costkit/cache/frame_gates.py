@@ -1,0 +1,226 @@
+"""Do two questions put other words into the same sentence, or the same words into other places?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from lc_costkit.cache import lexicon
+from lc_costkit.cache.align import Alignment, Similar, align, same_meaning, spelled_alike
+from lc_costkit.cache.prepare import Prepared, stem
+from lc_costkit.cache.text import words
+
+SAME_FRAME = 0.7
+"""Share of words in the same order from which two questions are one sentence with words exchanged."""
+SAME_THING = 0.5
+"""Similarity of two exchanged words from which they may be two names of one thing.
+Both from measurements on banking traps with static word vectors."""
+
+
+def make_swap_gate(
+    similar: Similar = spelled_alike, *, frame: float = SAME_FRAME, same: float = SAME_THING
+) -> Callable[[Prepared, Prepared], str | None]:
+    """Make a gate that refuses another thing in the same sentence.
+
+    Args:
+        similar: how alike two words are, 0 to 1; by default by their letters only.
+        frame: order similarity from which it is the same sentence, 0 to 1.
+        same: similarity of words from which they may be one thing, 0 to 1.
+    """
+
+    def swap_gate(cached: Prepared, new: Prepared) -> str | None:
+        """Refuse another thing in the same sentence."""
+        laid = align(cached, new)
+        if laid.order < frame or not laid.only_cached or not laid.only_new:
+            return None
+        for one in laid.only_cached:
+            if max(similar(one, other) for other in laid.only_new) < same:
+                return f"{one} stands where the other has {' '.join(laid.only_new)}"
+        return None
+
+    return swap_gate
+
+
+swap_gate = make_swap_gate()
+
+_FILLERS = words(
+    """currently correctly properly usually normally generally typically best good exact exactly today's different
+    various possible specific own existing certain main major great well fine right sir madam team guys question answer
+    work working works mean means online new"""
+)
+_FILLER_STEMS = frozenset(map(stem, _FILLERS))
+
+
+def insert_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when one question is the other with something added that narrows it."""
+    laid = align(cached, new)
+    for one, other, text in (
+        (laid.only_cached, laid.only_new, new),
+        (laid.only_new, laid.only_cached, cached),
+    ):
+        added = [word for word in one if word not in _FILLER_STEMS]
+        if added and not other and (len(added) > 1 or _contained(laid, text)):
+            return f"only one of them says {' '.join(added)}"
+    return None
+
+
+def _contained(laid: Alignment, shorter: Prepared) -> bool:
+    """Say whether nearly all words of the shorter question stand in the longer one in their order."""
+    total = sum(len(a) + len(b) for a, b in laid.replaced)
+    kept = laid.order * total / (2 * (1 - laid.order)) if laid.order < 1 else len(shorter.frame)
+    return kept >= 0.7 * len(shorter.frame)
+
+
+# Small words that make another question when one takes the other's place in the same sentence.
+_EXCHANGED = tuple(
+    frozenset(pair)
+    for pair in lexicon.rows(
+        """is was, are were, do did, does did, will did, will was, will were, can must, may must, can should,
+        must should, my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
+        for against, on off, and or, all some, all none, all any, both either, more less, most least, many few, his her,
+        he she, has will, have will, since until, until after, by after, inside outside, during after, during before"""
+    )
+)
+_EXCHANGE_FRAME = 0.6
+
+
+def form_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another tense, duty, owner, relation or amount in the same sentence: is/was, can/must, my/your."""
+    laid = align(cached, new)
+    if laid.order < _EXCHANGE_FRAME:
+        return None
+    gone: Counter[str] = Counter()
+    come: Counter[str] = Counter()
+    for before, after in laid.replaced:
+        gone.update(before)
+        come.update(after)
+    gone, come = gone - come, come - gone
+    for pair in _EXCHANGED:
+        one, other = pair
+        if (gone[one] and come[other]) or (gone[other] and come[one]):
+            return f"{one} and {other} take each other's place"
+    return None
+
+
+_RELATIONS = words("to from into onto than over by before after against of with without for toward towards via as")
+_GIVEN_ORDER = words("and or vs versus between both either")
+
+
+def direction_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse the same words in exchanged places: from A to B, convert A to B, A before B."""
+    relations, others = _relations(cached), _relations(new)
+    for relation, objects in relations.items():
+        against = others.get(relation)
+        if not against or not objects.isdisjoint(against):
+            continue
+        if objects <= new.stems and against <= cached.stems:
+            return f"{' '.join(sorted(objects))} and {' '.join(sorted(against))} change places after {relation!r}"
+    return _exchanged_pair(cached, new)
+
+
+def _relations(text: Prepared) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for place, token in enumerate(text.tokens):
+        word = "to" if token.word in ("into", "onto", "toward", "towards") else token.word
+        if word in _RELATIONS:
+            after = next((each for each in text.tokens[place + 1 : place + 4] if _names_something(each.word)), None)
+            if after is not None:
+                found.setdefault(word, set()).add(after.stem)
+        elif token.word.endswith(("에서", "으로", "로", "보다", "에게", "까지", "부터")) and len(token.word) > 2:
+            ending = next(
+                end for end in ("에서", "으로", "로", "보다", "에게", "까지", "부터") if token.word.endswith(end)
+            )
+            found.setdefault("로" if ending == "으로" else ending, set()).add(token.stem)
+    return found
+
+
+def _names_something(word: str) -> bool:
+    return word not in lexicon.FUNCTION_WORDS and word not in _RELATIONS
+
+
+def _exchanged_pair(cached: Prepared, new: Prepared) -> str | None:
+    """Find two topic words that change places while all other words stay."""
+    one, other = cached.frame, new.frame
+    if len(one) != len(other) or one == other or Counter(one) != Counter(other):
+        return None
+    places = [place for place, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
+    if len(places) != 2 or any(not cached.tokens[place].content for place in places):
+        return None
+    if any(word in _GIVEN_ORDER for word in one[places[0] : places[1]]):
+        return None
+    return f"{one[places[0]]} and {one[places[1]]} change places"
+
+
+_ASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "why",
+        re.compile(r"\bwhy\b|\bwhat (?:is |are |was )?(?:the )?(?:reason|cause)|\bhow come\b|왜|이유|원인"),
+    ),
+    (
+        "when or how long",
+        re.compile(
+            r"\bwhen\b(?! (?:i|you|we|they|he|she|it|the|my|a)\b)|\bhow (?:long|soon|quickly|fast|often)\b"
+            r"|\b(?:what|which) (?:\w+ )?(?:time|date|day|year|month)\b"
+            r"|\bhow many (?:\w+ )?(?:days?|hours?|weeks?|months?|years?|minutes?)\b"
+            r"|언제|며칠|얼마나 (?:오래|걸)|몇 ?(?:시|일|년|개월|시간|분)"
+        ),
+    ),
+    ("where", re.compile(r"\bwhere\b|\b(?:what|which) (?:place|location|country|city)\b|어디")),
+    ("who", re.compile(r"\bwho\b|\bwhom\b|\bwhose\b|누구|누가")),
+    (
+        "how much",
+        re.compile(r"\bhow (?:much|many|high|low|big|large|far|tall|old)\b|얼마(?!나 (?:오래|걸))|몇 ?(?:명|개|원|번)"),
+    ),
+    (
+        "how",
+        re.compile(
+            r"\bhow (?:do|does|did|can|could|to|should|would|is|are|am|will)\b|\bways? to\b|\bsteps?\b"
+            r"|어떻게|방법|하는 ?법"
+        ),
+    ),
+)
+_TIMES = re.compile(
+    r"\b(?:processing|waiting|delivery|arrival|start|end|due|expiry|expiration|maturity|opening|closing|cut-?off)?"
+    r" ?(?:time|date|deadline|duration|hours|period|schedule|days|settle|clear)\b|기간|시간|날짜|기한"
+)
+_SAME_SENTENCE_ASKS = words("what which who where when why how")
+
+
+def ask_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another question word: why, when, where, who, how much and how ask for different answers."""
+    one, other = _asked(cached), _asked(new)
+    if one and other and one.isdisjoint(other):
+        left, right = sorted(one)[0], sorted(other)[0]
+        if not ("when or how long" in one | other and all(_TIMES.search(text.lowered) for text in (cached, new))):
+            return f"one asks {left}, the other {right}"
+    laid = align(cached, new)
+    if laid.order >= SAME_FRAME:
+        for before, after in laid.replaced:
+            asks, others = _SAME_SENTENCE_ASKS.intersection(before), _SAME_SENTENCE_ASKS.intersection(after)
+            if asks and others and not {*asks, *others} <= {"what", "which"} and len(before) == len(after) == 1:
+                return f"one asks {min(asks)}, the other {min(others)}"
+    return None
+
+
+def _asked(text: Prepared) -> set[str]:
+    found = {name for name, pattern in _ASKS if pattern.search(text.lowered)}
+    if len(found) > 1:
+        found.discard("how")
+    return found
+
+
+def capitals_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when capitals make another word of it: US and us, IT and it."""
+    if cached.acronyms == new.acronyms:
+        return None
+    for word in cached.acronyms ^ new.acronyms:
+        without = new if word in cached.acronyms else cached
+        if re.search(rf"\b{word.lower()}\b", without.text) and not without.text.islower():
+            return f"{word} and {word.lower()} are different words"
+    return None
+
+
+def similar_stems(one: str, other: str) -> bool:
+    """Say whether two stems may name one thing by the tables or by their letters."""
+    return same_meaning(one, other) or spelled_alike(one, other) >= SAME_THING

@@ -1,0 +1,295 @@
+"""Which English words exclude, oppose or equal each other? Tables only; a row more is a case more.
+
+Rows are running text. Words are compared by stem (see ``prepare.stem``), so one form of each is enough.
+"""
+
+from __future__ import annotations
+
+from lc_costkit.cache.text import words
+
+
+def rows(table: str) -> list[list[str]]:
+    """Read a table written as running text: rows between commas, words between spaces."""
+    return [row.split() for row in table.split(",")]
+
+
+FUNCTION_WORDS = words(
+    """a an the this that these those there here it its i me my mine myself we us our ours you your yours he him
+    his she her hers they them their theirs one ones someone somebody anyone anybody everyone people person am is
+    are was were be been being do does did doing done have has had having can could will would shall should may
+    might must ought need get gets got getting go goes going let make makes of in on at to for from by with about
+    into onto as than then so if or and but nor yet because while when where who whom whose which what why how
+    whether via per up out off over under through during within between s t d ll re ve m please pls thanks thank
+    hi hello hey dear ok okay just also too very really actually basically simply some any all each every such own
+    same other another more most much many few less least lot lots kind kinds sort sorts type types way ways thing
+    things something anything stuff exactly ever even still already again want wanted wants would_like like know
+    tell show give help explain say said mean wonder wondering possible able try trying tried take takes took
+    happen happens use used using called call etc eg ie not no never n't without find look looking provide
+    describe ask question information info detail details list quick quickly easy easily"""
+)
+"""Words that carry no topic. Negations and question words are read elsewhere."""
+
+HARD_NEGATIONS = words("not no never none neither nor cannot without nobody nothing nowhere n't nt dont cant wont")
+NEGATIVE_PREFIXED = words(
+    """unavailable ineligible unable invalid inactive incomplete incorrect inaccessible unauthorized unauthorised
+    unauthenticated unverified unpaid unlisted unsecured unsupported untaxed uninsured uncovered unused unread
+    unknown unsafe unsaved unsigned unsubscribed unregistered unlocked unpublished unencrypted unopened
+    undelivered unmarried unemployed unexpected unfinished unfair unhappy unhealthy unlikely unlawful unnecessary
+    unofficial unpopular unrelated unrestricted unsuccessful untested unwanted unwell unwilling unusual uncommon
+    uncertain uncomfortable unclear unapproved unchanged unconfirmed unprotected unshared unscheduled
+    unconditional uncancellable unrefundable unreachable unreadable untracked unassigned unattended unaffected
+    unbroken unbiased non-refundable nonrefundable non-transferable nontransferable non-taxable nontaxable
+    non-residential non-resident nonresident non-smoking nonsmoking non-profit nonprofit non-member nonmember
+    non-eu non-citizen non-student non-alcoholic non-vegetarian non-stop nonstop non-binding non-deductible
+    nondeductible non-veg non-fiction non-essential non-exempt non-linear nonlinear non-toxic nontoxic non-native
+    non-functional non-commercial insufficient insecure independent indirect indefinite infrequent ineffective
+    inefficient inconsistent inadequate inappropriate incompatible incapable inedible infinite informal invisible
+    involuntary irregular irrelevant irreversible irresponsible illegal illegible illogical impossible impatient
+    imperfect improper impractical impermissible immature immortal immutable impolite dishonest disallowed
+    disapproved disconnected discontinued disqualified disagree dissatisfied disrespectful disloyal noncompliant"""
+)
+"""Words whose prefix denies the rest; the rest is read as the word, the prefix as a negation."""
+NEGATIVE_PREFIXES = ("non-", "non", "un", "in", "dis", "ir", "il", "im")
+NEGATIVE_SUFFIXES = ("-free", "less")
+LESS_WORDS = words(
+    """paperless wireless cashless contactless cordless careless endless homeless jobless painless useless
+    fearless harmless hopeless limitless meaningless odorless seamless seedless sugarless tasteless touchless
+    keyless passwordless serverless stateless sleeveless penniless worthless"""
+)
+SOFT_NEGATIVES = words(
+    """avoid waive prevent lack deny refuse reject decline exclude exempt fail failure broken break stuck missing
+    miss problem trouble issue error wrong forget forgot lose lost ban forbid prohibit block stop skip free excuse
+    hate dislike cease quit reverse ignore omit except excluding instead rather bad hard difficult impossible
+    unable pending delay late closed expired against optional hidden fix solve troubleshoot repair disable revoke
+    zero only unless rid remove"""
+)
+"""Words that can stand for a negation in a rewording ("fee-free", "avoid the fee")."""
+
+CONTRADICTORY = """available unavailable, enable disable, open close, open closed, on off, include exclude, allow
+    forbid, allow prohibit, permit prohibit, permit forbid, legal illegal, true false, accept reject, accept
+    refuse, accept decline, approve reject, approve decline, approve deny, present absent, pass fail, succeed
+    fail, success failure, safe dangerous, online offline, covered excluded, cover exclude, valid expired,
+    optional mandatory, optional required, optional compulsory, same different, dead alive, remember forget, waive
+    charge, taxable tax-free, eligible barred, keep discard, continue stop, guilty innocent, single married, full
+    empty, temporary permanent, working broken, like hate, like dislike, love hate, agree disagree"""
+"""Pairs where denying one states the other: "not enabled" is "disabled"."""
+
+OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send receive, send get, sent received, give
+    take, give receive, push pull, deposit withdraw, deposit withdrawal, credit debit, import export, upload
+    download, install uninstall, login logout, signin signout, subscribe unsubscribe, follow unfollow, mute
+    unmute, pin unpin, archive unarchive, lock unlock, block unblock, freeze unfreeze, link unlink, pair unpair,
+    mount unmount, pack unpack, zip unzip, hide show, hide unhide, hide display, add remove, add delete, add
+    subtract, insert delete, insert remove, create delete, create remove, open cancel, activate deactivate,
+    activate cancel, activate close, register deregister, register cancel, enroll withdraw, join leave, start
+    stop, start end, start finish, begin end, begin stop, begin finish, pause resume, pause cancel, cancel renew,
+    cancel reinstate, cancel confirm, cancel change, cancel reschedule, cancel book, cancel order, cancel track,
+    cancel return, cancel pause, cancel upgrade, renew expire, return exchange, return replace, refund exchange,
+    refund replace, refund replacement, refund credit, increase decrease, increase reduce, increase lower, raise
+    lower, raise reduce, raise cut, rise fall, grow shrink, gain lose, gain loss, win lose, profit loss, upgrade
+    downgrade, expand shrink, expand collapse, accelerate slow, minimum maximum, min max, least most, lowest
+    highest, low high, lower higher, lower upper, smallest largest, smallest biggest, small large, small big,
+    shortest longest, short long, short tall, cheap expensive, cheapest expensive, fast slow, fastest slowest,
+    quick slow, early late, earlier later, earliest latest, oldest newest, old new, old young, first last, hot
+    cold, warm cold, heat cool, heating cooling, wet dry, heavy light, dark light, hard soft, hard easy, strong
+    weak, strength weakness, good bad, best worst, better worse, advantage disadvantage, advantage drawback,
+    benefit drawback, benefit risk, benefit harm, pro con, positive negative, plus minus, multiply divide, encrypt
+    decrypt, encode decode, compress decompress, serialize deserialize, ascending descending, horizontal vertical,
+    left right, top bottom, front back, front rear, inside outside, indoor outdoor, interior exterior, internal
+    external, input output, inbound outbound, incoming outgoing, arrive depart, arrival departure, pickup dropoff,
+    pickup delivery, checkin checkout, enter exit, entry exit, domestic international, local international, local
+    global, national international, public private, personal business, individual group, manual automatic,
+    physical virtual, physical digital, paper digital, fixed variable, gross net, before after, past future,
+    previous next, former current, asset liability, income expense, employer employee, landlord tenant, buyer
+    seller, lender borrower, sender recipient, sender receiver, payer payee, teacher student, doctor patient,
+    parent child, host guest, admin user, male female, man woman, boy girl, cause cure, cause prevent, cause
+    treat, cause effect, cause symptom, symptom treatment, symptom cure, prevent treat, gain burn, save spend,
+    save delete, rent buy, rent own, lease buy, hire fire, attack defend, attract repel, love hate, sync unsync,
+    merge split, combine separate, attach detach, connect disconnect, backup restore, commit revert, undo redo,
+    cut paste, read write, grant revoke, invite remove, accept send, publish unpublish, apply cancel, apply
+    withdraw, book cancel, change cancel, dispute pay, claim cancel, report request, order return, track return,
+    view delete, view edit, edit delete, update delete, reset delete, reset change, ship receive, recover delete,
+    restore delete, transfer close, transfer withdraw, withdraw transfer, deposit transfer"""
+"""Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
+
+# Both sides keep a member of the row that the other lacks: another thing of the same kind.
+KINDS: dict[str, tuple[str, ...]] = {
+    "plan or tier": (
+        "basic standard regular premium platinum gold silver bronze diamond pro plus enterprise starter essential"
+        " deluxe ultimate elite business student personal family individual free paid trial economy first-class"
+        " senior junior corporate professional team developer lite advanced signature select vip",
+    ),
+    "role": (
+        "admin administrator owner member guest viewer editor manager moderator contributor agent operator user"
+        " customer employee contractor freelancer intern volunteer",
+    ),
+    "account or product": (
+        "checking savings brokerage mortgage loan investment retirement pension ira 401k cd money-market heloc",
+        "credit debit prepaid gift store",
+        "wire ach zelle paypal venmo cheque check cash bitcoin crypto sepa swift bacs giro applepay googlepay klarna",
+        "visa mastercard amex discover maestro unionpay",
+        "card account loan mortgage policy",
+        "fdic sipc ncua",
+        "car auto home house renter life health dental vision pet travel motorcycle boat flood disability",
+        "phone tablet laptop desktop watch tv console printer camera router headphone speaker monitor keyboard mouse",
+        "shirt shoe pant jacket dress sock hat coat sweater jeans skirt boot glove",
+        "sofa table chair bed desk lamp mattress wardrobe shelf",
+        "flight hotel train bus car cruise ferry taxi tour",
+        "email sms phone chat mail fax whatsapp letter text",
+        "password username pin email address phone name birthday photo avatar nickname",
+        "order subscription invoice reservation booking appointment membership ticket claim",
+        "deductible premium copay coinsurance",
+        "passport visa license permit certificate",
+        "water gas electricity electric internet broadband sewage",
+        "breakfast lunch dinner brunch supper",
+        "pdf csv excel xlsx json xml word docx html markdown yaml png jpg jpeg svg gif mp3 mp4",
+        "course exam assignment lecture degree diploma dorm scholarship",
+        "bug feature crash",
+        "engine brake tire battery oil transmission clutch",
+        "fever cough headache rash nausea pain diarrhea migraine",
+        "vaccine antibiotic vitamin painkiller",
+        "flu cold covid diabetes asthma cancer arthritis pneumonia hepatitis malaria measles",
+        "sms app authenticator fingerprint face",
+        "tuition rent salary",
+        "warranty refund return exchange replacement repair",
+    ),
+    "platform": (
+        "iphone android ipad ios ipados macos mac windows linux ubuntu debian fedora chromebook xbox playstation",
+        "chrome firefox safari edge opera brave",
+        "python java javascript typescript golang go rust ruby php swift kotlin scala perl haskell c c++ c# r matlab"
+        " bash powershell sql",
+        "mysql postgres postgresql sqlite mongodb redis oracle mariadb cassandra",
+        "aws azure gcp",
+        "react angular vue svelte django flask fastapi rails laravel spring express",
+        "facebook instagram twitter tiktok youtube linkedin snapchat reddit pinterest whatsapp telegram quora",
+        "gmail outlook yahoo hotmail icloud",
+        "netflix hulu disney spotify",
+        "google amazon apple microsoft samsung meta tesla ibm oracle uber lyft",
+        "website web app mobile desktop branch store phone",
+    ),
+    "time": (
+        "monday tuesday wednesday thursday friday saturday sunday",
+        "january february march april may june july august september october november december",
+        "spring summer autumn fall winter",
+        "yesterday today tomorrow tonight",
+        "morning afternoon evening night noon midnight",
+        "hourly daily weekly monthly quarterly annual yearly biweekly",
+        "hour day week month quarter year minute second",
+        "weekday weekend holiday",
+        "last next previous following upcoming",
+        "christmas easter thanksgiving halloween ramadan hanukkah",
+    ),
+    "place": (
+        "usa us america uk britain england scotland wales ireland france germany spain italy portugal netherlands"
+        " belgium switzerland austria poland sweden norway denmark finland greece turkey russia ukraine china japan"
+        " korea india pakistan bangladesh indonesia malaysia singapore thailand vietnam philippines australia"
+        " canada mexico brazil argentina chile colombia peru egypt nigeria kenya israel iran iraq dubai uae europe eu"
+        " asia africa taiwan romania hungary hawaii california texas florida alaska",
+        "london paris berlin madrid rome tokyo seoul busan beijing shanghai delhi mumbai bangalore sydney melbourne"
+        " toronto vancouver chicago boston seattle dallas houston miami denver atlanta amsterdam dublin vienna",
+        "english french german spanish italian portuguese dutch russian chinese japanese korean hindi arabic turkish"
+        " polish swedish latin greek mandarin cantonese",
+        "american british canadian australian indian",
+        "usd eur gbp jpy krw cny inr aud cad chf dollar euro pound yen won yuan rupee franc",
+        "north south east west",
+        "home work school office airport",
+        "earth mars venus jupiter saturn mercury neptune uranus moon sun",
+    ),
+    "size or colour": (
+        "red blue green yellow orange purple pink black white brown grey gray",
+        "small medium large xl xxl xs",
+        "single double triple twin queen king",
+    ),
+    "aspect": (
+        "advantage disadvantage benefit drawback risk cause symptom treatment cure diagnosis prevention side-effect"
+        " definition history origin example purpose",
+        "price size weight color colour height width length speed age",
+        "limit fee rate balance deadline penalty requirement eligibility",
+        "capital population currency language flag president area religion",
+        "author director actor producer publisher",
+        "activation registration cancellation verification delivery installation renewal",
+        "hardware software",
+        "calorie protein fat sugar carb sodium fiber",
+    ),
+}
+"""Things of a kind: one does not stand for another."""
+
+UNMARKED = words("basic standard regular normal ordinary personal individual member user customer day week month year")
+"""Members whose absence states nothing: a plain account is a standard one."""
+
+RESTRICTING = words(
+    """premium platinum gold silver bronze diamond enterprise business student corporate professional family
+    senior junior military veteran joint minor teen international overseas abroad foreign domestic prepaid gift
+    trial nonprofit vip secondary used refurbished second-hand wholesale commercial weekend holiday yesterday
+    tomorrow tonight"""
+)
+"""Words that narrow a question to a special case, so that one side alone having it is a difference."""
+
+ASPECTS = words(
+    """advantage disadvantage benefit drawback risk symptom treatment cure prevention definition meaning history
+    origin example difference alternative requirement eligibility deadline penalty limit fee cost price ingredient
+    dosage warranty size weight height age population capital salary"""
+)
+
+PERSONS = """husband wife spouse partner fiance girlfriend boyfriend, son daughter child kid children baby toddler
+    teenager minor grandchild, mother father mom dad mum parent grandmother grandfather grandparent, brother
+    sister sibling cousin aunt uncle nephew niece, friend roommate neighbor neighbour colleague coworker, company
+    business employer employee staff team organization organisation, boss manager landlord tenant client patient
+    teacher, dog cat pet"""
+
+EQUAL = """price cost fee charge rate expense, send transfer move wire remit, cancel terminate end, begin start
+    commence launch, buy purchase order, fix repair solve resolve troubleshoot, change modify update edit alter
+    adjust switch, delete remove erase clear, phone telephone mobile cell cellphone smartphone, photo picture
+    image pic, movie film, car automobile vehicle, quick fast rapid, big large huge, best top greatest, learn
+    study, job work career employment, earn make, purchase acquire, arrive come reach, ship deliver send dispatch
+    delivery shipping shipment, clear settle complete process, refund reimburse reimbursement money-back, allow
+    permit let, close shut, increase raise boost grow, reduce decrease lower cut, get obtain receive acquire gain,
+    require need necessary must required requirement, cover include coverage insure insurance, enroll register
+    signup join apply eligible qualify, login signin log-in sign-in access, logout signout log-out sign-out, lost
+    stolen missing, broken damaged defective faulty, bill invoice statement, limit maximum cap max, minimum lowest
+    min least low, client customer cardholder, holiday vacation, doctor physician, kid child, lawyer attorney,
+    flat apartment, trip journey travel, location place address, maturity mature, automatic automatically auto,
+    waive free waiver exempt avoid, mandatory required compulsory, reset recover restore, verify confirm validate
+    verification confirmation, view see check look show display find pull, create make set open setup, app
+    application, website site webpage, method way approach option, reason cause why, mean meaning definition
+    define, difference differ different distinguish, tax taxes taxable taxed, wait time take, accept take support,
+    average typical, difficult hard, important essential crucial, improve enhance better, effect impact affect,
+    weight kilo pound fat, loss lose, atm cashpoint, dispute contest challenge, replace replacement exchange swap,
+    return send-back, freeze lock block, document paperwork, salary pay wage income, parcel package, coupon
+    voucher promo discount code, queue line, deposit put add, error fault problem issue trouble, fail decline
+    reject deny, pin passcode, password passcode, 2fa two-factor mfa, wifi wi-fi wireless, usa us america
+    american, uk britain british, eu europe european, autumn fall, grey gray, colour color, postgres postgresql,
+    mac macos, ml machine-learning, ai artificial-intelligence, admin administrator, organize organise, tv
+    television, maths math mathematics, uni university college, rich wealthy, happen occur, country nation, smart
+    intelligent, rep representative agent"""
+"""Words that may stand for each other in a rewording. Being listed here only spares a refusal."""
+
+IDIOMS = (
+    # what looks like a negation, a number or a plan and is none
+    (r"\b(?:or|if) (?:not|no)\b(?= *[?.!]|$)", " "),
+    (r"\bnot only\b|\bno matter\b|\bno doubt\b|\bwhy not\b", " "),
+    (r"\bi (?:do not|don't|dont) (?:know|understand|get) (?=how|what|why|where|when|if|which)", " "),
+    (r"\b(?:i am|i'm|im) not sure (?=how|what|why|where|when|if|which)", " "),
+    (r"\bbusiness (?=days?\b|hours?\b)", " "),
+    (r"\bsign(?:ing|ed)? (?:up|on)\b", "signup"),
+    (r"\blog(?:ging|ged)? ?in(?:to)?\b|\bsign(?:ing|ed)? ?in(?:to)?\b", "login"),
+    (r"\blog(?:ging|ged)? ?(?:out|off)\b|\bsign(?:ing|ed)? ?(?:out|off)\b", "logout"),
+    (r"\bset(?:ting)? up\b", "setup"),
+    (r"\bchecking (?=in\b)|\bcheck[- ]in\b", "checkin "),
+    (r"\bchecking (?=out\b)|\bcheck[- ]out\b", "checkout "),
+    (r"\bpick(?:ing|ed)?[- ]up\b", "pickup"),
+    (r"\bdrop(?:ping|ped)?[- ]off\b", "dropoff"),
+    (r"\bturn(?:ing|ed)? on\b|\bswitch(?:ing|ed)? on\b", "enable"),
+    (r"\bturn(?:ing|ed)? off\b|\bswitch(?:ing|ed)? off\b", "disable"),
+    (r"\bturn(?:ing|ed)? (\w+(?: \w+){0,3}?) on\b", r"enable \1"),
+    (r"\bturn(?:ing|ed)? (\w+(?: \w+){0,3}?) off\b", r"disable \1"),
+    (r"\bopt(?:ing|ed)?[- ]in\b", "subscribe"),
+    (r"\bopt(?:ing|ed)?[- ]out\b", "unsubscribe"),
+    (r"\bget rid of\b", "remove"),
+    (r"\bfree (?:of|from) (?=\w)", "without "),
+    (r"\btwo[- ]factor\b", "2fa"),
+    (r"\bunited states(?: of america)?\b|\bu\.s\.a?\.?", "usa"),
+    (r"\bunited kingdom\b|\bu\.k\.", "uk"),
+    (r"\beuropean union\b|\be\.u\.", "eu"),
+    (r"\bphase out\b", "remove"),
+)
+"""Phrases read as one word, tried in this order on lower-case text."""

@@ -1,0 +1,287 @@
+"""What can be read off one question, once, so that gates can compare two cheaply?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache.quantities import Stated, read_stated
+from lc_costkit.cache.text import script_of, words
+
+MAX_TOKENS = 160
+"""Longer texts are compared to the letter by the gates that align words; tokens."""
+
+_TOKEN = re.compile(r"[가-힣]+|[^\W_가-힣]+(?:['.@/_-][^\W_가-힣]+)*(?:\+\+|#(?!\w))?")
+_CONTRACTED = re.compile(r"n't\b|'(?:s|re|m|ll|ve|d)\b")
+_WHOLE = {"can't": "can n't", "won't": "will n't", "shan't": "shall n't", "cannot": "can not", "e-mail": "email"}
+_WHOLE_PATTERN = re.compile("|".join(map(re.escape, _WHOLE)))
+_PAYLOAD = re.compile(
+    r"```(.*?)```|`([^`\n]+)`|\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|‘([^’]+)’|「([^」]+)」|(?<!\w)'([^'\n]+)'(?!\w)",
+    re.DOTALL,
+)
+_LABELLED = re.compile(r"^[^:\n?]{1,80}:\s+(\S.*)$|\n.*?:\s*\n(.+)$", re.DOTALL)
+_CODE = re.compile(
+    r"[\w.]+\([^()\n]*\)|\w+(?:_\w+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=!|&%^~;\\]+|(?<=\w)\[[^\]]*\]|\$\w+|[\w.]*/[\w./-]+/[\w./-]*"
+    r"|\b[a-z]+[A-Z]\w+|(?<=[\w)])\s*[*/+^]\s*(?=[\w(])|(?<=\d)\s*-\s*(?=\d)|(?<=\s)[-+*/^](?=\s)|\d!"
+)
+_SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
+_IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in lexicon.IDIOMS)
+_IDIOM_HINT = re.compile(
+    r"\b(?:or|if) no|\bnot only|\bno (?:matter|doubt)|why not|\bsure\b|\bi do|\bbusiness |\bsign|\blog|\bset|\bcheck"
+    r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\bunited|\bu\.|\beuro|phase out|\be\.u"
+)
+_KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
+_EAST_ASIAN = frozenset({"kana", "han"})
+_EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|无|無|未")
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """Cut a lower-case word to what its forms share: "waived", "waiving" and "waives" are one.
+
+    >>> stem("waived") == stem("waiving") == stem("waives") == stem("waive")
+    True
+    >>> stem("policies") == stem("policy"), stem("business"), stem("status")
+    (True, 'business', 'status')
+    """
+    if not word.isascii():
+        return _korean_stem(word) if "가" <= word[:1] <= "힣" else word
+    if len(word) <= 3:
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "xes", "ches", "shes", "zes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        rest = word[: -len(ending)]
+        if word.endswith(ending) and len(rest) >= 3 and any(letter in "aeiouy" for letter in rest):
+            word = rest
+            if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
+                word = word[:-1]
+            break
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+def _korean_stem(word: str) -> str:
+    for endings in (lexicon_ko.PARTICLES, lexicon_ko.ENDINGS):
+        for ending in endings:
+            if word.endswith(ending) and len(word) - len(ending) >= (2 if len(ending) == 1 else 1):
+                word = word[: -len(ending)]
+                break
+    return word
+
+
+def stems(table: str) -> frozenset[str]:
+    """Read a table of words as stems."""
+    return frozenset(stem(word) for word in table.split())
+
+
+_FUNCTION = frozenset(lexicon.FUNCTION_WORDS) | frozenset(stem(word) for word in lexicon.FUNCTION_WORDS)
+_KOREAN_FUNCTION = frozenset(lexicon_ko.FUNCTION_WORDS) | frozenset(map(stem, lexicon_ko.FUNCTION_WORDS))
+_SPARED = lexicon.LESS_WORDS
+
+
+def _denied_base(word: str) -> str:
+    for prefix in lexicon.NEGATIVE_PREFIXES:
+        if word.startswith(prefix):
+            return word[len(prefix) :]
+    return word
+
+
+_PREFIXED = {word: _denied_base(word) for word in lexicon.NEGATIVE_PREFIXED}
+_KOREAN_PREFIXED = dict(lexicon.rows(lexicon_ko.NEGATIVE_PREFIXED))
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a question.
+
+    Attributes:
+        word: lower-case.
+        stem: what its forms share.
+        content: it carries topic, so that its absence on the other side is a difference.
+    """
+
+    word: str
+    stem: str
+    content: bool
+
+
+class Prepared:
+    """A question with what the gates read off it, each read on first use and kept.
+
+    Safe to share between threads: two that read the same thing at once read the same value.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def script(self) -> str:
+        """The script most of it is written in."""
+        return script_of(self.text)
+
+    @cached_property
+    def lowered(self) -> str:
+        """Lower case, contractions opened, phrases of several words read as one."""
+        text = self.text[:4_000].lower().replace("’", "'")
+        text = _SLASHED_WORDS.sub(" ", text)
+        if "'" in text or "cannot" in text or "e-mail" in text:
+            text = _WHOLE_PATTERN.sub(lambda found: _WHOLE[found[0]], text)
+            text = _CONTRACTED.sub(lambda found: " n't" if found[0] == "n't" else " ", text)
+        if _IDIOM_HINT.search(text):
+            for pattern, replacement in _IDIOMS:
+                text = pattern.sub(replacement, text)
+        return text
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its words in order, a denied word ("ineligible") as the word it denies."""
+        return self._read[0]
+
+    @cached_property
+    def negations(self) -> tuple[int, ...]:
+        """Where in ``tokens`` something is denied: the number of the token that follows."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Token, ...], tuple[int, ...]]:
+        if self.script in _EAST_ASIAN:
+            return self._read_characters()
+        tokens: list[Token] = []
+        negations: list[int] = []
+        for word in _TOKEN.findall(self.lowered):
+            if "가" <= word[0] <= "힣":
+                _read_korean(word, tokens, negations)
+            elif word in lexicon.HARD_NEGATIONS:
+                negations.append(len(tokens))
+            else:
+                _read_word(word, tokens, negations)
+        if self.script == "hangul":
+            # A Korean denial is often an ending, so it is counted on the text.
+            negations.extend([len(tokens)] * len(_KOREAN_NEGATION.findall(self.lowered)))
+        return tuple(tokens), tuple(negations)
+
+    def _read_characters(self) -> tuple[tuple[Token, ...], tuple[int, ...]]:
+        letters = [letter for letter in self.lowered if letter.isalnum()]
+        tokens = tuple(Token(letter, letter, not "ぁ" <= letter <= "ゟ") for letter in letters)
+        return tokens, (len(tokens),) * len(_EAST_ASIAN_NEGATION.findall(self.lowered))
+
+    @cached_property
+    def frame(self) -> tuple[str, ...]:
+        """The stems in order, function words included."""
+        return tuple(token.stem for token in self.tokens)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """All stems, and all words as they stand."""
+        return frozenset(self.frame) | {token.word for token in self.tokens}
+
+    @cached_property
+    def content(self) -> Counter[str]:
+        """Stems of the words that carry topic."""
+        return Counter(token.stem for token in self.tokens if token.content)
+
+    @cached_property
+    def stated(self) -> Stated:
+        """Numbers, dates and identifiers."""
+        return read_stated(self.lowered)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Lower-case forms of words written as names: a capital inside a sentence, or capitals throughout."""
+        if self.text.isupper() or self.text.islower():
+            return frozenset()
+        found = set()
+        capitals = plain = 0
+        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.text[:4_000]):
+            word = match[0]
+            if word.islower():
+                plain += len(word) > 3
+                continue
+            lower = word.lower().replace("’", "'").removesuffix("'s").removesuffix("'")
+            if len(lower) < 2 or lower.startswith("i'") or (lower in lexicon.FUNCTION_WORDS and not word.isupper()):
+                continue
+            if lower in lexicon.HARD_NEGATIONS or lower in _EMPHASIS:
+                continue
+            if not word.isupper() and not any(letter.isupper() for letter in word[1:]):
+                capitals += 1
+                if _SENTENCE_START.search(self.text[max(0, match.start() - 6) : match.start()]) and match.start() < 2:
+                    continue
+            found.add(lower)
+        if capitals > max(3, plain):
+            return frozenset()  # a title: every word has its capital
+        return frozenset(found)
+
+    @cached_property
+    def acronyms(self) -> frozenset[str]:
+        """Words in capitals that are other words in small letters: "US", "IT", "WHO"."""
+        if self.text.isupper():
+            return frozenset()
+        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.text[:4_000])
+        return frozenset(found) - {"OR", "MAY", "CAN", "IS"} if len(found) < 3 else frozenset()
+
+    @cached_property
+    def payload(self) -> tuple[str, ...]:
+        """Quoted text, code and what follows a label, to be equal to the letter."""
+        if not any(mark in self.text for mark in "\"'`“«‘「:\n"):
+            return ()
+        quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.text[:20_000])]
+        labelled = _LABELLED.search(self.text[:20_000].strip())
+        if labelled and not quoted:
+            quoted = [(labelled[1] or labelled[2] or "").strip()]
+        return tuple(quoted)
+
+    @cached_property
+    def symbols(self) -> Counter[str]:
+        """Code and operators outside words, without spaces."""
+        return Counter("".join(found.split()) for found in _CODE.findall(self.text[:20_000]))
+
+
+_EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")
+
+
+def prepare(text: str) -> Prepared:
+    """Wrap a question for the gates; nothing is read before a gate asks."""
+    return Prepared(text)
+
+
+def _read_korean(word: str, tokens: list[Token], negations: list[int]) -> None:
+    cut = stem(word)
+    base = _KOREAN_PREFIXED.get(cut) or _KOREAN_PREFIXED.get(word)
+    if base is not None:
+        negations.append(len(tokens))
+        tokens.append(Token(base, base, True))
+        return
+    function = cut in _KOREAN_FUNCTION or word in _KOREAN_FUNCTION or word in lexicon_ko.NEGATIONS
+    tokens.append(Token(word, cut, not function))
+
+
+def _read_word(word: str, tokens: list[Token], negations: list[int]) -> None:
+    base = _PREFIXED.get(word)
+    if base is None and word.endswith("-free"):
+        base = word[:-5]
+    elif base is None and word.endswith("less") and len(word) > 6 and word not in _SPARED and "-" not in word:
+        base = word[:-4]
+    if base is not None:
+        negations.append(len(tokens))
+        tokens.append(Token(base, stem(base), base not in _FUNCTION))
+        return
+    if "-" in word and not any(map(str.isdigit, word)):
+        for part in word.split("-"):
+            tokens.append(_token(part))
+        return
+    tokens.append(_token(word))
+
+
+def _token(word: str) -> Token:
+    cut = stem(word)
+    # Numbers and identifiers are compared by value, see quantities.py.
+    content = word not in _FUNCTION and cut not in _FUNCTION and not any(map(str.isdigit, word))
+    return Token(word, cut, content)

@@ -1,0 +1,262 @@
+"""Which numbers, dates, times and identifiers does a text state, whatever way they are written?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_UNITS: dict[str, tuple[str, float]] = {
+    # unit: (dimension, how many of the dimension's base unit), all exact by definition
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "초"), ("time", 1.0)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes", "분"), ("time", 60.0)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "시간"), ("time", 3600.0)),
+    **dict.fromkeys(("day", "days", "일", "days'"), ("time", 86400.0)),
+    **dict.fromkeys(("week", "weeks", "wk", "wks", "주일", "주"), ("time", 604800.0)),
+    **dict.fromkeys(("fortnight", "fortnights"), ("time", 1209600.0)),
+    **dict.fromkeys(("month", "months", "개월", "달"), ("months", 1.0)),
+    **dict.fromkeys(("year", "years", "yr", "yrs", "년"), ("months", 12.0)),
+    **dict.fromkeys(("percent", "%", "pct", "퍼센트", "프로"), ("share", 1.0)),
+    **dict.fromkeys(("dollar", "dollars", "usd", "bucks", "달러", "불"), ("usd", 1.0)),
+    **dict.fromkeys(("cent", "cents"), ("usd", 0.01)),
+    **dict.fromkeys(("euro", "euros", "eur", "유로"), ("eur", 1.0)),
+    **dict.fromkeys(("pound", "pounds", "gbp", "quid", "파운드"), ("gbp", 1.0)),
+    **dict.fromkeys(("won", "krw", "원"), ("krw", 1.0)),
+    **dict.fromkeys(("yen", "jpy", "엔"), ("jpy", 1.0)),
+    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres", "킬로미터"), ("length", 1000.0)),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres", "미터"), ("length", 1.0)),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "센티"), ("length", 0.01)),
+    **dict.fromkeys(("mm", "millimeter", "millimeters"), ("length", 0.001)),
+    **dict.fromkeys(("mile", "miles", "mi"), ("length", 1609.344)),
+    **dict.fromkeys(("inch", "inches"), ("length", 0.0254)),
+    **dict.fromkeys(("ft", "foot", "feet"), ("length", 0.3048)),
+    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms", "킬로그램"), ("mass", 1000.0)),
+    **dict.fromkeys(("g", "gram", "grams", "그램"), ("mass", 1.0)),
+    **dict.fromkeys(("mg", "milligram", "milligrams"), ("mass", 0.001)),
+    **dict.fromkeys(("lb", "lbs"), ("mass", 453.59237)),
+    **dict.fromkeys(("oz", "ounce", "ounces"), ("mass", 28.349523125)),
+    **dict.fromkeys(("kb",), ("bytes", 1e3)),
+    **dict.fromkeys(("mb",), ("bytes", 1e6)),
+    **dict.fromkeys(("gb",), ("bytes", 1e9)),
+    **dict.fromkeys(("tb",), ("bytes", 1e12)),
+    **dict.fromkeys(("l", "liter", "liters", "litre", "litres", "리터"), ("volume", 1.0)),
+    **dict.fromkeys(("ml", "milliliter", "milliliters"), ("volume", 0.001)),
+    **dict.fromkeys(("people", "persons", "person", "명", "인"), ("people", 1.0)),
+    **dict.fromkeys(("times", "회", "번"), ("times", 1.0)),
+}
+_CURRENCY = {"$": "usd", "€": "eur", "£": "gbp", "₩": "krw", "¥": "jpy"}
+_SCALE = {
+    "k": 1e3, "thousand": 1e3, "천": 1e3, "만": 1e4, "million": 1e6, "mn": 1e6, "백만": 1e6, "천만": 1e7,
+    "billion": 1e9, "bn": 1e9, "억": 1e8, "hundred": 1e2, "백": 1e2, "trillion": 1e12, "조": 1e12,
+}  # fmt: skip
+_TEENS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: float(value) for value, word in enumerate(_TEENS.split())}
+_SMALL |= {word: 10.0 * value for value, word in enumerate(_TENS.split(), start=2)}
+_SPELLED_SCALE = {word: _SCALE[word] for word in ("hundred", "thousand", "million", "billion", "trillion")}
+_MONTHS = {
+    name: float(number)
+    for number, names in enumerate(
+        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
+         "sep sept september", "oct october", "nov november", "dec december"),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_KOREAN_COUNTS = {
+    "한": 1.0, "하나": 1.0, "두": 2.0, "둘": 2.0, "세": 3.0, "셋": 3.0, "네": 4.0, "넷": 4.0, "다섯": 5.0, "여섯": 6.0,
+    "일곱": 7.0, "여덟": 8.0, "아홉": 9.0, "열": 10.0, "스무": 20.0,
+}  # fmt: skip
+_KOREAN_DAYS = {"하루": 1.0, "이틀": 2.0, "사흘": 3.0, "나흘": 4.0, "열흘": 10.0, "보름": 15.0}
+
+_LATIN_UNITS = "|".join(sorted((unit for unit in _UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
+_KOREAN_UNITS = "|".join(sorted((unit for unit in _UNITS if not unit.isascii()), key=len, reverse=True))
+_UNIT = rf"(?:%|(?:{_LATIN_UNITS})(?![a-z0-9])|(?:{_KOREAN_UNITS}))"
+_SCALES = r"(?:(?:k|mn|bn|hundred|thousand|million|billion|trillion)(?![a-z0-9])|백만|천만|[백천만억조])"
+_SPELLED = "|".join(sorted([*_SMALL, *_SPELLED_SCALE, "dozen"], key=len, reverse=True))
+
+_STATED = re.compile(
+    r"(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
+    r"|(?P<iso>(?<![\w.])\d{4}-\d{1,2}-\d{1,2}(?![\w-]))"
+    r"|(?P<slashed>(?<![\w./])\d{1,2}/\d{1,2}(?:/\d{2,4})?(?![\w/]))"
+    r"|(?P<clock>(?<![\w.])(?:[01]?\d|2[0-3])(?::[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?))"
+    r"|(?P<version>(?<![\w.])v?\d+(?:\.\d+){2,}(?![\w])|(?<![\w.])v\d+(?:\.\d+)*(?!\w))"
+    rf"|(?P<number>(?:(?P<currency>[$€£₩¥])\s?)?(?P<sign>(?<![\w)])[-−])?(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?"
+    rf"|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:st|nd|rd|th)?"
+    rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
+    r"|(?P<code>(?<![\w])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?!\w))"
+    rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<spelled_unit>[\s-]{_UNIT})?)"
+    rf"|(?P<korean>(?<!\w)(?:{'|'.join(_KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개|살|주|잔|장|대|권|마리|분))"
+    rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(_KOREAN_DAYS)}))"
+    rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![a-z]))"
+)
+_ANY = re.compile(rf"\d|(?<![\w-])(?:{_SPELLED})(?!\w)|@|[하이사나열보한두둘세셋네넷다여일아스]|//")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A stated number: its value in the base unit of its dimension, and the number as written."""
+
+    value: float
+    dimension: str | None
+    raw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Numbers and identifiers of one text."""
+
+    quantities: tuple[Quantity, ...] = ()
+    codes: Counter[str] | None = None
+
+
+_NOTHING = Stated()
+
+
+def read_stated(lowered: str) -> Stated:
+    """Read numbers, dates, clock times, versions and identifiers out of lower-case text.
+
+    >>> [(q.value, q.dimension) for q in read_stated("within 24 hours or one day").quantities]
+    [(86400.0, 'time'), (86400.0, 'time')]
+    >>> read_stated("wire wt-44219").codes
+    Counter({'wt44219': 1})
+    """
+    if not _ANY.search(lowered):
+        return _NOTHING
+    quantities: list[Quantity] = []
+    codes: Counter[str] = Counter()
+    months: list[tuple[int, int, float]] = []
+    places: list[tuple[int, int]] = []
+    for match in _STATED.finditer(lowered):
+        kind = match.lastgroup
+        for name in ("number", "spelled", "korean", "month"):
+            if match[name] is not None:
+                kind = name
+        if kind == "month":
+            months.append((match.start(), match.end(), _MONTHS[match["month"]]))
+        elif kind in ("address", "version", "code") or (kind == "number" and _is_a_name(match)):
+            codes[_code(match[0])] += 1
+        else:
+            before = len(quantities)
+            quantities.extend(_read(kind or "", match))
+            if len(quantities) > before:
+                places.append(match.span())
+    for start, end, number in months:
+        # "may 5" and "5 march" are dates; a month by itself is a word, compared as one.
+        if any(0 <= begin - end <= 5 or 0 <= start - finish <= 4 for begin, finish in places):
+            quantities.append(Quantity(number, "month of the year", number))
+    return Stated(tuple(quantities), codes or None)
+
+
+def unmatched_quantities(
+    left: tuple[Quantity, ...], right: tuple[Quantity, ...]
+) -> tuple[list[Quantity], list[Quantity]]:
+    """Pair equal quantities off and return what is left on either side.
+
+    A number without a unit equals the same number with one: "500" may be "$500".
+    """
+    rest = list(right)
+    alone = []
+    for quantity in left:
+        twin = next((other for other in rest if _equal(quantity, other)), None)
+        if twin is None:
+            alone.append(quantity)
+        else:
+            rest.remove(twin)
+    return alone, rest
+
+
+def _equal(one: Quantity, other: Quantity) -> bool:
+    if one.dimension == other.dimension:
+        return _close(one.value, other.value)
+    return (one.dimension is None or other.dimension is None) and _close(one.raw, other.raw)
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-9 * max(abs(one), abs(other))
+
+
+def _is_a_name(match: re.Match[str]) -> bool:
+    """Say whether digits name something (an account, a branch) and are no amount."""
+    digits = match["digits"]
+    return bool(match["tail"]) or len(digits) > 11 or (len(digits) > 1 and digits.isdigit() and digits[0] == "0")
+
+
+def _code(text: str) -> str:
+    return text.strip(" -_#").replace("-", "").replace("_", "") if "//" not in text else text
+
+
+def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
+    text = match[0]
+    if kind == "iso":
+        year, month, day = (float(part) for part in text.split("-"))
+        yield Quantity(year, None, year)
+        yield Quantity(month, "month of the year", month)
+        yield Quantity(day, None, day)
+    elif kind == "slashed":
+        for part in text.split("/"):
+            yield Quantity(float(part), None, float(part))
+    elif kind == "clock":
+        minutes = _minutes(text)
+        yield Quantity(minutes, "clock", minutes)
+    elif kind == "number":
+        yield _number(match)
+    elif kind == "spelled":
+        yield from _spelled(match)
+    elif kind == "korean":
+        unit = match["korean_unit"]
+        count = _KOREAN_COUNTS[text[: -len(unit)].strip()]
+        yield _quantity(count, unit if unit != "분" else "명")
+    elif kind == "korean_days":
+        yield _quantity(_KOREAN_DAYS[text], "일")
+
+
+def _minutes(text: str) -> float:
+    hour, _, minute = text.partition(":")
+    digits = "".join(filter(str.isdigit, hour))
+    value = int(digits) * 60 + int((minute or "0")[:2])
+    if "p" in text and value < 720:
+        value += 720
+    elif "a" in text and value >= 720:
+        value -= 720
+    return float(value)
+
+
+def _number(match: re.Match[str]) -> Quantity:
+    value = float(match["digits"].replace(",", ""))
+    if match["sign"]:
+        value = -value
+    scale = (match["scale"] or "").strip(" -\t\n")
+    value *= _SCALE.get(scale, 1.0)
+    unit = (match["unit"] or "").strip(" -\t\n")
+    if match["currency"] and unit in ("", "m"):
+        value *= 1e6 if unit else 1.0
+        return Quantity(value, _CURRENCY[match["currency"]], value)
+    return _quantity(value, unit)
+
+
+def _quantity(value: float, unit: str) -> Quantity:
+    dimension, factor = _UNITS.get(unit, (None, 1.0))
+    return Quantity(value * factor, dimension, value)
+
+
+def _spelled(match: re.Match[str]) -> Iterator[Quantity]:
+    unit = (match["spelled_unit"] or "").strip(" -")
+    text = match["spelled"][: len(match["spelled"]) - len(match["spelled_unit"] or "")]
+    total = current = 0.0
+    named = [word for word in re.split(r"[\s-]+", text) if word != "and"]
+    if named == ["one"] and not unit:
+        return  # a pronoun as often as a number: "which one", "one bank"
+    for word in named:
+        if word in _SMALL:
+            current += _SMALL[word]
+        elif word == "dozen":
+            current = (current or 1.0) * 12
+        elif word == "hundred":
+            current = (current or 1.0) * 100
+        else:
+            total += (current or 1.0) * _SPELLED_SCALE[word]
+            current = 0.0
+    yield _quantity(total + current, unit)

@@ -1,0 +1,282 @@
+"""Do two questions state different things: numbers, denials, opposites, kinds, names, persons, quotations?"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+
+from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache.align import align, same_meaning
+from lc_costkit.cache.prepare import Prepared, stem, stems
+from lc_costkit.cache.quantities import unmatched_quantities
+from lc_costkit.cache.text import words
+
+
+def script_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another script."""
+    if cached.script != new.script:
+        return f"written in {cached.script}, asked in {new.script}"
+    return None
+
+
+def number_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse other numbers, dates, times, versions or identifiers; the way they are written does not count."""
+    one, other = cached.stated, new.stated
+    if one.codes != other.codes:
+        return f"identifiers differ: {_list(one.codes or ())} and {_list(other.codes or ())}"
+    if not one.quantities and not other.quantities:
+        return None
+    left, right = unmatched_quantities(one.quantities, other.quantities)
+    if left or right:
+        return f"numbers differ: {_list(q.raw for q in left)} and {_list(q.raw for q in right)}"
+    return None
+
+
+def _list(items: object) -> str:
+    named = [f"{item:g}" if isinstance(item, float) else str(item) for item in items]  # type: ignore[attr-defined]
+    return ", ".join(named) or "none"
+
+
+_SOFT = stems(" ".join(lexicon.SOFT_NEGATIVES)) | frozenset(map(stem, lexicon_ko.SOFT_NEGATIVES))
+_NEGATIVE_QUESTION = re.compile(r"^\W*(?:is|are|can|could|do|does|did|would|should|has|have|will|was) n't\b")
+
+
+def negation_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when one side denies what the other states; a double denial is none."""
+    denied, other_denied = _denials(cached), _denials(new)
+    if len(denied) % 2 != len(other_denied) % 2:
+        fewer, more = (cached, new) if len(denied) < len(other_denied) else (new, cached)
+        if any(word in _SOFT and word not in more.stems for word in fewer.frame):
+            return None  # "avoid the fee" and "fee-free"
+        if any(_contradict(one, two) for one in _missing(cached, new) for two in _missing(new, cached)):
+            return None  # "not enabled" and "disabled"
+        return "one of them denies what the other states"
+    if denied and other_denied:
+        one, two = _targets(cached, denied), _targets(new, other_denied)
+        if one and two and one.isdisjoint(two) and one <= new.stems and two <= cached.stems:
+            return f"what is denied differs: {_list(sorted(one))} and {_list(sorted(two))}"
+    for one_word in align(cached, new).only_cached:
+        for two_word in align(cached, new).only_new:
+            if _denies(one_word, two_word) or _denies(two_word, one_word):
+                return f"{one_word} denies {two_word}"
+    return None
+
+
+def _denials(text: Prepared) -> tuple[int, ...]:
+    """Where a question denies something; "Can't I pay?" asks what "Can I pay?" does."""
+    found = text.negations
+    return found[1:] if found and _NEGATIVE_QUESTION.match(text.lowered) else found
+
+
+def _denies(word: str, base: str) -> bool:
+    return any(word == prefix + base for prefix in lexicon.NEGATIVE_PREFIXES) and len(base) > 3
+
+
+def _targets(text: Prepared, denials: tuple[int, ...]) -> frozenset[str]:
+    found = set()
+    for place in denials:
+        target = next((token.stem for token in text.tokens[place:] if token.content), None)
+        if target is not None:
+            found.add(target)
+    return frozenset(found)
+
+
+def _missing(one: Prepared, other: Prepared) -> list[str]:
+    """Stems without the same stem on the other side; a synonym does not count as the same."""
+    return [word for word in dict.fromkeys(one.frame) if word not in other.stems]
+
+
+@cache
+def _pairs(table: str) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for one, other in lexicon.rows(table):
+        found[stem(one)].add(stem(other))
+        found[stem(other)].add(stem(one))
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+def _contradict(one: str, other: str) -> bool:
+    return other in _pairs(lexicon.CONTRADICTORY).get(one, ())
+
+
+def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse opposite actions and qualities: enable and disable, buy and sell, lowest and highest."""
+    left, right = _missing(cached, new), _missing(new, cached)
+    for one in left:
+        for table in (lexicon.OPPOSITES, lexicon_ko.OPPOSITES):
+            found = _pairs(table).get(one)
+            if found and not found.isdisjoint(right):
+                return f"{one} and {next(iter(found.intersection(right)))} are opposed"
+        found = _pairs(lexicon.CONTRADICTORY).get(one)
+        if found and not found.isdisjoint(right) and len(_denials(cached)) % 2 == len(_denials(new)) % 2:
+            return f"{one} and {next(iter(found.intersection(right)))} exclude each other"
+    return None
+
+
+@cache
+def _kinds() -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    tables = [row for kind in lexicon.KINDS.values() for row in kind] + list(lexicon_ko.KINDS)
+    for number, row in enumerate(tables):
+        for word in row.split():
+            found[stem(word)].add(number)
+            found[word].add(number)
+    return {word: frozenset(numbers) for word, numbers in found.items()}
+
+
+def kind_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another thing of the same kind: plan, product, role, place, day, size, aspect."""
+    kinds = _kinds()
+    left = [word for word in _missing(cached, new) if word in kinds]
+    if not left:
+        return None
+    for other in _missing(new, cached):
+        rows = kinds.get(other)
+        for one in left if rows else ():
+            if not kinds[one].isdisjoint(rows or ()) and not same_meaning(one, other):
+                return f"{one} and {other} are different things of a kind"
+    return None
+
+
+def name_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another named person, company, product or place."""
+    left = _unknown_names(cached, new)
+    right = _unknown_names(new, cached)
+    if left and right:
+        return f"names differ: {_list(sorted(left))} and {_list(sorted(right))}"
+    if left or right:
+        return f"only one of them names {_list(sorted(left or right))}"
+    return None
+
+
+def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
+    kinds = _kinds()
+    known = {name for name in one.names if name not in other.lowered}
+    return {
+        name
+        for name in known
+        if stem(name) not in other.stems
+        and name not in kinds
+        and not any(same_meaning(stem(name), word) for word in other.frame)
+        and not _spelled_out(name, other)
+    }
+
+
+def _spelled_out(acronym: str, other: Prepared) -> bool:
+    """Say whether the first letters of neighbouring words make up the acronym: "annual percentage rate"."""
+    if len(acronym) < 2 or len(acronym) > 5 or not acronym.isalpha():
+        return False
+    return acronym in "".join(token.word[0] for token in other.tokens)
+
+
+_PERSON_ROWS = tuple(frozenset(map(stem, row)) for row in lexicon.rows(lexicon.PERSONS))
+_RELATIVES = frozenset().union(*_PERSON_ROWS[:5]) | frozenset(map(stem, lexicon_ko.PERSONS.split()))
+_OTHERS = frozenset().union(*_PERSON_ROWS[5:])
+_OWNERS = words("my our your his her their for")
+
+
+def person_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when it is about somebody else: me, my child, my company."""
+    left, right = _persons(cached), _persons(new)
+    if left == right:
+        return None
+    for one, other in ((left - new.stems, cached), (right - cached.stems, new)):
+        alone = {word for word in one if not _has_equal(word, new if other is cached else cached)}
+        if alone:
+            return f"only one of them is about {_list(sorted(alone))}"
+    return None
+
+
+def _persons(text: Prepared) -> frozenset[str]:
+    found = set()
+    before = ""
+    for token in text.tokens:
+        if token.stem in _RELATIVES or (token.stem in _OTHERS and before in _OWNERS):
+            found.add(token.stem)
+        before = token.word
+    return frozenset(found)
+
+
+def _has_equal(word: str, other: Prepared) -> bool:
+    return any(same_meaning(word, candidate) for candidate in other.frame)
+
+
+_RESTRICTING = stems(" ".join(lexicon.RESTRICTING)) | frozenset(map(stem, lexicon_ko.RESTRICTING))
+_ONLY = words("only except unless without excluding 만 제외")
+
+
+def restriction_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when only one side narrows the question: to a plan, to students, to transfers abroad, "only"."""
+    for one, other in ((cached, new), (new, cached)):
+        for word in one.frame:
+            if word in other.stems:
+                continue
+            if word in _RESTRICTING and not _has_equal(word, other):
+                return f"only one of them is about {word}"
+            if word in _ONLY and not any(each in _ONLY or each in _SOFT for each in other.frame):
+                return f"only one of them says {word!r}"
+    return None
+
+
+_ASPECTS = stems(" ".join(lexicon.ASPECTS))
+
+
+def aspect_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when one side asks for the thing and the other for one aspect of it: diabetes, its symptoms."""
+    laid = align(cached, new)
+    for one, other in ((laid.only_cached, laid.only_new), (laid.only_new, laid.only_cached)):
+        aspects = [word for word in one if word in _ASPECTS]
+        if aspects and not other:
+            return f"only one of them asks for the {aspects[0]}"
+    return None
+
+
+def payload_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse other quoted text, code, or text after a label; every sign of it counts."""
+    one, other = cached.payload, new.payload
+    if one == other:
+        return None
+    if one and other:
+        return "the quoted or labelled text differs"
+    quoted, plain = (one, new) if one else (other, cached)
+    if all(part in plain.text for part in quoted):
+        return None
+    return "only one of them carries a quoted or labelled text"
+
+
+def symbol_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse other operators, paths, calls or flags."""
+    if cached.symbols != new.symbols:
+        return "code or operators differ"
+    return None
+
+
+_LANGUAGES = {
+    "English": words("the is are what how my of and to can do does you it for with in i when where why which much"),
+    "Spanish": words("el la los las es de que y en un una por con para cómo qué mi puedo cuál cuánto dónde está"),
+    "French": words("le la les des est et un une je que pour dans comment quel quelle mon ma puis vous où sur du"),
+    "German": words("der die das ist und ein eine ich wie was mein meine kann nicht für mit zu auf wo den welche"),
+    "Portuguese": words("o os as é de que e em um uma por com para como meu minha posso qual quanto onde do da"),
+    "Italian": words("il lo gli è di che e un una per con come posso mio mia quale quanto dove della del sono"),
+    "Dutch": words("de het een is en van ik hoe wat mijn kan niet voor met waar op te zijn welke"),
+}
+
+
+def language_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse another language of the same script, where both are plain to see from their small words."""
+    if cached.script != "latin" or new.script != "latin":
+        return None
+    one, other = _language(cached), _language(new)
+    if one and other and one != other:
+        return f"written in {one}, asked in {other}"
+    return None
+
+
+def _language(text: Prepared) -> str | None:
+    seen = [token.word for token in text.tokens]
+    if not seen:
+        return None
+    scores = sorted(((sum(word in small for word in seen), name) for name, small in _LANGUAGES.items()), reverse=True)
+    (best, name), (second, _) = scores[0], scores[1]
+    return name if best >= 2 and best > second else None
