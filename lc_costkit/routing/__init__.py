@@ -1,0 +1,10 @@
+"""Which model is enough for a request? Policies and the choice among targets, free of any framework."""
+
+from __future__ import annotations
+
+from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
+from lc_costkit.routing.rule_table import DEFAULT_RULES
+from lc_costkit.routing.rules import Rules
+from lc_costkit.routing.signals import Finding, Rule
+
+__all__ = ["DEFAULT_RULES", "Finding", "Policy", "RouteDecision", "RouteRequest", "Rule", "Rules", "Turn"]

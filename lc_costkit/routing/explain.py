@@ -1,0 +1,58 @@
+"""Why would this input go where it goes?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from lc_costkit.routing.choose import Choice, ModelIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteExplanation:
+    """A decision with its reasons, as a table in a terminal and in a notebook.
+
+    Attributes:
+        choice: what was decided and what would be called.
+        targets: the models, by target name, cheapest first.
+        strong: the target that is called when in doubt.
+    """
+
+    choice: Choice
+    targets: tuple[tuple[str, ModelIdentity], ...]
+    strong: str
+
+    @property
+    def target(self) -> str:
+        """The target that would be called."""
+        return self.choice.target
+
+    @property
+    def score(self) -> float | None:
+        """The policy's score, 0 to 1."""
+        return self.choice.decision.score
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, most important first."""
+        return self.choice.decision.reasons
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The explanation as pairs of a heading and a text."""
+        score = "-" if self.score is None else f"{self.score:.3f}"
+        chosen = self.choice.decision.target
+        observed = f" (observe mode; the policy chose {chosen})" if self.choice.observed else ""
+        rows = [("goes to", f"{self.target}{observed}"), ("score", score)]
+        rows += [("because" if n == 0 else "", reason) for n, reason in enumerate(self.reasons)]
+        for name, identity in self.targets:
+            rows.append(
+                ("strong target" if name == self.strong else "target", f"{name}: {identity.model or 'unnamed'}")
+            )
+        return rows
+
+    def __str__(self) -> str:
+        return "\n".join(f"{heading:<14}{text}" for heading, text in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><th>{escape(heading)}</th><td>{escape(text)}</td></tr>" for heading, text in self.rows())
+        return f"<table>{cells}</table>"

@@ -1,0 +1,140 @@
+"""Which target is enough, judged by rules about the question alone?"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.follow_up import is_follow_up
+from lc_costkit.routing.policy import RouteDecision, RouteRequest
+from lc_costkit.routing.rule_table import DEFAULT_RULES, NOTHING_FOUND
+from lc_costkit.routing.signals import Rule, length
+
+MOST_TEXT = 8_000
+"""Characters of a question that rules read: its first and last halves. Length counts all of it."""
+
+MOST_TURNS = 20
+"""Earlier questions looked at when a reply inherits the conversation's level."""
+
+
+class Rules:
+    """A policy that adds up evidence in the question: no labels, no model, no network.
+
+    Each rule reads the question and adds ``weight * strength`` to the log-odds that it needs a
+    stronger target; the score is their logistic, 0 to 1. The system prompt and the tools are not
+    read. A reply that leans on the conversation ("do it", "그래 해줘") scores as the last question
+    that stood for itself, if that is higher.
+
+    Measured with no labels (``benchmarks/routing.py``). Thresholds do not carry over from one kind
+    of traffic to another: look at the shares on your own questions before trusting 0.5.
+
+    Args:
+        table: the rules; add a row with ``(*DEFAULT_RULES, Rule(...))``.
+        threshold: the score from which the strongest target is called; with more than two targets
+            the range below it is divided evenly among the others. Or one ascending threshold for
+            each step from a target to the next.
+        targets: names to choose among, cheapest first; without it, all targets of the router.
+        base: log-odds of a question in which no rule finds anything.
+
+    Raises:
+        ConfigurationError: an empty table, two rules of one name, a threshold outside 0..1 or out of
+            order, or not one threshold for each step between the named targets.
+
+    >>> rules = Rules()
+    >>> rules(RouteRequest(question="What are your opening hours?", targets=("small", "large"))).target
+    'small'
+    >>> hard = "Prove that the algorithm below terminates and analyse its complexity: ```while n > 1: n = f(n)```"
+    >>> rules(RouteRequest(question=hard, targets=("small", "large"))).target
+    'large'
+    """
+
+    def __init__(
+        self,
+        table: Sequence[Rule] = DEFAULT_RULES,
+        *,
+        threshold: float | Sequence[float] = 0.5,
+        targets: Sequence[str] | None = None,
+        base: float = NOTHING_FOUND,
+    ) -> None:
+        self.table = tuple(table)
+        self.threshold = _checked_threshold(threshold)
+        self.targets = None if targets is None else tuple(targets)
+        self.base = base
+        names = [rule.name for rule in self.table]
+        if not names or len(set(names)) < len(names):
+            raise ConfigurationError(f"the rule table needs at least one rule, each of its own name; it has {names!r}")
+        if not math.isfinite(base):
+            raise ConfigurationError(f"base must be a finite number, not {base!r}")
+        for rule in self.table:
+            rule.read("")
+        if self.targets is not None:
+            self.check(self.targets)
+
+    def __call__(self, request: RouteRequest, /) -> RouteDecision:
+        """Choose among ``request.targets``, or those this policy was given."""
+        score, reasons = self._level(request)
+        targets = self.targets or request.targets
+        step = bisect_right(self._steps(len(targets)), score)
+        return RouteDecision(target=targets[step], score=round(score, 4), reasons=reasons)
+
+    def check(self, targets: Sequence[str]) -> None:
+        """Raise ``ConfigurationError`` if there is not one threshold for each step between ``targets``."""
+        names = self.targets or targets
+        if isinstance(self.threshold, tuple) and len(self.threshold) != len(names) - 1:
+            raise ConfigurationError(
+                f"{len(names)} targets {list(names)!r} need {len(names) - 1} thresholds, one for each step; "
+                f"there are {len(self.threshold)}: {list(self.threshold)!r}"
+            )
+
+    def score(self, question: str) -> float:
+        """Return how much ``question`` asks for by itself, 0 to 1."""
+        return self._judge(question)[0]
+
+    def _level(self, request: RouteRequest) -> tuple[float, tuple[str, ...]]:
+        score, reasons = self._judge(request.question)
+        if not is_follow_up(request.question):
+            return score, reasons
+        for earlier in request.earlier_questions[:MOST_TURNS]:
+            if not is_follow_up(earlier):
+                inherited, why = self._judge(earlier)
+                if inherited > score:
+                    return inherited, ("a reply: judged as the question before it", *why)
+                break
+        return score, reasons
+
+    def _judge(self, question: str) -> tuple[float, tuple[str, ...]]:
+        text = question.replace("\u2019", "'")
+        read = text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT // 2]}\n{text[-MOST_TEXT // 2 :]}"
+        found = []
+        log_odds = self.base
+        for rule in self.table:
+            finding = rule.read(text if rule.signal is length else read)
+            if finding.strength > 0:
+                added = rule.weight * finding.strength
+                log_odds += added
+                found.append((abs(added), f"{rule.name} {added:+.2f} ({finding.note})"))
+        found.sort(key=lambda pair: -pair[0])
+        return _logistic(log_odds), tuple(reason for _, reason in found) or ("no rule found anything",)
+
+    def _steps(self, targets: int) -> tuple[float, ...]:
+        if isinstance(self.threshold, tuple):
+            return self.threshold
+        below = targets - 1
+        return tuple(self.threshold * step / below for step in range(1, targets))
+
+    def __repr__(self) -> str:
+        return f"Rules({len(self.table)} rules, threshold={self.threshold!r}, targets={self.targets!r})"
+
+
+def _checked_threshold(threshold: float | Sequence[float]) -> float | tuple[float, ...]:
+    steps = (threshold,) if isinstance(threshold, int | float) else tuple(threshold)
+    if any(not 0.0 <= step <= 1.0 for step in steps) or any(a > b for a, b in pairwise(steps)):
+        raise ConfigurationError(f"thresholds lie between 0 and 1 and ascend; got {threshold!r}")
+    return float(threshold) if isinstance(threshold, int | float) else steps
+
+
+def _logistic(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, log_odds))))
