@@ -56,16 +56,47 @@ class OpenAIFunctionLLM(FunctionCallingLLM):
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        with self._client() as client:
-            return _response(client.chat.completions.create(**self._request(messages, kwargs)).model_dump())
+        return self._chat(messages, **kwargs)
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        async with self._async_client() as client:
-            return _response((await client.chat.completions.create(**self._request(messages, kwargs))).model_dump())
+        return await self._achat(messages, **kwargs)
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        return self._stream_chat(messages, **kwargs)
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        return await self._astream_chat(messages, **kwargs)
+
+    # a completion is one call, so it uses the chat methods that report nothing
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
+
+    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        with self._client() as client:
+            return _response(client.chat.completions.create(**self._request(messages, kwargs)).model_dump())
+
+    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        async with self._async_client() as client:
+            return _response((await client.chat.completions.create(**self._request(messages, kwargs))).model_dump())
+
+    def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         def responses() -> Iterator[ChatResponse]:
             with self._client() as client, client.chat.completions.create(**request) as stream:
                 gathered = _Gathered()
@@ -75,8 +106,7 @@ class OpenAIFunctionLLM(FunctionCallingLLM):
         request = self._request(messages, kwargs, stream=True)
         return responses()
 
-    @llm_chat_callback()
-    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+    async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         async def responses() -> AsyncIterator[ChatResponse]:
             async with self._async_client() as client:
                 gathered = _Gathered()
@@ -86,22 +116,6 @@ class OpenAIFunctionLLM(FunctionCallingLLM):
 
         request = self._request(messages, kwargs, stream=True)
         return responses()
-
-    @llm_completion_callback()
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return chat_to_completion_decorator(_undecorated(self.chat, self))(prompt, **kwargs)
-
-    @llm_completion_callback()
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return stream_chat_to_completion_decorator(_undecorated(self.stream_chat, self))(prompt, **kwargs)
-
-    @llm_completion_callback()
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return await achat_to_completion_decorator(_undecorated(self.achat, self))(prompt, **kwargs)
-
-    @llm_completion_callback()
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        return await astream_chat_to_completion_decorator(_undecorated(self.astream_chat, self))(prompt, **kwargs)
 
     def _prepare_chat_with_tools(
         self,
@@ -154,13 +168,6 @@ class OpenAIFunctionLLM(FunctionCallingLLM):
         if stream:
             request |= {"stream": True, "stream_options": {"include_usage": True}}
         return request
-
-
-def _undecorated(method: Any, llm: OpenAIFunctionLLM) -> Any:
-    """The method without its events: a completion reports itself as one call, not as two."""
-    while hasattr(method, "__wrapped__"):
-        method = method.__wrapped__
-    return lambda messages, **kwargs: method(llm, messages, **kwargs)
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
