@@ -1,0 +1,155 @@
+"""Which stored entry, if any, answers this key?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lc_costkit.cache.accept import BELOW_THRESHOLD, Acceptance, Acceptor
+from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.index import LoadedScope, ScopeIndexes, Vector
+from lc_costkit.cache.key import CacheKey
+from lc_costkit.cache.results import Hit, LookupCost, Miss, Tier
+from lc_costkit.cache.store import Entry, EntryStore
+from lc_costkit.embedding import Embedder
+
+# Rows of another embedder that are embedded again while a question waits: the bundled
+# embedder takes 0.02 ms each, a remote one a single batched call.
+REEMBED_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What was found for a key.
+
+    Attributes:
+        tier: how; ``None`` where nothing may be served.
+        entry: the entry that may be served, or the candidate that a gate refused.
+        nearest_id: the nearest entry, also where it is too far to be read.
+        similarity: cosine between the questions.
+        acceptance: what was decided about the candidate.
+    """
+
+    tier: Tier | None = None
+    entry: Entry | None = None
+    nearest_id: int | None = None
+    similarity: float | None = None
+    acceptance: Acceptance | None = None
+
+    def outcome(self, key: CacheKey, vector: Vector | None) -> Hit | Miss:
+        """Say it in the words of the caller."""
+        if self.tier is not None and self.entry is not None and self.similarity is not None:
+            return Hit(key=key, tier=self.tier, entry=self.entry, similarity=self.similarity)
+        refusal = self.acceptance
+        return Miss(
+            verdict="miss",
+            key=key,
+            reason=NOTHING_STORED if refusal is None else refusal.reason,
+            gate=None if refusal is None else refusal.gate,
+            candidate=self.entry,
+            similarity=self.similarity,
+            vector=vector,
+        )
+
+
+NOTHING = Match()
+NOTHING_STORED = "nothing is stored in this scope"
+
+
+class Matcher:
+    """Finds entries of one namespace.
+
+    Args:
+        store: the truth.
+        embedder: makes vectors; rows of another embedder are never compared with its own.
+        acceptor: decides about the nearest.
+        costs: prices what embedding again costs.
+        namespace: whose entries to look at.
+    """
+
+    def __init__(
+        self, store: EntryStore, embedder: Embedder, acceptor: Acceptor, costs: Costs, *, namespace: str
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._acceptor = acceptor
+        self._costs = costs
+        self._namespace = namespace
+        self._scopes = ScopeIndexes(embedder.dimensions)
+
+    def exact(self, key: CacheKey, *, now: float) -> Match:
+        """Look for the same question to the letter."""
+        entry = self._store.by_exact(self._namespace, key.exact)
+        if entry is None or _over(entry, now):
+            return NOTHING
+        return Match(
+            tier="exact", entry=entry, nearest_id=entry.id, similarity=1.0, acceptance=Acceptance(accepted=True)
+        )
+
+    def nearest(self, key: CacheKey, vector: Vector, *, now: float) -> tuple[Match, list[LookupCost]]:
+        """Look for another wording; also return what embedding foreign rows cost."""
+        loaded = self._scopes.get(self._namespace, key.scope)
+        with loaded.lock:
+            costs = self._catch_up(loaded, key.scope)
+            while True:
+                found = loaded.index.nearest(vector, now=now)
+                if found is None:
+                    return NOTHING, costs
+                entry_id, similarity = found
+                if not self._acceptor.near_enough(similarity):
+                    return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
+                entry = self._store.by_id(self._namespace, entry_id)
+                if entry is not None and not _over(entry, now):
+                    break
+                # Another process deleted it or let it run out: it is not there to be nearest.
+                loaded.index.remove(entry_id)
+        acceptance = self._acceptor.judge(entry.question, key.question)
+        tier: Tier | None = "semantic" if acceptance.accepted else None
+        return Match(tier=tier, entry=entry, nearest_id=entry_id, similarity=similarity, acceptance=acceptance), costs
+
+    def candidate(self, match: Match) -> Entry | None:
+        """Return the nearest entry of a match, also where it was too far to be read."""
+        if match.entry is not None or match.nearest_id is None:
+            return match.entry
+        return self._store.by_id(self._namespace, match.nearest_id)
+
+    def added(self, scope: str, entry_id: int, vector: Vector, expires_at: float | None) -> None:
+        """Take in an entry that this process has just written."""
+        loaded = self._scopes.in_memory(self._namespace, scope)
+        if loaded is not None:
+            with loaded.lock:
+                loaded.index.add(entry_id, vector, expires_at)
+
+    def forget(self, ids: list[int]) -> None:
+        """Drop entries that were deleted."""
+        self._scopes.forget(ids)
+
+    def reset(self) -> None:
+        """Drop everything that is in memory."""
+        self._scopes.reset()
+
+    def _catch_up(self, loaded: LoadedScope, scope: str) -> list[LookupCost]:
+        """Read what was written to the scope since the last look, by whichever process."""
+        rows = self._store.vectors(self._namespace, scope, self._embedder.identity, after=loaded.last_id)
+        foreign = [row for row in rows if row.vector is None and row.semantic]
+        for row in rows:
+            if row.vector is not None:
+                loaded.index.add(row.id, row.vector, row.expires_at)
+            loaded.last_id = row.id
+        return self._embed_again(loaded, [row.id for row in foreign][-REEMBED_ROWS:])
+
+    def _embed_again(self, loaded: LoadedScope, ids: list[int]) -> list[LookupCost]:
+        if not ids:
+            return []
+        entries = [entry for entry in (self._store.by_id(self._namespace, i) for i in ids) if entry is not None]
+        texts = [entry.question for entry in entries]
+        vectors = self._embedder.embed(texts)
+        for entry, vector in zip(entries, vectors, strict=True):
+            loaded.index.add(entry.id, vector, entry.expires_at)
+        self._store.add_vectors(
+            self._embedder.identity, [(entry.id, vector) for entry, vector in zip(entries, vectors, strict=True)]
+        )
+        return [self._costs.embedding(texts)]
+
+
+def _over(entry: Entry, now: float) -> bool:
+    return entry.expires_at is not None and entry.expires_at <= now

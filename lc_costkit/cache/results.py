@@ -1,0 +1,116 @@
+"""What did a lookup find, and what did it cost to look?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lc_costkit.cache.key import CacheKey
+from lc_costkit.cache.store import Entry
+from lc_costkit.marks import CacheMark
+from lc_costkit.usage import Basis
+
+Tier = Literal["exact", "semantic"]
+"""``exact``: the same question to the letter; ``semantic``: another wording."""
+
+MissVerdict = Literal["miss", "skipped", "observed_hit", "none"]
+"""``skipped``: such a request is never cached; ``observed_hit``: held back by observe mode; ``none``: switched off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupCost:
+    """What looking cost.
+
+    Attributes:
+        usd: price of the embedding call, USD; ``None`` where it has a price we do not know.
+        basis: ``exact`` for free ones, ``estimated`` where tokens were counted here.
+        seconds: how long the lookup took.
+    """
+
+    usd: Decimal | None = Decimal(0)
+    basis: Basis = "exact"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A stored answer that may stand for the new call.
+
+    Attributes:
+        key: the key of the request.
+        tier: how it was found.
+        entry: the stored answer, with its usage and what it cost.
+        similarity: cosine between the two questions; 1 in the exact tier.
+        cost: what the lookup cost.
+        answer: the payload as the caller's ``decode`` read it.
+    """
+
+    key: CacheKey
+    tier: Tier
+    entry: Entry
+    similarity: float
+    cost: LookupCost = LookupCost()
+    answer: object = field(default=None, repr=False)
+
+    def mark(self) -> CacheMark:
+        """Return what the meter needs to know."""
+        return _mark("hit", self.tier, self.entry, self.similarity, None, self.cost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """No stored answer may stand for the new call.
+
+    Attributes:
+        verdict: what kind of miss it is.
+        key: the key of the request; ``None`` where it could not be made.
+        reason: why, in words.
+        gate: the gate that refused the candidate, if one did.
+        tier: the tier of the answer that observe mode held back.
+        candidate: the nearest stored answer, where one was looked at.
+        similarity: cosine between the two questions, where one was near.
+        cost: what the lookup cost.
+        vector: the embedded question, so that storing does not embed again.
+    """
+
+    verdict: MissVerdict
+    key: CacheKey | None = None
+    reason: str | None = None
+    gate: str | None = None
+    tier: Tier | None = None
+    candidate: Entry | None = None
+    similarity: float | None = None
+    cost: LookupCost = LookupCost()
+    vector: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+    def mark(self) -> CacheMark:
+        """Return what the meter needs to know."""
+        served = self.candidate if self.verdict == "observed_hit" else None
+        return _mark(self.verdict, self.tier, served, self.similarity, self.reason, self.cost)
+
+
+def _mark(
+    verdict: Literal["hit"] | MissVerdict,
+    tier: Tier | None,
+    entry: Entry | None,
+    similarity: float | None,
+    reason: str | None,
+    cost: LookupCost,
+) -> CacheMark:
+    return CacheMark(
+        verdict=verdict,
+        tier=tier,
+        entry_id=None if entry is None else entry.id,
+        similarity=None if similarity is None else round(similarity, 6),
+        reason=reason,
+        answer_usd=None if entry is None else entry.answer_usd,
+        answer_basis=None if entry is None else entry.answer_basis,
+        answer_tokens=None if entry is None else entry.tokens,
+        lookup_usd=cost.usd,
+        lookup_basis=cost.basis,
+        lookup_seconds=cost.seconds,
+    )

@@ -1,0 +1,391 @@
+"""Where do cached answers live? SQL is the truth: whatever is in memory can be rebuilt from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lc_costkit.cache.schema import COUNTERS, ENTRIES, SCHEMA_VERSION, TABLES, VECTORS
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.store import open_engine, prepare_schema, problems, writing
+from lc_costkit.usage import Basis, TokenUsage
+
+# How long a statement waits for another writer (seconds). A transaction here takes about a
+# millisecond, and a model call is waiting behind it.
+BUSY_SECONDS = 2.0
+
+# SQLite has a limit on the number of variables in one statement.
+_CHUNK = 500
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A stored answer.
+
+    Attributes:
+        id: its number in the store.
+        namespace: whose it is.
+        scope: digest of everything that must be equal for it to be served.
+        question: the question it answers.
+        payload: the answer, as the adapter wrote it.
+        model: the model that gave it.
+        usage: what the provider reported for it (tokens).
+        answer_usd: what it cost (USD); ``None`` where unpriced.
+        answer_basis: the basis of ``answer_usd``.
+        created_at: when it was stored (seconds since 1970).
+        expires_at: when it stops being served; ``None`` is never.
+        hits: how often it was served, as far as written down.
+    """
+
+    id: int
+    namespace: str
+    scope: str
+    question: str
+    payload: str
+    model: str | None
+    usage: TokenUsage | None
+    answer_usd: Decimal | None
+    answer_basis: Basis
+    created_at: float
+    expires_at: float | None
+    hits: int
+
+    @property
+    def tokens(self) -> int | None:
+        """Input and output tokens of the answer."""
+        return self.usage.total if self.usage is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An answer to be stored; see ``Entry``."""
+
+    namespace: str
+    scope: str
+    exact: str
+    question: str
+    question_hash: str
+    payload: str
+    model: str | None
+    usage: TokenUsage | None
+    answer_usd: Decimal | None
+    answer_basis: Basis
+    created_at: float
+    expires_at: float | None
+    semantic: bool
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """A row of a scope: ``vector`` is ``None`` where this embedder has not seen the question."""
+
+    id: int
+    expires_at: float | None
+    semantic: bool
+    vector: NDArray[np.float32] | None
+
+
+Touches = Mapping[int, tuple[int, float]]
+"""Entry id -> hits to add, time of the last one."""
+
+Counts = Mapping[tuple[str, str], int]
+"""(namespace, counter) -> what to add."""
+
+
+class EntryStore:
+    """Reads and writes entries, their vectors and the counters of the statistics.
+
+    Args:
+        path_or_url: a path, ``":memory:"`` or a database URL.
+
+    Raises:
+        ConfigurationError: not a path or URL that can be used here.
+        StoreError: it cannot be opened, or a newer version wrote it.
+    """
+
+    def __init__(self, path_or_url: str | Path) -> None:
+        self._engine: Engine = open_engine(path_or_url, busy_seconds=BUSY_SECONDS)
+        if self._engine.dialect.name not in ("sqlite", "postgresql"):
+            name = self._engine.dialect.name
+            self._engine.dispose()
+            raise ConfigurationError(f"the cache runs on SQLite or PostgreSQL, not on {name}")
+        prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES)
+
+    def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
+        """Write an answer, its vector and pending counts in one commit; return the entry's id.
+
+        An entry with the same exact key is refreshed in place: same id, new answer.
+        """
+        values = _entry_values(entry)
+        statement = self._insert(ENTRIES).values(**values)
+        kept = ("namespace", "exact")
+        refreshed = {name: statement.excluded[name] for name in values if name not in kept}
+        statement = statement.on_conflict_do_update(index_elements=kept, set_=refreshed)
+        with writing(self._engine) as connection:
+            entry_id = int(connection.execute(statement.returning(ENTRIES.c.id)).scalar_one())
+            if entry.vector is not None:
+                self._write_vectors(connection, embedder, [(entry_id, entry.vector)])
+            self._write_tally(connection, touches, counts)
+        return entry_id
+
+    def add_vectors(self, embedder: str, rows: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
+        """Write vectors for entries that another embedder stored; entries gone meanwhile are skipped."""
+        with writing(self._engine) as connection:
+            for chunk in _chunks(rows):
+                ids = [row[0] for row in chunk]
+                alive = set(connection.execute(select(ENTRIES.c.id).where(ENTRIES.c.id.in_(ids))).scalars())
+                self._write_vectors(connection, embedder, [row for row in chunk if row[0] in alive])
+
+    def tally(self, *, touches: Touches, counts: Counts) -> None:
+        """Write pending hit times and counts in one commit."""
+        if touches or counts:
+            with writing(self._engine) as connection:
+                self._write_tally(connection, touches, counts)
+
+    def by_exact(self, namespace: str, exact: str) -> Entry | None:
+        """Return the entry with this exact key."""
+        return self._one(_BY_EXACT, {"namespace": namespace, "exact": exact})
+
+    def by_id(self, namespace: str, entry_id: int) -> Entry | None:
+        """Return the entry, or ``None`` if it is gone."""
+        return self._one(_BY_ID, {"namespace": namespace, "id": entry_id})
+
+    def vectors(self, namespace: str, scope: str, embedder: str, *, after: int) -> list[VectorRow]:
+        """Return a scope's rows that were written after id ``after``, in the order of their ids."""
+        values = {"namespace": namespace, "scope": scope, "embedder": embedder, "after": after}
+        with self._engine.connect() as connection:
+            rows = connection.execute(_VECTORS_AFTER, values).all()
+        return [
+            VectorRow(
+                row.id,
+                row.expires_at,
+                row.semantic,
+                None if row.vector is None else np.frombuffer(row.vector, dtype=np.float32),
+            )
+            for row in rows
+        ]
+
+    def find(self, namespace: str, question_hash: str) -> list[int]:
+        """Return the ids of every entry that answers this question, in any scope."""
+        statement = select(ENTRIES.c.id).where(
+            ENTRIES.c.namespace == namespace, ENTRIES.c.question_hash == question_hash
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def remove(self, namespace: str, ids: Iterable[int]) -> int:
+        """Delete entries by id; return how many there were."""
+        with writing(self._engine) as connection:
+            return self._delete(connection, namespace, list(ids))
+
+    def clear(self, namespace: str | None) -> int:
+        """Delete every entry of a namespace, or of all of them; the counters stay."""
+        within = select(ENTRIES.c.id)
+        if namespace is not None:
+            within = within.where(ENTRIES.c.namespace == namespace)
+        with writing(self._engine) as connection:
+            connection.execute(delete(VECTORS).where(VECTORS.c.entry_id.in_(within)))
+            return connection.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(within))).rowcount
+
+    def trim(self, namespace: str, *, now: float, limit: int | None, slack: int) -> tuple[list[int], list[int], int]:
+        """Delete expired entries, and the least recently used if there are more than ``limit``.
+
+        Args:
+            namespace: whose.
+            now: seconds since 1970.
+            limit: how many may stay.
+            slack: how many more to delete once there are too many.
+
+        Returns:
+            The ids that expired, the ids that were evicted, and how many are left.
+        """
+        mine = select(ENTRIES.c.id).where(ENTRIES.c.namespace == namespace)
+        with writing(self._engine) as connection:
+            expired = list(connection.execute(mine.where(ENTRIES.c.expires_at <= now)).scalars())
+            self._delete(connection, namespace, expired)
+            if limit is None:
+                return expired, [], 0
+            held = self._count(connection, namespace)
+            evicted: list[int] = []
+            if held > limit:
+                oldest = mine.order_by(ENTRIES.c.used_at, ENTRIES.c.id).limit(held - limit + slack)
+                evicted = list(connection.execute(oldest).scalars())
+                self._delete(connection, namespace, evicted)
+        return expired, evicted, held - len(evicted)
+
+    def count(self, namespace: str) -> int:
+        """Return how many entries a namespace holds."""
+        with self._engine.connect() as connection:
+            return self._count(connection, namespace)
+
+    def counters(self, namespace: str) -> dict[str, int]:
+        """Return the written counters of a namespace."""
+        statement = select(COUNTERS.c.name, COUNTERS.c.value).where(COUNTERS.c.namespace == namespace)
+        with self._engine.connect() as connection:
+            return {row.name: row.value for row in connection.execute(statement)}
+
+    def audit(self) -> list[str]:
+        """Read everything and say what is wrong with it."""
+        found = problems(self._engine)
+        if found:
+            return found
+        with self._engine.connect() as connection:
+            orphans = select(VECTORS.c.entry_id).where(~exists().where(ENTRIES.c.id == VECTORS.c.entry_id))
+            found += [f"vector of entry {i}, which does not exist" for i in connection.execute(orphans).scalars()]
+            sizes: dict[str, int] = {}
+            for row in connection.execute(select(VECTORS)):
+                found += _vector_problems(row, sizes)
+            for row in connection.execute(select(ENTRIES)):
+                found += _entry_problems(row)
+        return found
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def _one(self, statement: Select[Any], values: Mapping[str, object]) -> Entry | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(statement, values).one_or_none()
+        return None if row is None else _entry(row)
+
+    def _insert(self, table: Table) -> Any:  # the two dialects share no type that has on_conflict_do_update
+        return (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(table)
+
+    def _write_vectors(
+        self, connection: Connection, embedder: str, rows: Sequence[tuple[int, NDArray[np.float32]]]
+    ) -> None:
+        if not rows:
+            return
+        statement = self._insert(VECTORS)
+        statement = statement.on_conflict_do_update(
+            index_elements=["entry_id", "embedder"], set_={"vector": statement.excluded.vector}
+        )
+        values = [
+            {"entry_id": entry_id, "embedder": embedder, "vector": np.asarray(vector, dtype=np.float32).tobytes()}
+            for entry_id, vector in rows
+        ]
+        connection.execute(statement, values)
+
+    def _write_tally(self, connection: Connection, touches: Touches, counts: Counts) -> None:
+        if touches:
+            values = [{"touched": i, "more": hits, "at": at} for i, (hits, at) in touches.items()]
+            connection.execute(_TOUCH, values)
+        if counts:
+            statement = self._insert(COUNTERS)
+            statement = statement.on_conflict_do_update(
+                index_elements=["namespace", "name"], set_={"value": COUNTERS.c.value + statement.excluded.value}
+            )
+            rows = [{"namespace": space, "name": name, "value": more} for (space, name), more in counts.items()]
+            connection.execute(statement, rows)
+
+    @staticmethod
+    def _count(connection: Connection, namespace: str) -> int:
+        statement = select(func.count()).select_from(ENTRIES).where(ENTRIES.c.namespace == namespace)
+        return int(connection.execute(statement).scalar_one())
+
+    @staticmethod
+    def _delete(connection: Connection, namespace: str, ids: Sequence[int]) -> int:
+        gone = 0
+        for chunk in _chunks(ids):
+            within = select(ENTRIES.c.id).where(ENTRIES.c.namespace == namespace, ENTRIES.c.id.in_(chunk))
+            connection.execute(delete(VECTORS).where(VECTORS.c.entry_id.in_(within)))
+            gone += connection.execute(
+                delete(ENTRIES).where(ENTRIES.c.namespace == namespace, ENTRIES.c.id.in_(chunk))
+            ).rowcount
+        return gone
+
+
+_BY_EXACT = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.exact == bindparam("exact"))
+_BY_ID = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.id == bindparam("id"))
+_VECTORS_AFTER = (
+    select(ENTRIES.c.id, ENTRIES.c.expires_at, ENTRIES.c.semantic, VECTORS.c.vector)
+    .outerjoin(VECTORS, (VECTORS.c.entry_id == ENTRIES.c.id) & (VECTORS.c.embedder == bindparam("embedder")))
+    .where(
+        ENTRIES.c.namespace == bindparam("namespace"),
+        ENTRIES.c.scope == bindparam("scope"),
+        ENTRIES.c.id > bindparam("after"),
+    )
+    .order_by(ENTRIES.c.id)
+)
+_TOUCH = (
+    update(ENTRIES)
+    .where(ENTRIES.c.id == bindparam("touched"))
+    .values(hits=ENTRIES.c.hits + bindparam("more"), used_at=bindparam("at"))
+)
+
+
+def _entry_values(entry: NewEntry) -> dict[str, object]:
+    return {
+        "namespace": entry.namespace,
+        "scope": entry.scope,
+        "exact": entry.exact,
+        "question": _storable(entry.question),
+        "question_hash": entry.question_hash,
+        "semantic": entry.semantic,
+        "payload": _storable(entry.payload),
+        "model": entry.model,
+        "usage": None if entry.usage is None else json.dumps(entry.usage.to_dict()),
+        "answer_usd": None if entry.answer_usd is None else str(entry.answer_usd),
+        "answer_basis": entry.answer_basis,
+        "created_at": entry.created_at,
+        "expires_at": entry.expires_at,
+        "used_at": entry.created_at,
+        "hits": 0,
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        namespace=row.namespace,
+        scope=row.scope,
+        question=row.question,
+        payload=row.payload,
+        model=row.model,
+        usage=None if row.usage is None else TokenUsage.from_dict(json.loads(row.usage)),
+        answer_usd=None if row.answer_usd is None else Decimal(row.answer_usd),
+        answer_basis=row.answer_basis,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        hits=row.hits,
+    )
+
+
+def _entry_problems(row: Row[Any]) -> list[str]:
+    try:
+        json.loads(row.payload)
+        _entry(row)
+    except (ValueError, TypeError, ArithmeticError, KeyError) as error:
+        return [f"entry {row.id}: {type(error).__name__}: {error}"]
+    return []
+
+
+def _vector_problems(row: Row[Any], sizes: dict[str, int]) -> list[str]:
+    size = len(row.vector)
+    expected = sizes.setdefault(row.embedder, size)
+    if size != expected or size % 4:
+        return [f"vector of entry {row.entry_id}: {size} bytes, others of {row.embedder} have {expected}"]
+    if not np.isfinite(np.frombuffer(row.vector, dtype=np.float32)).all():
+        return [f"vector of entry {row.entry_id} is not finite"]
+    return []
+
+
+def _storable(text: str) -> str:
+    # A lone surrogate cannot be written as UTF-8, and PostgreSQL takes no NUL.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
+
+
+def _chunks(rows: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))

@@ -1,0 +1,193 @@
+"""How does LangChain's own cache hook reach the cache?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import Runnable
+
+from lc_costkit.cache.engine import Cache
+from lc_costkit.cache.explain import Explanation
+from lc_costkit.cache.key import CacheRequest
+from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.stats import CacheStats
+from lc_costkit.langchain import payload
+from lc_costkit.langchain.pending import Pending
+from lc_costkit.langchain.prompts import read_request
+from lc_costkit.langchain.warming import Warmed, asked, warm_chain, warm_pairs
+from lc_costkit.marks import MARK
+from lc_costkit.readers import read_langchain
+from lc_costkit.switch import disabled
+from lc_costkit.usage import UsageReading
+
+
+class SemanticCache(BaseCache):
+    """A LangChain cache that also serves other wordings of a question it has answered.
+
+    ``set_llm_cache(SemanticCache("costkit.db"))``, or ``cache=`` of a model. It takes the
+    arguments of ``lc_costkit.cache.Cache`` and raises what that raises; after construction
+    neither a lookup nor an update fails a call. LangChain itself never asks a cache in
+    ``stream()``.
+
+    Hits carry a ``CacheMark`` in ``ChatGeneration.generation_info["lc_costkit"]``, and so do
+    live answers, with what the lookup cost. Answers that were cut off, refused or empty are
+    not stored; answers that call tools are served to the letter only, with new call ids.
+    """
+
+    def __init__(self, path_or_url: Any = ":memory:", **knobs: Any) -> None:
+        self.engine = Cache(path_or_url, **knobs)
+        self._pending = Pending()
+
+    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        """Return the stored answer as new objects in a ``list``, or ``None``."""
+        request = self._read(prompt, llm_string)
+        if request is None:
+            return None
+        outcome = self.engine.lookup(request, decode=payload.load)
+        return self._serve(prompt, llm_string, request, outcome)
+
+    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        """Do what ``lookup`` does without blocking the event loop."""
+        if not self.engine.embeds_remotely:
+            return await asyncio.to_thread(self.lookup, prompt, llm_string)
+        request = await asyncio.to_thread(self._read, prompt, llm_string)
+        if request is None:
+            return None
+        outcome = await self.engine.alookup(request, decode=payload.load)
+        return self._serve(prompt, llm_string, request, outcome)
+
+    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        """Keep an answer, and mark the live one with what the lookup found."""
+        if disabled():
+            return
+        try:
+            found = self._pending.take(prompt, llm_string)
+            request, miss = (read_request(prompt, llm_string), None) if found is None else found
+            text = payload.dump(return_val)
+            reading = _reading(return_val)
+            if miss is not None:
+                _mark(return_val, miss)
+        except Exception as error:
+            self.engine.faulted("update", error)
+            return
+        if isinstance(text, payload.NotKept):
+            self.engine.skipped(text.reason)
+            return
+        exact_only = payload.has_tool_calls(return_val)
+        self.engine.store(request, text, reading=reading, miss=miss, exact_only=exact_only)
+
+    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        """Do what ``update`` does without blocking the event loop."""
+        await asyncio.to_thread(self.update, prompt, llm_string, return_val)
+
+    def clear(self, **kwargs: Any) -> None:
+        """Remove the answers of this namespace, or with ``everything=True`` of all; the statistics stay."""
+        self.engine.clear(everything=bool(kwargs.get("everything", False)))
+
+    async def aclear(self, **kwargs: Any) -> None:
+        """Do what ``clear`` does without blocking the event loop."""
+        await asyncio.to_thread(self.clear, **kwargs)
+
+    def warm(
+        self,
+        what: Runnable[Any, Any] | Iterable[tuple[Any, str]],
+        questions: Iterable[Any] | None = None,
+        *,
+        like: Runnable[Any, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Warmed:
+        """Fill the cache before the traffic comes.
+
+        ``warm(pairs, like=prompt | model)`` stores (input, answer) pairs in the scope in which
+        that chain will ask them; no model is called, and a hit later saves what the answer would
+        have cost, as an estimate. ``warm(chain, questions)`` runs the chain over the inputs with
+        this cache, and pays for what is not in it yet.
+
+        Args:
+            what: the pairs, or the chain.
+            questions: inputs for the chain.
+            like: for pairs, the chain or model that will ask.
+            progress: called with (done, total) after each one.
+
+        Raises:
+            ConfigurationError: the arguments do not fit together, or there is no model to be found.
+        """
+        if isinstance(what, Runnable):
+            return warm_chain(self, what, questions, like=like, progress=progress)
+        return warm_pairs(self, what, questions, like=like, progress=progress)
+
+    def explain(self, input: Any, *, like: Runnable[Any, Any]) -> Explanation:
+        """Say how a call of ``like`` with ``input`` would be decided; no model is called.
+
+        The steps before the model run as they are. Of several models in a chain, the one that is
+        asked first is explained.
+
+        Raises:
+            ConfigurationError: ``like`` holds no model that would ask a cache.
+        """
+        return self.engine.explain(read_request(*asked(like, input)))
+
+    def stats(self) -> CacheStats:
+        """Return what this namespace has served, refused and saved, over all processes and restarts."""
+        return self.engine.stats()
+
+    def delete(self, entry_id: int | None = None, *, question: str | None = None) -> int:
+        """Remove one entry by id, or every answer to a question; return how many."""
+        return self.engine.delete(entry_id, question=question)
+
+    def check(self) -> tuple[str, ...]:
+        """Read the whole store and return what is wrong with it; empty if it is sound."""
+        return self.engine.check()
+
+    def close(self) -> None:
+        """Write down the statistics and close the store."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # copies of a model share its cache
+
+    def _read(self, prompt: str, llm_string: str) -> CacheRequest | None:
+        if disabled():
+            return None
+        try:
+            return read_request(prompt, llm_string)
+        except Exception as error:
+            self.engine.faulted("reading the prompt", error)
+            return None
+
+    def _serve(
+        self, prompt: str, llm_string: str, request: CacheRequest, outcome: Hit | Miss
+    ) -> RETURN_VAL_TYPE | None:
+        if isinstance(outcome, Miss):
+            self._pending.put(prompt, llm_string, request, outcome)
+            return None
+        generations: list[Generation] = outcome.answer  # type: ignore[assignment]  # payload.load made it
+        _mark(generations, outcome)
+        return generations
+
+
+def _mark(generations: Sequence[Generation], outcome: Hit | Miss) -> None:
+    mark = outcome.mark().to_dict()
+    for generation in generations:
+        # A plain Generation is compared as a whole by LangChain's standard suite, and by users.
+        if isinstance(generation, ChatGeneration):
+            generation.generation_info = {**(generation.generation_info or {}), MARK: mark}
+
+
+def _reading(generations: Sequence[Generation]) -> UsageReading | None:
+    for generation in generations:
+        message = getattr(generation, "message", None)
+        usage = getattr(message, "usage_metadata", None)
+        if usage:
+            return read_langchain(usage, getattr(message, "response_metadata", None), start_metadata=None)
+    return None
