@@ -199,7 +199,7 @@ def as_scorer(scorer: object) -> Scorer:
     """
     if scorer is None:
         return LexicalScorer()
-    if not isinstance(scorer, type):
+    if not isinstance(scorer, type | str | bytes):
         if any(
             callable(getattr(scorer, name, None))
             for name in ("embed", "embed_documents", "get_text_embedding_batch", "encode")

@@ -66,8 +66,9 @@ class Selection:
         for position in order:
             if self._words(position) in self._seen:
                 continue
-            beside = self._kept.get(self._sentences[position][0])
-            cost = self._costs[position] + (joiner_tokens if beside else 0)
+            beside = self._kept.get(self._sentences[position][0], set())
+            joins = bool(beside) and beside.isdisjoint((position - 1, position + 1))
+            cost = self._costs[position] + (joiner_tokens if joins else 0)
             if cost > left:
                 skipped.append(position)
             else:

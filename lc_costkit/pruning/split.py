@@ -8,6 +8,7 @@ too few only costs tokens and a cut too many only costs context, so a doubtful m
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -53,6 +54,9 @@ _TABLE_ROW = re.compile(r"\s*\|.*\||\s*\S.*\|.*\|.*\S")
 _WIDE_CHARACTER = re.compile("[ᄀ-ᇿ⺀-꓏가-힣豈-﫿＀-｠]")
 _UNMARKED = re.compile("[฀-໿က-႟ក-៿]")
 _CLAUSE = re.compile(r"[;:,](?=\s)|[；：，、،؛–—]|\s")
+
+_LINE = re.compile(r"\n")
+_SPACE = re.compile(r"\s")
 
 _WRAPPED_WIDTH = 60
 _UNMARKED_MAX_CHARACTERS = 100
@@ -204,12 +208,14 @@ def _limit(piece: str, max_characters: int) -> int:
 def _cut(text: str, start: int, wanted: int, limit: int, *, prose: bool) -> int:
     """Return where to cut: at a clause near ``wanted`` characters, at a space, or inside a word at worst."""
     window = text[start : start + limit]
-    pattern = _CLAUSE if prose else re.compile(r"\n|\s")
-    best, best_cost = 0, float("inf")
-    for match in pattern.finditer(window, wanted // 2):
-        cost = abs(match.end() - wanted) * (1.0 if match[0].isspace() and match[0] != "\n" else 0.5)
-        if cost < best_cost:
-            best, best_cost = match.end(), cost
+    best, best_cost = 0, math.inf
+    for pattern in (_CLAUSE,) if prose else (_LINE, _SPACE):
+        for match in pattern.finditer(window, 0 if pattern is _LINE else wanted // 2):
+            cost = abs(match.end() - wanted) * (1.0 if match[0].isspace() else 0.5)
+            if cost < best_cost:
+                best, best_cost = match.end(), cost
+        if best:
+            break
     cut = start + (best or limit)
     while cut > start + 1 and cut < len(text) and (unicodedata.category(text[cut])[0] == "M" or text[cut] == "\u200d"):
         cut -= 1
