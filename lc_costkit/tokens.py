@@ -248,7 +248,7 @@ def approximate_tokens(text: str) -> int:
     Error against ``o200k_base``, median of one text (and of all texts together): English
     questions 0 % (+3.4 %), English passages 3.8 % (-0.6 %), Korean questions 12.5 %
     (-2.5 %), German passages 4.8 % (-3.9 %), Chinese passages 5.2 % (+2.1 %), JSON 2.2 %
-    (-2.3 %), Python 1.9 % (+0.6 %). One short question in twenty is off by over 22 %
+    (-2.3 %), Python 4.5 % (+0.6 %). One short question in twenty is off by over 22 %
     (English) or 33 % (Korean). Other scripts rest on one sentence each.
     ``benchmarks/tokens.py`` measures it again.
 
