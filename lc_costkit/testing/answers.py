@@ -66,6 +66,11 @@ _SMALL_WORDS = frozenset(
 """Words that say nothing about what a question is about."""
 
 
+_MARKED_QUESTION = re.compile(
+    r"^\W*(?:user )?(?:question|query|질문|frage)\W*[::][ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE
+)
+
+
 def default_answer(request: FakeRequest) -> FakeAnswer:
     """A deterministic, plausible answer: 20 to 180 tokens that take up words of the question.
 
@@ -129,7 +134,7 @@ def _tool_to_call(request: FakeRequest) -> FakeTool | None:
 
 
 def _mentioned_tool(request: FakeRequest) -> FakeTool | None:
-    asked = {_stem(word) for word in _words(request.question)}
+    asked = {_stem(word) for word in _words(question_in(request.question))}
     scores = [(len(asked & {_stem(word) for word in _words(tool.name)}), tool) for tool in request.tools]
     best = max(scores, key=lambda scored: scored[0])
     return best[1] if best[0] else None
@@ -145,8 +150,9 @@ def _words(text: str) -> list[str]:
 
 
 def _prose(request: FakeRequest) -> str:
-    asked = _asked(request.question)
-    seed = hashlib.sha256(f"{request.model}\0{request.system}\0{request.question}\0{request.choice}".encode()).digest()
+    asked = question_in(request.question)
+    # not of the context: the same question with less context must cost as much output
+    seed = hashlib.sha256(f"{asked}\0{request.choice}".encode()).digest()
     wordiness = max(
         ((len(name), factor) for name, factor in _WORDINESS.items() if request.model.startswith(name)),
         default=(0, 1.0),
@@ -161,7 +167,17 @@ def _prose(request: FakeRequest) -> str:
     return " ".join(sentence.format(topic=topic) for sentence in sentences)
 
 
-def _asked(text: str) -> str:
-    """The question inside a longer prompt: its last line with a question mark, else its last line."""
+def question_in(text: str) -> str:
+    """The question inside a longer prompt.
+
+    It is what follows the last ``Question:``, else the last line that ends with a question mark,
+    else the last line.
+
+    >>> question_in("Context: Cards take a week.\\nQuestion: where is my card\\nAnswer:")
+    'where is my card'
+    """
+    marked = _MARKED_QUESTION.findall(text)
+    if marked:
+        return str(marked[-1]).strip()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return next((line for line in reversed(lines) if line.endswith(("?", "?"))), lines[-1] if lines else "")

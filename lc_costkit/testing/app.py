@@ -15,6 +15,7 @@ from lc_costkit.testing.endpoints import Chat, CountTokens, Endpoint, State
 from lc_costkit.testing.exchange import Exchanges
 from lc_costkit.testing.openai_chat import OpenAIChat
 from lc_costkit.testing.openai_embeddings import Embeddings
+from lc_costkit.testing.openai_responses import OpenAIResponses
 from lc_costkit.testing.provider_errors import error_payload, headers_for
 from lc_costkit.testing.records import Provider
 from lc_costkit.testing.wire import WireError
@@ -24,6 +25,7 @@ def build_app(state: State) -> Starlette:
     """The application that serves both providers."""
     endpoints: dict[str, Endpoint] = {
         "/v1/chat/completions": Chat(OpenAIChat()),
+        "/v1/responses": Chat(OpenAIResponses()),
         "/v1/embeddings": Embeddings(),
         "/v1/messages": Chat(AnthropicMessages()),
         "/v1/messages/count_tokens": CountTokens(),

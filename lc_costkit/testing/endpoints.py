@@ -55,6 +55,7 @@ class Outcome:
     """An answer that is ready to be sent."""
 
     payload: Mapping[str, Any]
+    """The answer in one piece; empty where it is streamed."""
     metered: Metered
     usage_of: Callable[[Metered], dict[str, Any] | None]
     """The usage in the provider's words, for these counts."""
@@ -129,7 +130,7 @@ class Chat:
 
         whole = reply(metered)
         return Outcome(
-            payload=self._wire.render(whole),
+            payload={} if request.stream else self._wire.render(whole),
             metered=metered,
             usage_of=lambda counts: self._wire.usage(reply(counts)),
             model=whole.model,
