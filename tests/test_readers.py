@@ -1,0 +1,488 @@
+"""Readers: each provider's shape, LangChain's view of it, and payloads that are odd or no payloads at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+from lc_costkit.readers import (
+    find_cache_ttl,
+    read_anthropic,
+    read_bedrock,
+    read_google,
+    read_langchain,
+    read_openai,
+    read_usage,
+)
+from lc_costkit.usage import TokenUsage, UsageReading
+
+
+def usage_of(reading: UsageReading | None) -> TokenUsage:
+    assert reading is not None
+    assert not reading.estimated
+    return reading.usage
+
+
+def test_openai_chat_counts_are_made_disjoint() -> None:
+    reading = read_openai(
+        {
+            "prompt_tokens": 4020,
+            "completion_tokens": 120,
+            "total_tokens": 4140,
+            "prompt_tokens_details": {"cached_tokens": 1000, "cache_write_tokens": 2000, "audio_tokens": 20},
+            "completion_tokens_details": {"reasoning_tokens": 64, "audio_tokens": 20},
+        },
+        model="gpt-5.6-sol",
+    )
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=1000,
+        cache_read_tokens=1000,
+        cache_write_tokens=2000,
+        input_audio_tokens=20,
+        output_tokens=100,
+        reasoning_tokens=64,
+        output_audio_tokens=20,
+    )
+
+
+def test_openai_responses() -> None:
+    reading = read_openai(
+        {
+            "input_tokens": 2304,
+            "output_tokens": 50,
+            "input_tokens_details": {"cached_tokens": 256, "cache_write_tokens": 1024},
+            "output_tokens_details": {"reasoning_tokens": 10},
+        },
+        service_tier="priority",
+    )
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=1024, cache_read_tokens=256, cache_write_tokens=1024, output_tokens=50, reasoning_tokens=10
+    )
+    assert reading is not None
+    assert reading.service_tier == "priority"
+
+
+def test_audio_that_was_cached_is_counted_once() -> None:
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {
+            "cached_tokens": 60,
+            "audio_tokens": 50,
+            "cached_tokens_details": {"text_tokens": 30, "audio_tokens": 30},
+        },
+    }
+    assert usage_of(read_openai(usage)) == TokenUsage(
+        input_tokens=20, cache_read_tokens=30, input_audio_tokens=20, cache_read_audio_tokens=30, output_tokens=1
+    )
+
+
+def test_openai_compatible_endpoints() -> None:
+    deepseek = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_cache_hit_tokens": 64}
+    assert usage_of(read_usage({"model": "deepseek-chat", "usage": deepseek})).cache_read_tokens == 64
+    grok = {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 35,
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    }
+    assert usage_of(read_usage(grok, "xai")) == TokenUsage(input_tokens=10, output_tokens=25, reasoning_tokens=20)
+    embedding = {"prompt_tokens": 8, "total_tokens": 8}
+    assert usage_of(read_openai(embedding)) == TokenUsage(input_tokens=8)
+
+
+def test_anthropic_input_excludes_the_cache_and_splits_lifetimes() -> None:
+    reading = read_anthropic(
+        {
+            "input_tokens": 23,
+            "cache_read_input_tokens": 300,
+            "cache_creation_input_tokens": 150,
+            "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 100},
+            "output_tokens": 40,
+            "output_tokens_details": {"thinking_tokens": 30},
+            "server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0},
+            "service_tier": "standard",
+            "speed": "fast",
+            "inference_geo": "us",
+        },
+        model="claude-opus-5-5",
+    )
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=23,
+        cache_read_tokens=300,
+        cache_write_5m_tokens=50,
+        cache_write_1h_tokens=100,
+        output_tokens=40,
+        reasoning_tokens=30,
+        tool_requests=(("web_search", 3),),
+    )
+    assert reading is not None
+    assert (reading.service_tier, reading.speed, reading.inference_geo) == ("standard", "fast", "us")
+
+
+def test_anthropic_without_a_split_does_not_guess_the_lifetime() -> None:
+    usage = usage_of(read_anthropic({"input_tokens": 1, "cache_creation_input_tokens": 9, "output_tokens": 1}))
+    assert (usage.cache_write_tokens, usage.cache_write_5m_tokens) == (9, 0)
+
+
+def test_anthropic_batch_is_a_way_of_processing() -> None:
+    reading = read_anthropic({"input_tokens": 1, "output_tokens": 1, "service_tier": "batch"})
+    assert reading is not None
+    assert (reading.processing, reading.service_tier) == ("batch", None)
+
+
+def test_anthropic_compaction_is_billed_though_the_top_level_leaves_it_out() -> None:
+    usage = {
+        "input_tokens": 180,
+        "output_tokens": 8,
+        "server_tool_use": {"web_search_requests": 1},
+        "iterations": [
+            {"type": "compaction", "input_tokens": 100, "cache_creation_input_tokens": 5000, "output_tokens": 82},
+            {"type": "message", "input_tokens": 180, "output_tokens": 8},
+        ],
+    }
+    assert usage_of(read_anthropic(usage, model="claude-sonnet-4-6")) == TokenUsage(
+        input_tokens=280, cache_write_tokens=5000, output_tokens=90, tool_requests=(("web_search", 1),)
+    )
+
+
+def test_anthropic_advisors_are_billed_at_their_own_rates_and_refused_attempts_are_not_billed() -> None:
+    usage = {
+        "input_tokens": 30,
+        "output_tokens": 3,
+        "iterations": [
+            {"type": "message", "model": "claude-fable-5", "input_tokens": 500, "output_tokens": 0},
+            {"type": "message", "input_tokens": 10, "output_tokens": 1},
+            {"type": "advisor_message", "model": "claude-fable-5", "input_tokens": 900, "output_tokens": 9},
+            {"type": "message", "model": "claude-sonnet-5", "input_tokens": 20, "output_tokens": 2},
+        ],
+    }
+    reading = read_anthropic(usage, model="claude-sonnet-5")
+    assert usage_of(reading) == TokenUsage(input_tokens=30, output_tokens=3)
+    assert reading is not None
+    assert [(part.model, part.usage.total) for part in reading.also] == [("claude-fable-5", 909)]
+
+
+def test_gemini_camel_case_snake_case_and_objects_agree() -> None:
+    camel = {
+        "promptTokenCount": 328,
+        "cachedContentTokenCount": 183,
+        "candidatesTokenCount": 78,
+        "thoughtsTokenCount": 241,
+        "toolUsePromptTokenCount": 12,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 70}, {"modality": "IMAGE", "tokenCount": 258}],
+        "cacheTokensDetails": [{"modality": "IMAGE", "tokenCount": 144}, {"modality": "TEXT", "tokenCount": 39}],
+        "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 8}],
+        "trafficType": "ON_DEMAND_FLEX",
+    }
+    expected = TokenUsage(
+        input_tokens=43,
+        cache_read_tokens=39,
+        input_image_tokens=114,
+        cache_read_image_tokens=144,
+        output_tokens=311,
+        reasoning_tokens=241,
+        output_audio_tokens=8,
+    )
+    reading = read_google(camel)
+    assert usage_of(reading) == expected
+    assert reading is not None
+    assert reading.service_tier == "flex"
+    snake = {
+        "prompt_token_count": 328,
+        "cached_content_token_count": 183,
+        "candidates_token_count": 78,
+        "thoughts_token_count": 241,
+        "tool_use_prompt_token_count": 12,
+        "prompt_tokens_details": [
+            {"modality": "TEXT", "token_count": 70},
+            {"modality": "IMAGE", "token_count": 258},
+        ],
+        "cache_tokens_details": [{"modality": "IMAGE", "token_count": 144}, {"modality": "TEXT", "token_count": 39}],
+        "candidates_tokens_details": [{"modality": "AUDIO", "token_count": 8}],
+    }
+    assert usage_of(read_usage({"model_version": "gemini-2.5-flash", "usage_metadata": snake})) == expected
+
+
+def test_bedrock_converse() -> None:
+    reading = read_bedrock(
+        {
+            "inputTokens": 10,
+            "outputTokens": 5,
+            "totalTokens": 115,
+            "cacheReadInputTokens": 40,
+            "cacheWriteInputTokens": 60,
+            "cacheDetails": [{"ttl": "1h", "inputTokens": 50}],
+        }
+    )
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=10, cache_read_tokens=40, cache_write_tokens=10, cache_write_1h_tokens=50, output_tokens=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "provider", "model", "read_as"),
+    [
+        ({"model": "gpt-4o", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}, None, "gpt-4o", None),
+        ({"model": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}, "openai", "m", "openai"),
+        ({"model": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}, "anthropic", "m", "anthropic"),
+        ({"message": {"model": "c", "usage": {"input_tokens": 3, "output_tokens": 1}}}, None, "c", None),
+        ({"response": {"model": "r", "usage": {"input_tokens": 3, "output_tokens": 1}}}, "openai", "r", "openai"),
+        ({"usage": {"inputTokens": 3, "outputTokens": 1}}, "bedrock_converse", None, "aws"),
+        ({"modelVersion": "g", "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1}}, None, "g", None),
+        ({"input_tokens": 3, "output_tokens": 1, "input_token_details": {}}, "google_genai", None, "google"),
+    ],
+)
+def test_any_payload_is_read_by_its_shape(
+    payload: dict[str, Any], provider: str | None, model: str | None, read_as: str | None
+) -> None:
+    reading = read_usage(payload, provider)
+    assert usage_of(reading) == TokenUsage(input_tokens=3, output_tokens=1)
+    assert reading is not None
+    assert (reading.model, reading.provider) == (model, read_as)
+
+
+def test_the_tier_of_the_response_is_read() -> None:
+    reading = read_usage({"model": "gpt-5", "service_tier": "flex", "usage": {"prompt_tokens": 1}})
+    assert reading is not None
+    assert reading.service_tier == "flex"
+
+
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_tokens_details: _Details | None = None
+
+
+class _Response(BaseModel):
+    model: str
+    usage: _Usage | None = None
+
+
+def test_objects_of_an_sdk_are_read_like_mappings() -> None:
+    counts = _Usage(prompt_tokens=10, completion_tokens=2, prompt_tokens_details=_Details(cached_tokens=4), beta=1)
+    expected = TokenUsage(input_tokens=6, cache_read_tokens=4, output_tokens=2)
+    assert usage_of(read_usage(_Response(model="gpt-4o", usage=counts))) == expected
+    assert usage_of(read_usage({"model": "gpt-4o", "usage": counts})) == expected
+    assert read_usage(_Response(model="gpt-4o")) is None
+
+
+def test_the_real_clients_objects_are_read() -> None:
+    anthropic_types = pytest.importorskip("anthropic.types")
+    openai_types = pytest.importorskip("openai.types")
+    split = anthropic_types.CacheCreation(ephemeral_5m_input_tokens=5, ephemeral_1h_input_tokens=0)
+    usage = anthropic_types.Usage(
+        input_tokens=1, output_tokens=2, cache_creation=split, cache_creation_input_tokens=5, cache_read_input_tokens=7
+    )
+    assert usage_of(read_usage({"model": "claude-sonnet-4-5", "usage": usage})) == TokenUsage(
+        input_tokens=1, output_tokens=2, cache_write_5m_tokens=5, cache_read_tokens=7
+    )
+    completion = openai_types.CompletionUsage(prompt_tokens=3, completion_tokens=1, total_tokens=4)
+    assert usage_of(read_usage({"model": "gpt-4o", "usage": completion})) == TokenUsage(input_tokens=3, output_tokens=1)
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        # Parts larger than their whole are cut.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 99}},
+            TokenUsage(cache_read_tokens=10, output_tokens=1),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 1,
+                "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 8},
+            },
+            TokenUsage(cache_read_tokens=8, cache_write_tokens=2, output_tokens=1),
+        ),
+        (
+            {"prompt_tokens": 1, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 5}},
+            TokenUsage(input_tokens=1, output_tokens=2, reasoning_tokens=2),
+        ),
+        # What is no count is 0.
+        ({"prompt_tokens": -5, "completion_tokens": 2}, TokenUsage(output_tokens=2)),
+        ({"prompt_tokens": "many", "completion_tokens": 2}, TokenUsage(output_tokens=2)),
+        ({"prompt_tokens": True, "completion_tokens": 2}, TokenUsage(output_tokens=2)),
+        ({"prompt_tokens": float("nan"), "completion_tokens": 2}, TokenUsage(output_tokens=2)),
+        ({"prompt_tokens": float("inf"), "completion_tokens": 2}, TokenUsage(output_tokens=2)),
+    ],
+)
+def test_contradictory_counts_are_cut_and_said_to_be_an_estimate(payload: dict[str, Any], expected: TokenUsage) -> None:
+    reading = read_usage(payload)
+    assert reading is not None
+    assert reading.usage == expected
+    assert reading.estimated
+
+
+def test_nulls_and_whole_floats_are_ordinary() -> None:
+    payload = {"prompt_tokens": 3.0, "completion_tokens": 1, "prompt_tokens_details": None, "total_tokens": None}
+    assert usage_of(read_usage(payload)) == TokenUsage(input_tokens=3, output_tokens=1)
+
+
+@pytest.mark.parametrize(
+    "payload", [None, "", "text", 3, [], {}, {"usage": None}, {"usage": {}}, {"usage": "x"}, {"model": "m"}, object()]
+)
+@pytest.mark.parametrize("read", [read_usage, read_openai, read_anthropic, read_google, read_bedrock])
+def test_what_reports_no_usage_gives_nothing(read: Any, payload: object) -> None:
+    assert read(payload) is None
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            [
+                "usage", "model", "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "iterations",
+                "cached_tokens", "prompt_tokens_details", "cache_creation", "ephemeral_1h_input_tokens", "total_cost",
+                "cache_creation_input_tokens", "promptTokenCount", "promptTokensDetails", "modality", "tokenCount",
+                "inputTokens", "cacheDetails", "ttl", "server_tool_use", "input_token_details", "cache_read",
+                "thinking_tokens", "output_tokens_details", "service_tier", "type",
+            ]
+        ),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@given(ODD, ODD)
+@settings(max_examples=400, deadline=None)
+def test_no_payload_makes_a_reader_raise(payload: Any, other: Any) -> None:
+    for provider in (None, "openai", "anthropic", "aws"):
+        reading = read_usage(payload, provider)
+        assert reading is None or reading.usage.total >= 0
+    read_langchain(payload, other, start_metadata=payload, cache_ttl="1h")
+    find_cache_ttl(payload)
+
+
+def test_langchain_anthropic_split_with_the_generic_count_at_zero() -> None:
+    counts = {
+        "input_tokens": 414_953,
+        "output_tokens": 2029,
+        "total_tokens": 416_982,
+        "input_token_details": {
+            "cache_read": 308_360,
+            "cache_creation": 0,
+            "ephemeral_5m_input_tokens": 0,
+            "ephemeral_1h_input_tokens": 106_570,
+        },
+    }
+    reading = read_langchain(counts, {"model_name": "claude-sonnet-4-6", "model_provider": "anthropic"})
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=23, cache_read_tokens=308_360, cache_write_1h_tokens=106_570, output_tokens=2029
+    )
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+def test_langchain_renamed_details_are_found_and_never_added_up(tier: str) -> None:
+    counts = {
+        "input_tokens": 2304,
+        "output_tokens": 50,
+        "total_tokens": 2354,
+        "input_token_details": {f"{tier}_cache_read": 256, f"{tier}_cache_creation": 1024, tier: 2048},
+        "output_token_details": {f"{tier}_reasoning": 10, tier: 40},
+    }
+    reading = read_langchain(counts, {"model_name": "gpt-5.6-sol", "model_provider": "openai"})
+    assert usage_of(reading) == TokenUsage(
+        input_tokens=1024, cache_read_tokens=256, cache_write_tokens=1024, output_tokens=50, reasoning_tokens=10
+    )
+    assert reading is not None
+    assert reading.service_tier == tier
+
+
+def test_langchain_keeps_more_in_the_raw_report_where_there_is_one() -> None:
+    counts = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    raw = {"input_tokens": 10, "output_tokens": 5, "server_tool_use": {"web_search_requests": 2}, "speed": "fast"}
+    response = {"model_name": "claude-opus-5-5", "model_provider": "anthropic", "usage": raw}
+    reading = read_langchain(counts, response)
+    assert usage_of(reading).tool_requests == (("web_search", 2),)
+    assert reading is not None
+    assert reading.speed == "fast"
+    openai = {
+        "model_name": "gpt-4o",
+        "token_usage": {"prompt_tokens": 10, "completion_tokens": 5},
+        "service_tier": "flex",
+    }
+    assert read_langchain(None, openai) == UsageReading(
+        usage=TokenUsage(input_tokens=10, output_tokens=5), model="gpt-4o", service_tier="flex"
+    )
+    # A raw report that holds less than LangChain's own counts is a part of a merged stream.
+    response["usage"] = {"input_tokens": 1, "output_tokens": 1}
+    assert usage_of(read_langchain(counts, response)).total == 15
+
+
+def test_langchain_lifetime_lost_in_a_stream_is_taken_from_the_request() -> None:
+    counts = {"input_tokens": 100, "output_tokens": 5, "input_token_details": {"cache_read": 0, "cache_creation": 90}}
+    response = {"model_name": "claude-sonnet-4-5", "model_provider": "anthropic"}
+    assert usage_of(read_langchain(counts, response)).cache_write_tokens == 90
+    hour = usage_of(read_langchain(counts, response, cache_ttl="1h"))
+    assert (hour.cache_write_tokens, hour.cache_write_1h_tokens) == (0, 90)
+    assert usage_of(read_langchain(counts, response, cache_ttl="5m")).cache_write_5m_tokens == 90
+
+
+@pytest.mark.parametrize(
+    ("request_parts", "expected"),
+    [
+        ([{"content": [{"cache_control": {"type": "ephemeral"}}]}], "5m"),
+        ({"system": [{"cache_control": {"type": "ephemeral", "ttl": "1h"}}]}, "1h"),
+        ([{"cache_control": {"ttl": "1h"}}, {"cache_control": {"ttl": "5m"}}], None),
+        ([{"cache_control": {"ttl": "1d"}}], None),
+        ([{"content": "no markers"}], None),
+        ("text", None),
+    ],
+)
+def test_the_lifetime_a_request_asks_for(request_parts: object, expected: str | None) -> None:
+    assert find_cache_ttl(request_parts) == expected
+
+
+def test_langchain_local_cache_hits_are_recognised() -> None:
+    hit = read_langchain({"input_tokens": 10, "output_tokens": 5, "total_cost": 0}, {"model_name": "gpt-4o"})
+    assert hit is not None
+    assert hit.cached_locally
+    assert hit.usage.total == 15
+    bare = read_langchain({"total_cost": 0}, {"model_name": "gpt-4o"})
+    assert bare is not None
+    assert bare.cached_locally
+    assert read_langchain(None, None) is None
+    assert read_langchain({}, {"model_name": "gpt-4o"}) is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "started", "expected"),
+    [
+        ("openai", "azure", "azure"),
+        ("anthropic", "amazon_bedrock", "aws"),
+        ("anthropic", "anthropic", "anthropic"),
+        (None, "google_genai", "google"),
+        ("bedrock_converse", None, "aws"),
+        (None, None, None),
+    ],
+)
+def test_langchain_provider_is_the_one_that_bills(
+    answered: str | None, started: str | None, expected: str | None
+) -> None:
+    response = {"model_provider": answered} if answered else {}
+    reading = read_langchain(
+        {"input_tokens": 1}, response, start_metadata={"ls_provider": started, "ls_model_name": "m"}
+    )
+    assert reading is not None
+    assert (reading.provider, reading.model) == (expected, "m")
+
+
+def test_langchain_bedrock_input_that_excludes_the_cache() -> None:
+    counts = {"input_tokens": 10, "output_tokens": 5, "input_token_details": {"cache_read": 100, "cache_creation": 0}}
+    reading = read_langchain(counts, {"model_provider": "bedrock_converse"})
+    assert usage_of(reading) == TokenUsage(input_tokens=10, cache_read_tokens=100, output_tokens=5)
