@@ -11,19 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from decimal import Context, Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any
 
 from lc_costkit.catalog import Catalog, provider_id, spellings
+from lc_costkit.cost import EXACTLY, MILLION, AppliedPrice, Cost, together
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.rates import Rates, listed_rates, unusual
-from lc_costkit.usage import Basis, TokenUsage, UsageReading
+from lc_costkit.usage import TokenUsage, UsageReading
 
-_MILLION = Decimal(1_000_000)
-_EXACTLY = Context(prec=60)
-"""Precision of the arithmetic, digits; the caller's own decimal context plays no part."""
+__all__ = ["AppliedPrice", "Cost", "ModelPrice", "PriceBook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,99 +80,6 @@ class ModelPrice:
                 object.__setattr__(self, item.name, _amount(item.name, value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedPrice:
-    """The rates a call was priced at, kept with the call so that it can be checked and priced again.
-
-    Attributes:
-        model: the model of the price list that was matched, or the user's own name for it.
-        provider: its provider in the price list; ``None`` for a price of the user's.
-        source: ``genai-prices <version>`` or ``override``.
-        at: the moment whose prices were used (UTC).
-        rates: USD per million tokens, by field of ``TokenUsage``; input, output and what the call used.
-        requests: USD per request, by paid tool.
-        per_call: USD for the call as such.
-        notes: what was applied or assumed beyond the plain rates.
-    """
-
-    model: str
-    provider: str | None
-    source: str
-    at: datetime
-    rates: tuple[tuple[str, Decimal], ...]
-    requests: tuple[tuple[str, Decimal], ...] = ()
-    per_call: Decimal = Decimal(0)
-    notes: tuple[str, ...] = ()
-
-    def amount(self, usage: TokenUsage) -> Decimal | None:
-        """Return USD for ``usage`` at these rates; ``None`` if it holds tokens without a rate."""
-        counts = usage.priced_counts
-        rates = dict(self.rates)
-        if not counts.keys() <= rates.keys():
-            return None
-        requests = dict(self.requests)
-        with localcontext(_EXACTLY):
-            tokens = sum((count * rates[name] for name, count in counts.items()), Decimal(0)) / _MILLION
-            tools = sum((requests.get(name, Decimal(0)) * count for name, count in usage.tool_requests), Decimal(0))
-            return tokens + tools + self.per_call
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-safe values; amounts are strings."""
-        return {
-            "model": self.model,
-            "provider": self.provider,
-            "source": self.source,
-            "at": self.at.isoformat(),
-            "rates": {name: str(rate) for name, rate in self.rates},
-            "requests": {name: str(rate) for name, rate in self.requests},
-            "per_call": str(self.per_call),
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read back what ``to_dict`` wrote."""
-        return cls(
-            model=data["model"],
-            provider=data["provider"],
-            source=data["source"],
-            at=datetime.fromisoformat(data["at"]),
-            rates=tuple((name, Decimal(rate)) for name, rate in data["rates"].items()),
-            requests=tuple((name, Decimal(rate)) for name, rate in data["requests"].items()),
-            per_call=Decimal(data["per_call"]),
-            notes=tuple(data["notes"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What a call cost, and how far that can be trusted.
-
-    Attributes:
-        usd: USD, or ``None`` exactly when the basis is ``unpriced``.
-        basis: ``exact``, ``estimated`` or ``unpriced``.
-        price: the rates used; ``None`` for an unpriced call and for one that cost nothing.
-        low: the least it can have cost (USD), where an estimate has bounds.
-        high: the most it can have cost (USD), where an estimate has bounds.
-        reasons: why it is not exact, and what to do about it.
-        also: prices of the calls the provider made on the way at another model's rates; their cost is in ``usd``.
-    """
-
-    usd: Decimal | None
-    basis: Basis
-    price: AppliedPrice | None = None
-    low: Decimal | None = None
-    high: Decimal | None = None
-    reasons: tuple[str, ...] = ()
-    also: tuple[AppliedPrice, ...] = ()
-
-    def __post_init__(self) -> None:
-        if (self.usd is None) != (self.basis == "unpriced"):
-            raise ConfigurationError(
-                f"usd={self.usd} contradicts basis={self.basis!r}: only unpriced calls have no usd"
-            )
-
-
 class PriceBook:
     """Prices readings of usage: your own prices first, then those of genai-prices.
 
@@ -227,10 +133,10 @@ class PriceBook:
         if reading.cached_locally:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)
-        with localcontext(_EXACTLY):
+        with localcontext(EXACTLY):
             cost = self._price_one(reading, moment)
             for part in reading.also:
-                cost = _together(cost, self._price_one(part, moment))
+                cost = together(cost, self._price_one(part, moment))
         return cost
 
     def cost(self, model: str, usage: TokenUsage, *, provider: str | None = None, at: datetime | None = None) -> Cost:
@@ -265,7 +171,7 @@ class PriceBook:
         base = self.cost(model, before, provider=provider, at=moment)
         if more.usd is None or base.usd is None:
             return more
-        with localcontext(_EXACTLY):
+        with localcontext(EXACTLY):
             return replace(more, usd=more.usd - base.usd, low=None, high=None)
 
     def _price_one(self, reading: UsageReading, at: datetime) -> Cost:
@@ -337,7 +243,7 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
     write, hour = rates.rate("cache_write_tokens"), rates.per_million.get("cache_write_1h_mtok")
     if usage.cache_write_tokens and write is not None and hour is not None and hour > write:
         doubts.append("the lifetime of the cache write was not reported; the five-minute rate was used")
-        extra = usage.cache_write_tokens * (hour - write) / _MILLION
+        extra = usage.cache_write_tokens * (hour - write) / MILLION
     unknown = [tool for tool, _ in usage.tool_requests if tool not in rates.requests]
     if unknown:
         doubts.append(f"no price is known for requests of {', '.join(unknown)}; they are not in the amount")
@@ -349,34 +255,6 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
         return Cost(usd=usd, basis="exact", price=price)
     low, high = (None, None) if bounds is None else (usd * bounds[0], (usd + extra) * bounds[1])
     return Cost(usd=usd, basis="estimated", price=price, low=low, high=high, reasons=tuple(doubts))
-
-
-def _together(first: Cost, second: Cost) -> Cost:
-    """Add what a call made on the way cost; where one part is unpriced the whole is."""
-    reasons = first.reasons + second.reasons
-    if first.usd is None or second.usd is None:
-        return Cost(usd=None, basis="unpriced", reasons=reasons)
-    bounded = all(cost.basis == "exact" or cost.low is not None for cost in (first, second))
-    estimated = "estimated" in (first.basis, second.basis)
-    return Cost(
-        usd=first.usd + second.usd,
-        basis="estimated" if estimated else "exact",
-        price=first.price,
-        low=_least(first) + _least(second) if estimated and bounded else None,
-        high=_most(first) + _most(second) if estimated and bounded else None,
-        reasons=reasons,
-        also=(*first.also, *((second.price,) if second.price else ()), *second.also),
-    )
-
-
-def _least(cost: Cost) -> Decimal:
-    amount = cost.low if cost.low is not None else cost.usd
-    return amount if amount is not None else Decimal(0)
-
-
-def _most(cost: Cost) -> Decimal:
-    amount = cost.high if cost.high is not None else cost.usd
-    return amount if amount is not None else Decimal(0)
 
 
 def _unpriced(reason: str) -> Cost:
