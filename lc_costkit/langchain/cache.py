@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
 from lc_costkit.cache.key import CacheRequest
+from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.langchain import payload
@@ -74,7 +75,7 @@ class SemanticCache(BaseCache):
         except Exception as error:
             self.engine.faulted("update", error)
             return
-        if isinstance(text, payload.NotKept):
+        if isinstance(text, NotKept):
             self.engine.skipped(text.reason)
             return
         exact_only = payload.has_tool_calls(return_val)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import uuid
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.load import dumps
@@ -16,26 +14,10 @@ from langchain_core.load import load as load_data
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGeneration, Generation
 
+from lc_costkit.cache.payloads import NotKept, unfinished, with_fresh_call_ids
 from lc_costkit.marks import MARK
 
-# How providers say that an answer is not one: cut off, or withheld.
-_UNFINISHED = frozenset(
-    {
-        "length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "content_filter",
-        "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii", "pause_turn",
-        "error", "incomplete",
-    }
-)  # fmt: skip
-_REASON_NAMES = ("finish_reason", "stop_reason", "done_reason", "completion_reason")
 _ALLOWED: list[Any] = [Generation, ChatGeneration, AIMessage]
-_CALL_ID_NAMES = frozenset({"id", "call_id", "tool_call_id"})
-
-
-@dataclass(frozen=True, slots=True)
-class NotKept:
-    """An answer must not be kept, for this reason."""
-
-    reason: str
 
 
 def why_not_stored(generations: Sequence[Generation]) -> str | None:
@@ -48,8 +30,8 @@ def why_not_stored(generations: Sequence[Generation]) -> str | None:
             return f"the answer is a {type(message).__name__}"
         if not generation.text.strip() and not _content(message) and not has_tool_calls([generation]):
             return "the answer is empty"
-        reason = _finish_reason(generation, message)
-        if reason in _UNFINISHED:
+        reason = unfinished(generation.generation_info, getattr(message, "response_metadata", None))
+        if reason is not None:
             return f"the answer ended with {reason!r}"
         if message is not None and (message.additional_kwargs.get("refusal") or message.invalid_tool_calls):
             return "the answer is a refusal or holds a broken tool call"
@@ -79,10 +61,7 @@ def dump(generations: Sequence[Generation]) -> str | NotKept:
 
 def load(payload: str) -> list[Generation]:
     """Read an answer back as new objects, message ids empty and tool calls with new ids."""
-    data = json.loads(payload)
-    fresh = {call: f"call_{uuid.uuid4().hex[:24]}" for call in _call_ids(data)}
-    if fresh:
-        data = _renamed(data, fresh)
+    data = with_fresh_call_ids(json.loads(payload))
     found = _loader()(data, allowed_objects=_ALLOWED)
     if not isinstance(found, list) or not all(isinstance(item, Generation) for item in found):
         raise ValueError("the payload holds no list of generations")
@@ -118,41 +97,9 @@ def _content(message: Any) -> bool:
     return bool(content.strip() if isinstance(content, str) else content)
 
 
-def _finish_reason(generation: Generation, message: Any) -> str:
-    for source in (generation.generation_info, getattr(message, "response_metadata", None)):
-        for name in _REASON_NAMES:
-            if isinstance(source, Mapping) and isinstance(source.get(name), str):
-                return str(source[name]).lower()
-    return ""
-
-
 def _holds_unserialisable(data: object) -> bool:
     if isinstance(data, dict):
         return (data.get("type") == "not_implemented" and "lc" in data) or any(
             map(_holds_unserialisable, data.values())
         )
     return isinstance(data, list) and any(map(_holds_unserialisable, data))
-
-
-def _call_ids(data: object) -> set[str]:
-    if isinstance(data, list):
-        return set().union(*map(_call_ids, data)) if data else set()
-    if not isinstance(data, dict):
-        return set()
-    calls = data.get("tool_calls")
-    found = (
-        {call["id"] for call in calls if isinstance(call, dict) and call.get("id")}
-        if isinstance(calls, list)
-        else set()
-    )
-    return found.union(*map(_call_ids, data.values()))
-
-
-def _renamed(data: object, fresh: Mapping[str, str], name: str = "") -> Any:
-    if isinstance(data, dict):
-        return {key: _renamed(value, fresh, key) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_renamed(value, fresh, "") for value in data]
-    if isinstance(data, str) and name in _CALL_ID_NAMES:
-        return fresh.get(data, data)
-    return data

@@ -1,0 +1,128 @@
+"""What does the cache see of a LlamaIndex call?"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.bridge.pydantic import BaseModel
+from llama_index.core.llms import LLM
+
+from lc_costkit.cache.key import CacheRequest, Turn
+
+# Fields and arguments that never change an answer: transport, bookkeeping, credentials.
+_VOLATILE = re.compile(
+    r"max_retries|timeout|api_key|secret|token$|password|http_client|async_http_client|default_headers|callback_manager"
+    r"|rate_limiter|reuse_client|verbose|stream|lc_costkit|num_workers"
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
+_READ = frozenset({"text", "tool_call", "cache", "thinking", "citation", "citable"})
+_TOOL_ROLES = frozenset({"tool", "function"})
+
+
+def chat_request(llm: LLM, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> CacheRequest:
+    """Describe a chat."""
+    calls: dict[str, int] = {}
+    return _request(llm, tuple(_turn(message, calls) for message in messages), options, plain_text=False)
+
+
+def completion_request(llm: LLM, prompt: str, options: Mapping[str, Any]) -> CacheRequest:
+    """Describe a completion; the prompt is the question as it stands."""
+    return _request(llm, (Turn(role="human", text=prompt),), options, plain_text=True)
+
+
+def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, plain_text: bool) -> CacheRequest:
+    settings = _canonical({"llm": _describe(llm), "options": _kept(options)})
+    temperature = options.get("temperature", getattr(llm, "temperature", None))
+    return CacheRequest(
+        turns=turns,
+        settings=settings,
+        model=options.get("model") or llm.metadata.model_name or None,
+        temperature=temperature if isinstance(temperature, int | float) else None,
+        plain_text=plain_text,
+        uncacheable="the settings hold an object that can only be told by its address in memory"
+        if _ADDRESS.search(settings)
+        else None,
+    )
+
+
+def _describe(llm: LLM) -> dict[str, Any]:
+    fields = {name: getattr(llm, name) for name in type(llm).model_fields}
+    return {"class": llm.class_name(), "model": llm.metadata.model_name, **_kept(fields)}
+
+
+def _kept(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if not _VOLATILE.search(name)}
+
+
+def _turn(message: ChatMessage, calls: dict[str, int]) -> Turn:
+    """Reduce a message; ``calls`` numbers the tool calls met so far, in place of their random ids."""
+    texts: list[str] = []
+    others: list[object] = []
+    found: list[tuple[str | None, str]] = []
+    has_media = False
+    for block in message.blocks:
+        if block.block_type == "text":
+            texts.append(block.text)
+        elif block.block_type == "tool_call":
+            found.append((block.tool_call_id, f"{block.tool_name}({_arguments(block.tool_kwargs)})"))
+        elif block.block_type != "cache":
+            has_media = has_media or block.block_type not in _READ
+            others.append(block)
+    for call in message.additional_kwargs.get("tool_calls") or ():
+        data = call if isinstance(call, Mapping) else call.model_dump() if isinstance(call, BaseModel) else {"": call}
+        function = data.get("function") or data
+        one = (
+            data.get("id"),
+            f"{function.get('name')}({_arguments(function.get('arguments', function.get('input')))})",
+        )
+        if one not in found:
+            found.append(one)
+    for call_id, _ in found:
+        calls.setdefault(str(call_id), len(calls))
+    if len(texts) > 1:
+        others.append({"text_parts": [len(text) for text in texts]})
+    extras = {name: value for name, value in message.additional_kwargs.items() if name not in ("tool_calls", "id")}
+    if message.role.value in _TOOL_ROLES or "tool_call_id" in extras:
+        extras["tool_call_id"] = calls.get(str(extras.get("tool_call_id")))
+    return Turn(
+        role=message.role.value,
+        text="\n".join(texts),
+        tool_calls=tuple(call for _, call in found),
+        other=_canonical([others, extras]) if others or extras else "",
+        has_media=has_media,
+    )
+
+
+def _arguments(value: object) -> str:
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    return _canonical(value)
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, LLM):
+        return _describe(value)
+    if isinstance(value, type):
+        schema = getattr(value, "model_json_schema", None)
+        return [value.__module__, value.__qualname__, schema() if schema is not None else None]
+    if isinstance(value, BaseModel):
+        return [type(value).__qualname__, value.model_dump(mode="json")]
+    if isinstance(value, FunctionType):
+        # Two lambdas share a name; their code tells them apart.
+        code = hashlib.sha256(value.__code__.co_code + repr(value.__code__.co_names).encode()).hexdigest()
+        return [value.__module__, value.__qualname__, code[:16]]
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return repr(value)
