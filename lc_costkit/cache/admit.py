@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from lc_costkit.cache import admission_rows as rows
 from lc_costkit.errors import ConfigurationError
 
 Verdict = Literal["cacheable", "exact_only", "refuse"]
@@ -41,19 +42,43 @@ class AdmissionRule:
 
     @classmethod
     def from_pattern(
-        cls, name: str, *, pattern: str, verdict: Literal["exact_only", "refuse"], reason: str
+        cls,
+        name: str,
+        *,
+        pattern: str,
+        verdict: Literal["exact_only", "refuse"],
+        reason: str,
+        unless: str | None = None,
     ) -> AdmissionRule:
         """Make a rule of a regular expression, searched without regard to case.
+
+        Args:
+            name: short, for reports.
+            pattern: where it is found, the rule applies;
+            verdict: as above.
+            reason: as above.
+            unless: but not where this one is found.
+
+        Raises:
+            ConfigurationError: for a text that is not a regular expression.
 
         >>> DEFAULT_ADMISSION + (AdmissionRule.from_pattern(
         ...     "horoscope", pattern=r"horoscope", verdict="refuse", reason="changes every day"),) != ()
         True
         """
-        try:
-            compiled = re.compile(pattern, re.IGNORECASE)
-        except re.error as error:
-            raise ConfigurationError(f"admission rule {name!r}: {pattern!r} is not a pattern: {error}") from error
-        return cls(name=name, verdict=verdict, reason=reason, matches=lambda text: compiled.search(text) is not None)
+        found, spared = _compile(name, pattern), _compile(name, unless) if unless else None
+
+        def matches(text: str) -> bool:
+            return found.search(text) is not None and (spared is None or spared.search(text) is None)
+
+        return cls(name=name, verdict=verdict, reason=reason, matches=matches)
+
+
+def _compile(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except (re.error, TypeError) as error:
+        raise ConfigurationError(f"admission rule {name!r}: {pattern!r} is not a pattern: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +110,8 @@ def admit(question: str, rules: Iterable[AdmissionRule]) -> Admission:
     return strictest
 
 
-DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = ()
+DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(
+    AdmissionRule.from_pattern(row.name, pattern=row.pattern, verdict=row.verdict, reason=row.reason, unless=row.unless)
+    for row in rows.ROWS
+)
+"""English and Korean; ``DEFAULT_ADMISSION + (my_rule,)`` adds to it."""

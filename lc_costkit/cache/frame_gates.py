@@ -47,7 +47,7 @@ swap_gate = make_swap_gate()
 _FILLERS = words(
     """currently correctly properly usually normally generally typically best good exact exactly today's different
     various possible specific own existing certain main major great well fine right sir madam team guys question answer
-    work working works mean means online new"""
+    work working works mean means online new check"""
 )
 _FILLER_STEMS = frozenset(map(stem, _FILLERS))
 
@@ -65,6 +65,23 @@ def insert_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+LEAST_SHARED = 0.5
+"""Share of the shorter question's topic words that the other must have in some form."""
+
+
+def topic_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse when both questions keep more topic words to themselves than they share."""
+    laid = align(cached, new)
+    if not laid.only_cached or not laid.only_new:
+        return None
+    shares = [
+        1 - len(set(only)) / len(text.content) for only, text in ((laid.only_cached, cached), (laid.only_new, new))
+    ]
+    if max(shares) < LEAST_SHARED:
+        return f"they share few words beside {' '.join(laid.only_cached)} and {' '.join(laid.only_new)}"
+    return None
+
+
 def _contained(laid: Alignment, shorter: Prepared) -> bool:
     """Say whether nearly all words of the shorter question stand in the longer one in their order."""
     total = sum(len(a) + len(b) for a, b in laid.replaced)
@@ -76,13 +93,15 @@ def _contained(laid: Alignment, shorter: Prepared) -> bool:
 _EXCHANGED = tuple(
     frozenset(pair)
     for pair in lexicon.rows(
-        """is was, are were, do did, does did, will did, will was, will were, can must, may must, can should,
+        """is was, are were, do did, does did, will did, will was, will were, can must, may must,
         must should, my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
         for against, on off, and or, all some, all none, all any, both either, more less, most least, many few, his her,
         he she, has will, have will, since until, until after, by after, inside outside, during after, during before"""
     )
 )
 _EXCHANGE_FRAME = 0.6
+_OWNERS = frozenset(("my", "your"))
+_ANYBODY = re.compile(r"^\W*(?:how|where|when|what) (?:do|can|should|could|would|to) ?(?:i|you|we|one)?\b")
 
 
 def form_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -96,14 +115,17 @@ def form_gate(cached: Prepared, new: Prepared) -> str | None:
         gone.update(before)
         come.update(after)
     gone, come = gone - come, come - gone
+    anybody = _ANYBODY.search(cached.lowered) and _ANYBODY.search(new.lowered)
     for pair in _EXCHANGED:
         one, other = pair
+        if anybody and pair == _OWNERS:
+            continue  # "How do I reset my password?" and "How do you reset your password?"
         if (gone[one] and come[other]) or (gone[other] and come[one]):
             return f"{one} and {other} take each other's place"
     return None
 
 
-_RELATIONS = words("to from into onto than over by before after against of with without for toward towards via as")
+_RELATIONS = words("to from into onto than over by before after against with toward towards")
 _GIVEN_ORDER = words("and or vs versus between both either")
 
 
@@ -187,6 +209,12 @@ _TIMES = re.compile(
 _SAME_SENTENCE_ASKS = words("what which who where when why how")
 
 
+_YES_OR_NO = re.compile(
+    r"^\W*(?:can|could|do|does|did|is|are|will|would|should|has|have|am|was|were|may|must)\b(?! n't)(?! not)"
+    r"(?! (?:you|there (?:a|any|some) (?:\w+ )?(?:ways?|methods?)|it possible|anyone|anybody|someone|somebody)\b)"
+)
+
+
 def ask_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another question word: why, when, where, who, how much and how ask for different answers."""
     one, other = _asked(cached), _asked(new)
@@ -194,6 +222,9 @@ def ask_gate(cached: Prepared, new: Prepared) -> str | None:
         left, right = sorted(one)[0], sorted(other)[0]
         if not ("when or how long" in one | other and all(_TIMES.search(text.lowered) for text in (cached, new))):
             return f"one asks {left}, the other {right}"
+    for asked, text in ((one, new), (other, cached)):
+        if asked and not _asked(text) and _YES_OR_NO.search(text.lowered):
+            return f"one asks {min(asked)}, the other whether"
     laid = align(cached, new)
     if laid.order >= SAME_FRAME:
         for before, after in laid.replaced:

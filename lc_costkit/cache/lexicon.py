@@ -219,7 +219,7 @@ UNMARKED = words("basic standard regular normal ordinary personal individual mem
 RESTRICTING = words(
     """premium platinum gold silver bronze diamond enterprise business student corporate professional family
     senior junior military veteran joint minor teen international overseas abroad foreign domestic prepaid gift
-    trial nonprofit vip secondary used refurbished second-hand wholesale commercial weekend holiday yesterday
+    trial nonprofit vip secondary refurbished second-hand wholesale commercial weekend holiday yesterday
     tomorrow tonight"""
 )
 """Words that narrow a question to a special case, so that one side alone having it is a difference."""

@@ -24,8 +24,8 @@ _PAYLOAD = re.compile(
 )
 _LABELLED = re.compile(r"^[^:\n?]{1,80}:\s+(\S.*)$|\n.*?:\s*\n(.+)$", re.DOTALL)
 _CODE = re.compile(
-    r"[\w.]+\([^()\n]*\)|\w+(?:_\w+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=!|&%^~;\\]+|(?<=\w)\[[^\]]*\]|\$\w+|[\w.]*/[\w./-]+/[\w./-]*"
-    r"|\b[a-z]+[A-Z]\w+|(?<=[\w)])\s*[*/+^]\s*(?=[\w(])|(?<=\d)\s*-\s*(?=\d)|(?<=\s)[-+*/^](?=\s)|\d!"
+    r"[\w.]+\([^()\n]*\)|\w+(?:_\w+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^~\\]+|!=|&&|(?<=\w)\[[^\]]*\]|\$\w+|[\w.]*/[\w./-]+/[\w./-]*"
+    r"|\b[a-z]+[A-Z]\w+|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s*[-/]\s*(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
 )
 _SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
@@ -202,7 +202,7 @@ class Prepared:
         capitals = plain = 0
         for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.text[:4_000]):
             word = match[0]
-            if word.islower():
+            if word == word.lower():
                 plain += len(word) > 3
                 continue
             lower = word.lower().replace("’", "'").removesuffix("'s").removesuffix("'")
@@ -229,14 +229,14 @@ class Prepared:
 
     @cached_property
     def payload(self) -> tuple[str, ...]:
-        """Quoted text, code and what follows a label, to be equal to the letter."""
+        """Quoted text, code and what follows a label, to be equal to the letter; in alphabetical order."""
         if not any(mark in self.text for mark in "\"'`“«‘「:\n"):
             return ()
         quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.text[:20_000])]
         labelled = _LABELLED.search(self.text[:20_000].strip())
         if labelled and not quoted:
             quoted = [(labelled[1] or labelled[2] or "").strip()]
-        return tuple(quoted)
+        return tuple(sorted(quoted))
 
     @cached_property
     def symbols(self) -> Counter[str]:

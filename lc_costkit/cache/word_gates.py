@@ -214,11 +214,16 @@ def restriction_gate(cached: Prepared, new: Prepared) -> str | None:
                 continue
             if word in _RESTRICTING and not _has_equal(word, other):
                 return f"only one of them is about {word}"
-            if word in _ONLY and not any(each in _ONLY or each in _SOFT for each in other.frame):
+            if (
+                word in _ONLY
+                and align(cached, new).order >= 0.6
+                and not any(each in _ONLY or each in _SOFT for each in other.frame)
+            ):
                 return f"only one of them says {word!r}"
     return None
 
 
+_AMOUNT = re.compile(r"\bhow (?:much|many|long|low|high|old|big|far)\b|\bwhen\b|\bfree\b")
 _ASPECTS = stems(" ".join(lexicon.ASPECTS))
 
 
@@ -227,7 +232,7 @@ def aspect_gate(cached: Prepared, new: Prepared) -> str | None:
     laid = align(cached, new)
     for one, other in ((laid.only_cached, laid.only_new), (laid.only_new, laid.only_cached)):
         aspects = [word for word in one if word in _ASPECTS]
-        if aspects and not other:
+        if aspects and not other and not _AMOUNT.search((new if one is laid.only_cached else cached).lowered):
             return f"only one of them asks for the {aspects[0]}"
     return None
 
