@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 _DEPTH = 12
@@ -27,7 +27,9 @@ _TEXT_NAMES = frozenset(
     {"query", "question", "text", "input", "prompt", "content", "message", "q", "request", "search"}
 )
 _PLACE_NAMES = frozenset({"city", "location", "place", "country", "town", "address"})
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_HAIR = Fraction(1, 1_000_000)
+"""How far inside an exclusive bound a number is put, relative to the bound."""
 _CAPITALISED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")
 
 
@@ -51,11 +53,11 @@ class _Sources:
     def __init__(self, root: Mapping[str, Any], hint: str) -> None:
         self.root = root
         self.hint = hint.strip()
-        self._numbers = [float(number) for number in _NUMBER.findall(hint)]
+        self._numbers = [Fraction(number) for number in _NUMBER.findall(hint)]
 
-    def number(self) -> float | None:
-        """The next number of the question that was not used yet."""
-        return self._numbers.pop(0) if self._numbers else None
+    def number(self) -> Fraction:
+        """The next number of the question that was not used yet, or 1."""
+        return self._numbers.pop(0) if self._numbers else Fraction(1)
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The schema itself, or what its ``$ref`` points at with its own keys on top."""
@@ -161,20 +163,25 @@ def _shifted(item: Any, by: int) -> Any:
 
 
 def _number(schema: Mapping[str, Any], sources: _Sources, *, whole: bool) -> int | float:
-    step = float(schema.get("multipleOf") or (1 if whole else 0))
-    low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
-    gap = step or 1e-6 * max(1.0, abs(schema.get("exclusiveMinimum") or 0), abs(schema.get("exclusiveMaximum") or 0))
-    if isinstance(schema.get("exclusiveMinimum"), int | float):
-        low = max(low, schema["exclusiveMinimum"] + gap)
-    if isinstance(schema.get("exclusiveMaximum"), int | float):
-        high = min(high, schema["exclusiveMaximum"] - gap)
-    offered = sources.number()
-    wanted = offered if offered is not None else 1.0
-    chosen = min(max(wanted, low), high)
-    if step:
-        chosen = math.floor(chosen / step + 1e-9) * step
-        chosen = chosen + step if chosen < low else chosen
-    return int(chosen) if whole or float(chosen).is_integer() else float(chosen)
+    multiple = schema.get("multipleOf")
+    step = Fraction(str(multiple)) if multiple else Fraction(1) if whole else None
+    lows, highs = _bounds(schema, "minimum", step), _bounds(schema, "maximum", step)
+    chosen = min([max([sources.number(), *lows]), *highs])
+    if step is not None:
+        chosen = chosen // step * step
+        chosen = chosen + step if lows and chosen < max(lows) else chosen
+    return int(chosen) if chosen.denominator == 1 else float(chosen)
+
+
+def _bounds(schema: Mapping[str, Any], name: str, step: Fraction | None) -> list[Fraction]:
+    """The bounds on one side; an exclusive one is moved inside, by a step or by a hair."""
+    found = [Fraction(schema[name])] if name in schema else []
+    exclusive = schema.get(f"exclusive{name.capitalize()}")
+    if isinstance(exclusive, int | float) and not isinstance(exclusive, bool):
+        bound = Fraction(exclusive)
+        inside = step if step is not None else _HAIR * max(Fraction(1), abs(bound))
+        found.append(bound + inside if name == "minimum" else bound - inside)
+    return found
 
 
 def _string(schema: Mapping[str, Any], hint: str, name: str) -> str:

@@ -117,10 +117,11 @@ class LoopbackServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        # connections before tasks: uvicorn answers 500 for a task that ends while its client is there
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
         for task in list(state.tasks):
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
-        for connection in list(state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
         await server.wait_closed()
