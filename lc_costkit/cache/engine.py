@@ -31,7 +31,7 @@ from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.results import Hit, LookupCost, Miss
 from lc_costkit.cache.stats import CacheStats, Tally, make_stats
-from lc_costkit.cache.store import EntryStore
+from lc_costkit.cache.store import Entry, EntryStore
 from lc_costkit.cache.writing import Writer, question_hash
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
@@ -220,6 +220,10 @@ class Cache:
         self._faults.record(where, error, _ADVICE)
 
     # -- care ----------------------------------------------------------------
+
+    def entry(self, entry_id: int) -> Entry | None:
+        """Return the stored answer that a hit names, or ``None`` if it is gone."""
+        return self._store.by_id(self._knobs.namespace, entry_id)
 
     def delete(self, entry_id: int | None = None, *, question: str | None = None) -> int:
         """Remove one entry by id, or every answer to a question in this namespace; return how many.

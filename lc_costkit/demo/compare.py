@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,14 @@ from lc_costkit.demo.data import Question
 from lc_costkit.langchain.callbacks import CostCallbackHandler
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
 
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.ledger import Ledger
     from lc_costkit.record import CallRecord
+
+NUMBER = "request"
+"""Metadata key that joins a request to its record in the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +45,26 @@ class Side:
     chain: Runnable[str, str]
     ledger: Ledger
 
+    def ask(self, text: str, number: int) -> float:
+        """Ask, and return how long it took, seconds."""
+        config: RunnableConfig = {
+            "callbacks": [CostCallbackHandler(self.ledger)],
+            "metadata": {"feature": "support", NUMBER: number},
+        }
+        started = time.perf_counter()
+        self.chain.invoke(text, config=config)
+        return time.perf_counter() - started
+
+    def records(self) -> dict[int, CallRecord]:
+        """Return what the ledger holds, by number of the request."""
+        return {int(record.metadata[NUMBER]): record for record in self.ledger.records()}
+
 
 class Comparison:
-    """Asks both chains and keeps what the ledgers recorded.
+    """Asks both chains the same questions; the ledgers keep what they cost.
 
-    Both are asked the same question one after the other, so that whatever else the
-    machine does weighs on both alike.
+    Both are asked a question one after the other, so that whatever else the machine does
+    weighs on both alike.
     """
 
     def __init__(self, plain: Side, kit: Side, cache: SemanticCache, questions: Sequence[Question]) -> None:
@@ -55,40 +72,41 @@ class Comparison:
         self._kit = kit
         self._cache = cache
         self._by_text = {q.text: q for q in questions}
-        self.asked: list[Asked] = []
+        self._timed: list[tuple[Question, float, float]] = []
 
-    def ask(self, question: Question) -> Asked:
+    def __len__(self) -> int:
+        return len(self._timed)
+
+    def ask(self, question: Question) -> None:
         """Ask one question of both chains.
 
         Raises:
             Exception: whatever the provider's client raises; nothing is caught here.
         """
-        plain, plain_seconds = self._one(self._plain, question)
+        number = len(self._timed)
+        plain_seconds = self._plain.ask(question.text, number)
         with declared(question.text, scope=KNOWLEDGE_VERSION):
-            kit, kit_seconds = self._one(self._kit, question)
-        result = Asked(
-            question=question,
-            plain=plain,
-            kit=kit,
-            plain_seconds=plain_seconds,
-            kit_seconds=kit_seconds,
-            served_from=self._source(kit),
-        )
-        self.asked.append(result)
-        return result
+            kit_seconds = self._kit.ask(question.text, number)
+        self._timed.append((question, plain_seconds, kit_seconds))
 
-    @property
     def spent(self) -> Decimal:
-        """USD spent so far by both chains together; unpriced calls are not in it."""
-        return sum((record.cost.usd or Decimal(0) for a in self.asked for record in (a.plain, a.kit)), Decimal(0))
+        """Return the USD spent so far by both chains together."""
+        return self._plain.ledger.report().total.usd + self._kit.ledger.report().total.usd
 
-    def _one(self, side: Side, question: Question) -> tuple[CallRecord, float]:
-        captured: list[CallRecord] = []
-        handler = CostCallbackHandler(side.ledger, on_record=captured.append)
-        started = time.perf_counter()
-        side.chain.invoke(question.text, config={"callbacks": [handler], "metadata": {"feature": "support"}})
-        seconds = time.perf_counter() - started
-        return captured[-1], seconds
+    def asked(self) -> list[Asked]:
+        """Return every finished request with what both ledgers recorded of it."""
+        plain, kit = self._plain.records(), self._kit.records()
+        return [
+            Asked(
+                question=question,
+                plain=plain[number],
+                kit=kit[number],
+                plain_seconds=plain_seconds,
+                kit_seconds=kit_seconds,
+                served_from=self._source(kit[number]),
+            )
+            for number, (question, plain_seconds, kit_seconds) in enumerate(self._timed)
+        ]
 
     def _source(self, record: CallRecord) -> Question | None:
         if record.cache != "hit" or record.cache_entry_id is None:
@@ -136,16 +154,11 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
     """Add up a comparison."""
     hits = [a for a in asked if a.kit.cache == "hit"]
     misses = [a for a in asked if a.kit.cache != "hit"]
-    saved: Counter[str] = Counter()
-    for a in asked:
-        for saving in a.kit.saved:
-            if not saving.hypothetical and saving.usd is not None:
-                saved[saving.part] += saving.usd  # type: ignore[assignment]
     return Outcome(
         requests=len(asked),
         distinct=len({a.question.text for a in asked}),
         plain_usd=_usd(a.plain for a in asked),
-        kit_usd=_usd(a.kit for a in asked) + sum((a.kit.side_cost_usd or Decimal(0) for a in asked), Decimal(0)),
+        kit_usd=_usd(a.kit for a in asked) + sum((a.kit.side_cost_usd for a in asked), Decimal(0)),
         plain_tokens=_tokens([a.plain for a in asked]),
         kit_tokens=_tokens([a.kit for a in misses]),
         provider_calls=len(misses),
@@ -153,9 +166,9 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
         semantic_hits=sum(a.kit.cache_tier == "semantic" for a in hits),
         false_hits=sum(a.served_from is not None and a.served_from.intent != a.question.intent for a in hits),
         unlabelled_hits=sum(a.served_from is None for a in hits),
-        saved={part: Decimal(usd) for part, usd in saved.items()},
-        side_usd=sum((a.kit.side_cost_usd or Decimal(0) for a in asked), Decimal(0)),
-        model_shares=dict(Counter(a.kit.model_answered or a.kit.model_asked or "?" for a in misses)),
+        saved=_split(hits, misses),
+        side_usd=sum((a.kit.side_cost_usd for a in asked), Decimal(0)),
+        model_shares=dict(Counter(a.kit.model_asked or "?" for a in misses)),
         added_seconds=tuple(a.kit_seconds - a.plain_seconds for a in misses),
         hit_seconds=tuple(a.kit_seconds for a in hits),
         plain_seconds=tuple(a.plain_seconds for a in asked),
@@ -164,8 +177,33 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
     )
 
 
-def _usd(records: object) -> Decimal:
-    return sum((r.cost.usd or Decimal(0) for r in records), Decimal(0))  # type: ignore[attr-defined]
+def _split(hits: Sequence[Asked], misses: Sequence[Asked]) -> dict[str, Decimal]:
+    """Split the difference of the bills among the parts, in the order in which a call meets them.
+
+    The cache saves what the plain chain paid for the requests it answered. Of the others, the
+    pruner saves the input that was not sent, at the strong model's rate; the router then saves
+    the difference of the two models for what was sent. Each is net of what the part itself cost.
+    """
+    cache = _usd(a.plain for a in hits) - sum((a.kit.side_cost_usd for a in (*hits, *misses)), Decimal(0))
+    prune = sum((_input_usd(a.plain, a.plain.usage.total_input - a.kit.usage.total_input) for a in misses), Decimal(0))
+    route = sum(
+        (s.usd for a in misses for s in a.kit.saved if s.part == "route" and not s.hypothetical and s.usd is not None),
+        Decimal(0),
+    )
+    return {"cache": cache, "prune": prune, "route": route}
+
+
+def _input_usd(record: CallRecord, tokens: int) -> Decimal:
+    """Price ``tokens`` at what the input of a call cost on average."""
+    price = record.cost.price
+    if price is None or not record.usage.total_input:
+        return Decimal(0)
+    whole = price.amount(replace(record.usage, output_tokens=0, reasoning_tokens=0))
+    return Decimal(0) if whole is None else whole * tokens / record.usage.total_input
+
+
+def _usd(records: Iterable[CallRecord]) -> Decimal:
+    return sum((r.cost.usd or Decimal(0) for r in records), Decimal(0))
 
 
 def _tokens(records: Sequence[CallRecord]) -> tuple[int, int]:

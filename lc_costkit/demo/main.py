@@ -79,16 +79,17 @@ def run_demo(options: DemoOptions, console: Console) -> Outcome | None:
         comparison = stack.enter_context(_comparison(plain_end, kit_end, articles, questions))
         limit = Decimal(str(options.max_usd)) if options.live else None
         stopped = _ask_all(comparison, requests, console, ceiling=ceiling, limit=limit)
-        if not comparison.asked:
-            console.print(stopped or "nothing was asked")
+        if not len(comparison):
+            console.print(stopped or "Nothing was asked.")
             return None
-        outcome = summarise(comparison.asked)
+        asked = comparison.asked()
+        outcome = summarise(asked)
         show(outcome, console, live=options.live)
         for line in (stopped, *_audit(outcome, providers)):
             if line:
                 console.print(line)
         if options.html is not None:
-            path = write_page(options.html, comparison.asked, outcome, live=options.live)
+            path = write_page(options.html, asked, outcome, live=options.live)
             console.print(f"The same with a chart: {path}")
     return outcome
 
@@ -180,15 +181,15 @@ def _ask_all(
         task = progress.add_task("", total=len(requests))
         try:
             for request in requests:
-                if ceiling is not None and limit is not None and comparison.spent + ceiling > limit:
+                if ceiling is not None and limit is not None and (spent := comparison.spent()) + ceiling > limit:
                     return (
-                        f"Stopped after {len(comparison.asked)} requests: {comparison.spent:.4f} USD spent, and the "
-                        f"next could cost {ceiling:.4f}, which would pass {limit}."
+                        f"Stopped after {len(comparison)} requests: {spent:.4f} USD spent, and the next could cost "
+                        f"{ceiling:.4f}, which would pass {limit}."
                     )
                 comparison.ask(request)
                 progress.advance(task)
         except KeyboardInterrupt:
-            return f"Interrupted after {len(comparison.asked)} requests; the figures are of those."
+            return f"Interrupted after {len(comparison)} requests; the figures are of those."
     return None
 
 

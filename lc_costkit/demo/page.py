@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from lc_costkit.demo.compare import Asked, Outcome
-from lc_costkit.demo.screen import WHAT_EACH_PART_SAVED, explanation, false_hit_text, quantiles, share, usd
+from lc_costkit.demo.screen import REST, WHAT_EACH_PART_SAVED, explanation, false_hit_text, quantiles, share, usd
 from lc_costkit.errors import MissingDependency
 
 _PAGE = Template("""<!doctype html>
@@ -29,7 +29,7 @@ svg { max-width: 100%; height: auto } .note { color: #5a6675; font-size: .9rem; 
 <p class="big">$before &rarr; $after ($change)</p>
 <p>$requests support questions, asked of a plain RAG chain and of the same chain with lc_costkit.</p>
 $chart
-<h2>Saved by each part, net of what it cost</h2>
+<h2>Saved by each part, in this order, net of what it cost</h2>
 <table><tr><th>part</th><th>USD</th><th>share of the plain bill</th></tr>$parts</table>
 <h2>Hits, and how many were wrong</h2>
 <table>$quality</table>
@@ -50,7 +50,7 @@ def write_page(path: Path, asked: Sequence[Asked], outcome: Outcome, *, live: bo
     """
     rest = outcome.difference - sum(outcome.saved.values(), Decimal(0))
     amounts = [(text, outcome.saved.get(part, Decimal(0))) for part, text in WHAT_EACH_PART_SAVED.items()]
-    amounts += [("rest: shorter or longer answers", rest), ("difference of the two bills", outcome.difference)]
+    amounts += [(REST, rest), ("difference of the two bills", outcome.difference)]
     quality = [
         ("hit rate", share(outcome.hits, outcome.requests)),
         ("exact hits", f"{outcome.exact_hits:,}"),

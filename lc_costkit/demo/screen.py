@@ -15,9 +15,12 @@ from lc_costkit.intervals import wilson
 
 WHAT_EACH_PART_SAVED = {
     "cache": "semantic cache: answers served again",
-    "route": "router: the cheaper model was enough",
     "prune": "pruner: less context sent",
+    "route": "router: a cheaper model asked",
 }
+"""The parts, in the order in which a call meets them and the difference is split."""
+
+REST = "rest: answers of another length"
 
 
 def show(outcome: Outcome, console: Console, *, live: bool) -> None:
@@ -115,7 +118,9 @@ def _bills(outcome: Outcome) -> Table:
 
 
 def _savings(outcome: Outcome) -> Table:
-    table = Table(title="Saved by each part, net of what it cost", box=box.SIMPLE_HEAVY, title_justify="left")
+    table = Table(
+        title="Saved by each part, in this order, net of what it cost", box=box.SIMPLE_HEAVY, title_justify="left"
+    )
     table.add_column("part")
     table.add_column("USD", justify="right")
     table.add_column("share of the plain bill", justify="right")
@@ -123,7 +128,7 @@ def _savings(outcome: Outcome) -> Table:
         amount = outcome.saved.get(part, Decimal(0))
         table.add_row(text, usd(amount), share(amount, outcome.plain_usd))
     rest = outcome.difference - sum(outcome.saved.values(), Decimal(0))
-    table.add_row("rest: shorter or longer answers, rounding of the split", usd(rest), share(rest, outcome.plain_usd))
+    table.add_row(REST, usd(rest), share(rest, outcome.plain_usd))
     table.add_section()
     table.add_row("difference of the two bills", usd(outcome.difference), share(outcome.difference, outcome.plain_usd))
     return table

@@ -16,6 +16,7 @@ from lc_costkit.cache.key import CacheRequest
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.stats import CacheStats
+from lc_costkit.cache.store import Entry
 from lc_costkit.langchain import payload
 from lc_costkit.langchain.pending import Pending
 from lc_costkit.langchain.prompts import read_request
@@ -135,6 +136,10 @@ class SemanticCache(BaseCache):
     def stats(self) -> CacheStats:
         """Return what this namespace has served, refused and saved, over all processes and restarts."""
         return self.engine.stats()
+
+    def entry(self, entry_id: int) -> Entry | None:
+        """Return the stored answer that a hit names, or ``None`` if it is gone."""
+        return self.engine.entry(entry_id)
 
     def delete(self, entry_id: int | None = None, *, question: str | None = None) -> int:
         """Remove one entry by id, or every answer to a question; return how many."""
