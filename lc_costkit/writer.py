@@ -74,7 +74,8 @@ class _Line:
         self._process_id = os.getpid()
         self._jobs: SimpleQueue[Job | threading.Event | None] = SimpleQueue()
         self._hurry = threading.Event()
-        self._starting = threading.Lock()
+        # Reentrant: the collector may run a finalizer that submits, in the middle of a submit.
+        self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:

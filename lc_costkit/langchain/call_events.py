@@ -1,0 +1,159 @@
+"""What do LangChain's callback events say about a model call?"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import Generation, LLMResult
+
+from lc_costkit.cache.key import current_question
+from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
+from lc_costkit.metering import OpenCall, owner, plain_metadata
+from lc_costkit.prompt import Prompt
+from lc_costkit.readers import find_cache_ttl, read_langchain, read_usage
+from lc_costkit.record import Operation
+from lc_costkit.underway import Running
+from lc_costkit.usage import UsageReading
+
+_OWN_KEYS = frozenset({"feature", "user", "team", ROUTE_KEY, MARK})
+_FRAMEWORK_PREFIXES = ("ls_", "lc_", "langgraph_", "checkpoint_", "langsmith_", "__")
+
+
+def chat_prompt(messages: list[BaseMessage], event: Mapping[str, Any]) -> Prompt:
+    """Return the text of what a chat model was sent."""
+    params = event.get("invocation_params") or {}
+    tools = params.get("tools") or params.get("functions")
+    return Prompt(
+        turns=tuple((_role(message), _text(message)) for message in messages),
+        tools=json.dumps(tools, ensure_ascii=False, sort_keys=True, default=str) if tools else "",
+        declared_question=_declared(),
+    )
+
+
+def completion_prompt(text: str) -> Prompt:
+    """Return what a completion model was sent."""
+    return Prompt(turns=(("human", text),), declared_question=_declared(), framed=False)
+
+
+def open_call(
+    operation: Operation,
+    prompt: Prompt,
+    run_id: UUID,
+    event: Mapping[str, Any],
+    *,
+    messages: Sequence[BaseMessage] = (),
+) -> OpenCall:
+    """Read the start event of a model call."""
+    metadata: Mapping[str, Any] = event.get("metadata") or {}
+    params: Mapping[str, Any] = event.get("invocation_params") or {}
+    parent = event.get("parent_run_id")
+    return OpenCall(
+        prompt=prompt,
+        call_id=str(run_id),
+        parent_id=str(parent) if parent is not None else None,
+        framework="langchain",
+        operation=operation,
+        provider=metadata.get("ls_provider"),
+        model_asked=params.get("model") or params.get("model_name") or metadata.get("ls_model_name"),
+        feature=owner(metadata, "feature"),
+        user=owner(metadata, "user"),
+        team=owner(metadata, "team"),
+        tags=tuple(event.get("tags") or ()),
+        metadata=plain_metadata(metadata, leave_out=_is_ours_or_the_frameworks),
+        route=RouteMark.from_dict(metadata.get(ROUTE_KEY)),
+        hints={
+            "start": metadata,
+            "request": [params, *(message.content for message in messages if not isinstance(message.content, str))],
+        },
+    )
+
+
+def usage_reader(
+    response: LLMResult | None, running: Running, *, error: BaseException | None = None
+) -> Callable[[], UsageReading | None]:
+    """Return what reads the usage that an end event reports, now or later.
+
+    A stream that was cut may carry counts of its beginning only: they are used when the
+    provider had said why it stopped.
+    """
+    generation = _first(response)
+    message = getattr(generation, "message", None)
+    # Taken now: the application owns the message from here on.
+    usage = dict(getattr(message, "usage_metadata", None) or {})
+    details = dict(getattr(message, "response_metadata", None) or {})
+    totals = dict((response.llm_output if response is not None else None) or {})
+    extra = dict(getattr(generation, "generation_info", None) or {})
+    if error is not None and not (details.get("finish_reason") or details.get("stop_reason")):
+        # Some clients raise with the whole answer in hand (openai's parse does).
+        completion = getattr(error, "completion", None)
+        return lambda: None if completion is None else read_usage(completion, running.call.provider)
+
+    def read() -> UsageReading | None:
+        start = running.call.hints.get("start")
+        ttl = find_cache_ttl(running.call.hints.get("request"))
+        reading = read_langchain(usage or None, details or None, start_metadata=start, cache_ttl=ttl)
+        return reading or read_langchain(None, {**extra, **totals}, start_metadata=start)
+
+    return read
+
+
+def answer_text(response: Any) -> str:
+    """Return the text of the first answer, with the tool calls it makes."""
+    generation = _first(response)
+    if generation is None:
+        return ""
+    message = getattr(generation, "message", None)
+    return _text(message) if isinstance(message, BaseMessage) else generation.text
+
+
+def cache_mark(response: LLMResult) -> CacheMark | None:
+    """Return what the semantic cache wrote on the first answer."""
+    generation = _first(response)
+    info = generation.generation_info if generation is not None else None
+    return CacheMark.from_dict(info.get(MARK)) if info else None
+
+
+def is_counted_with_another(response: LLMResult, running: Running) -> bool:
+    """Tell whether the usage of this prompt is in the report of another one.
+
+    LangChain puts the usage of several completion prompts on the first, and ``{}`` on the others.
+    """
+    group, totals = running.group, response.llm_output or {}
+    if group is None or "token_usage" not in totals:
+        return False
+    if totals["token_usage"]:
+        group.reported = True
+        return False
+    return group.reported or threading.current_thread().name.startswith("asyncio_")
+
+
+def _first(response: Any) -> Generation | None:
+    generations = getattr(response, "generations", None)
+    return generations[0][0] if generations and generations[0] else None
+
+
+def _role(message: BaseMessage) -> str:
+    return str(getattr(message, "role", message.type))
+
+
+def _text(message: BaseMessage) -> str:
+    content = message.content
+    text = content if isinstance(content, str) else str(message.text)
+    if isinstance(message, AIMessage) and message.tool_calls:
+        calls = [f"{call['name']}({json.dumps(call['args'], ensure_ascii=False)})" for call in message.tool_calls]
+        text = "\n".join([text, *calls] if text else calls)
+    return text
+
+
+def _declared() -> str | None:
+    declared = current_question()
+    return declared.text if declared is not None else None
+
+
+def _is_ours_or_the_frameworks(name: str) -> bool:
+    return name in _OWN_KEYS or name.startswith(_FRAMEWORK_PREFIXES)

@@ -1,0 +1,331 @@
+"""What does a finished call become?
+
+The one place where calls are priced, and the only writer of the ledger: every adapter
+opens a call here and finishes it here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.failure import may_be_billed
+from lc_costkit.ledger import Ledger
+from lc_costkit.marks import CacheMark, PruneMark, RouteMark
+from lc_costkit.pricing import Cost, PriceBook
+from lc_costkit.prompt import Prompt
+from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
+from lc_costkit.savings import basis_of, hit_saving, miss_savings, prune_savings, route_saving
+from lc_costkit.tokens import TokenCounter
+from lc_costkit.usage import TokenUsage, UsageReading
+
+_logger = logging.getLogger(__name__)
+
+_FREE = Cost(usd=Decimal(0), basis="exact")
+_METADATA_LIMIT = 32
+_TEXT_LIMIT = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A call that is under way.
+
+    Attributes:
+        prompt: what was sent.
+        call_id: unique in the ledger.
+        trace_id: the outermost run it is part of.
+        parent_id: the run that made it.
+        started_at: wall clock, UTC.
+        started: monotonic clock, seconds.
+        framework: where it is metered.
+        operation: chat, completion or embedding.
+        provider: a genai-prices provider id, or anybody's spelling of one.
+        model_asked: as the application named it.
+        feature: who the money is for.
+        user: who the money is for.
+        team: who the money is for.
+        tags: of the call.
+        metadata: other plain values.
+        route: the router's decision.
+        prunes: what pruners took out before it.
+        hints: what the adapter wants to see again when the call ends; not recorded.
+    """
+
+    prompt: Prompt
+    call_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    trace_id: str | None = None
+    parent_id: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    framework: Framework = "direct"
+    operation: Operation = "chat"
+    provider: str | None = None
+    model_asked: str | None = None
+    feature: str | None = None
+    user: str | None = None
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Plain] = field(default_factory=dict)
+    route: RouteMark | None = None
+    prunes: tuple[PruneMark, ...] = ()
+    hints: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a call ended.
+
+    Attributes:
+        read: reads what the provider reported; called once, perhaps on another thread.
+        answer: gives the answer, or what had come of it, as text; called only where it is needed.
+        cache: what the cache did.
+        ended: monotonic clock, seconds.
+        first_token: monotonic clock, seconds, of the first streamed token.
+        streamed: the answer came in pieces.
+        error: type name of what was raised.
+        billed: false where the provider does not charge for the call at all.
+    """
+
+    read: Callable[[], UsageReading | None] = lambda: None
+    answer: Callable[[], str] = lambda: ""
+    cache: CacheMark | None = None
+    ended: float = field(default_factory=time.monotonic)
+    first_token: float | None = None
+    streamed: bool = False
+    error: str | None = None
+    billed: bool = True
+
+
+def failed(error: BaseException, *, came: str = "", **values: Any) -> Outcome:
+    """Return the outcome of a call that raised.
+
+    Args:
+        error: what it raised; only its type name is kept.
+        came: the part of the answer that had come; if any, the provider charges for it.
+        values: other fields of ``Outcome``.
+    """
+    billed = bool(came) or may_be_billed(error)
+    return Outcome(error=type(error).__name__, answer=lambda: came, billed=billed, **values)
+
+
+class Meter:
+    """Prices finished calls and writes them to a ledger. Never raises into a call.
+
+    * The provider reported usage: exact, if the price is.
+    * It did not (a stream that was closed or cut, a provider that reports none): tokens are
+      counted from the prompt and from what came of the answer; the basis is ``estimated``.
+    * It refused (an error status): it charges nothing, and the error is recorded.
+    * The cache answered: cost 0, the lookup as side cost, and the rest of the answer's cost
+      as a saving, which is negative where the lookup cost more.
+
+    Args:
+        ledger: where records go; its ``faults`` count what goes wrong here.
+        prices: how calls are priced; the public price list by default.
+        on_record: called with each record after it was written (on the writer's thread for
+            a buffered ledger); what it raises is counted, not raised.
+
+    Raises:
+        ConfigurationError: an argument is of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        prices: PriceBook | None = None,
+        on_record: Callable[[CallRecord], None] | None = None,
+    ) -> None:
+        if not isinstance(ledger, Ledger):
+            raise ConfigurationError(f"ledger must be a Ledger, not {ledger!r}; write Ledger({ledger!r})")
+        if prices is not None and not isinstance(prices, PriceBook):
+            raise ConfigurationError(f"prices must be a PriceBook, not {prices!r}")
+        if on_record is not None and not callable(on_record):
+            raise ConfigurationError(f"on_record must be callable with a CallRecord, not {on_record!r}")
+        self.ledger = ledger
+        self.prices = prices or PriceBook()
+        self._on_record = on_record
+
+    def finish(self, call: OpenCall, outcome: Outcome, *, later: bool = False) -> None:
+        """Price a call and write it down.
+
+        Args:
+            call: as it was opened.
+            outcome: how it ended.
+            later: do it on the ledger's thread; for callers on an event loop. Always so when
+                the ledger is buffered.
+        """
+        try:
+            if later or self.ledger.buffered:
+                self.ledger.record_later(lambda: self._told(self.price(call, outcome)))
+            else:
+                record = self.price(call, outcome)
+                self.ledger.record(record)
+                self._told(record)
+        except Exception as error:
+            self.fault(error)
+
+    def fault(self, error: BaseException) -> None:
+        """Count a failure to meter."""
+        self.ledger.faults.record(
+            "metering", error, "the call is not in the ledger; check free space and ledger.check()"
+        )
+
+    def price(self, call: OpenCall, outcome: Outcome) -> CallRecord:
+        """Return the record of a finished call, without writing it."""
+        reading = outcome.read()
+        mark = outcome.cache
+        if mark is not None and mark.verdict == "hit":
+            return self._hit(call, outcome, mark, reading)
+        if reading is not None and reading.cached_locally:
+            foreign = CacheMark(verdict="hit", reason="answered by the framework's own cache")
+            return self._hit(call, outcome, foreign, reading)
+        if reading is None and not outcome.billed:
+            return self._record(call, outcome, reading=UsageReading(usage=TokenUsage()), cost=_FREE)
+        interrupted = reading is None and outcome.error is not None
+        answered = reading.model if reading is not None else None
+        if reading is None:
+            reading = self._estimated(call, outcome)
+        reading = replace(reading, model=reading.model or call.model_asked, provider=reading.provider or call.provider)
+        cost = self.prices.price(reading, at=call.started_at)
+        savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
+        if call.route is not None:
+            route = route_saving(call.route, cost, reading, self.prices, call.started_at)
+            savings += [route] if route is not None else []
+        savings += prune_savings(call.prunes, reading, self.prices, call.started_at)
+        return self._record(
+            call,
+            outcome,
+            reading=reading,
+            answered=answered,
+            cost=cost,
+            saved=tuple(savings),
+            interrupted=interrupted,
+        )
+
+    def _hit(self, call: OpenCall, outcome: Outcome, mark: CacheMark, reading: UsageReading | None) -> CallRecord:
+        answer = Cost(usd=None, basis="unpriced")
+        if mark.answer_usd is not None:
+            answer = Cost(usd=mark.answer_usd, basis="exact" if mark.answer_basis == "exact" else "estimated")
+        elif reading is not None and reading.usage.total:
+            # Not said what it cost then; what it would cost now is an estimate of it.
+            spent = replace(reading, cached_locally=False, estimated=True, model=reading.model or call.model_asked)
+            answer = self.prices.price(spent, at=call.started_at)
+        tokens = mark.answer_tokens if mark.answer_tokens is not None else reading.usage.total if reading else 0
+        saving = hit_saving(answer, tokens, mark.lookup_usd or Decimal(0), basis_of(mark.lookup_basis))
+        return self._record(
+            call,
+            replace(outcome, cache=mark),
+            reading=UsageReading(usage=TokenUsage(), provider=reading.provider if reading else None),
+            answered=reading.model if reading else None,
+            cost=_FREE,
+            saved=(saving,),
+        )
+
+    def _estimated(self, call: OpenCall, outcome: Outcome) -> UsageReading:
+        counter = TokenCounter(call.model_asked)
+        usage = TokenUsage(
+            input_tokens=sum(call.prompt.counted(counter.count).values()),
+            output_tokens=counter.count(outcome.answer()),
+        )
+        return UsageReading(usage=usage, estimated=True)
+
+    def _record(
+        self,
+        call: OpenCall,
+        outcome: Outcome,
+        *,
+        reading: UsageReading,
+        answered: str | None = None,
+        cost: Cost,
+        saved: tuple[Saving, ...] = (),
+        interrupted: bool = False,
+    ) -> CallRecord:
+        mark, route = outcome.cache or CacheMark(verdict="none"), call.route
+        metadata = dict(call.metadata)
+        if route is not None and route.observed and route.chosen is not None:
+            metadata["route_observed"] = route.chosen
+        since_start = None if outcome.first_token is None else max(0.0, outcome.first_token - call.started)
+        return CallRecord(
+            call_id=call.call_id,
+            trace_id=call.trace_id,
+            parent_id=call.parent_id,
+            started_at=call.started_at,
+            latency_seconds=max(0.0, outcome.ended - call.started),
+            first_token_seconds=since_start,
+            framework=call.framework,
+            operation=call.operation,
+            provider=reading.provider or call.provider,
+            model_asked=call.model_asked,
+            model_answered=answered,
+            usage=reading.usage,
+            cost=cost,
+            billing=billing_terms(reading),
+            side_cost_usd=mark.lookup_usd or Decimal(0),
+            side_cost_basis=basis_of(mark.lookup_basis),
+            cache=mark.verdict,
+            cache_tier=mark.tier,
+            cache_entry_id=mark.entry_id,
+            similarity=mark.similarity,
+            cache_reason=mark.reason,
+            saved=saved,
+            route=route.target if route else None,
+            route_score=route.score if route else None,
+            route_reasons=route.reasons if route else (),
+            feature=call.feature,
+            user=call.user,
+            team=call.team,
+            tags=call.tags,
+            metadata=metadata,
+            question_hash=call.prompt.question_hash,
+            prefix_hashes=call.prompt.prefix_hashes(),
+            tokens_by_part=call.prompt.shares(reading.usage.total_input),
+            error=outcome.error,
+            interrupted=interrupted,
+            streamed=outcome.streamed,
+            question=call.prompt.question if self.ledger.record_text else None,
+            answer=outcome.answer() if self.ledger.record_text else None,
+        )
+
+    def _told(self, record: CallRecord) -> CallRecord:
+        if self._on_record is not None:
+            try:
+                self._on_record(record)
+            except Exception as error:
+                self.ledger.faults.record("on_record", error, "the call is recorded; mend the callback")
+        return record
+
+
+def billing_terms(reading: UsageReading) -> dict[str, Any]:
+    """Return what besides token counts decided the price, as plain data, so that a call can be priced again."""
+    names = ("service_tier", "processing", "speed", "inference_geo")
+    terms: dict[str, Any] = {name: value for name in names if (value := getattr(reading, name)) is not None}
+    if reading.also:
+        terms["also"] = [
+            {"model": other.model, "provider": other.provider, "usage": other.usage.to_dict(), **billing_terms(other)}
+            for other in reading.also
+        ]
+    return terms
+
+
+def plain_metadata(metadata: Mapping[str, Any], *, leave_out: Callable[[str], bool]) -> dict[str, Plain]:
+    """Keep what a record may hold: plain values, not too many, not too long."""
+    kept: dict[str, Plain] = {}
+    for name, value in metadata.items():
+        if len(kept) >= _METADATA_LIMIT:
+            break
+        if isinstance(value, (str, int, float, bool)) and not leave_out(str(name)):
+            kept[str(name)] = value[:_TEXT_LIMIT] if isinstance(value, str) else value
+    return kept
+
+
+def owner(metadata: Mapping[str, Any], name: str) -> str | None:
+    """Return whom a call is for (``feature``, ``user``, ``team``), as text."""
+    value = metadata.get(name)
+    return None if value is None or value == "" else str(value)

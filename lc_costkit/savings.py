@@ -1,0 +1,99 @@
+"""What did each part of the kit save on a call, net of what saving it cost?
+
+The sign is kept: a lookup that found nothing, or cost more than the answer, shows as
+a negative saving. So ``spent + saved`` is always what the call would have cost without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Context, Decimal, localcontext
+
+from lc_costkit.marks import CacheMark, PruneMark, RouteMark
+from lc_costkit.pricing import Cost, PriceBook
+from lc_costkit.record import Saving
+from lc_costkit.usage import Basis, UsageReading
+
+_EXACTLY = Context(prec=60)
+
+
+def hit_saving(answer: Cost, tokens: int, lookup_usd: Decimal, lookup_basis: Basis) -> Saving:
+    """Return what a cache hit saved: the answer's cost less the lookup's."""
+    if answer.usd is None:
+        return Saving(part="cache", usd=None, basis="unpriced", tokens=tokens)
+    basis: Basis = "estimated" if "estimated" in (answer.basis, lookup_basis) else "exact"
+    return Saving(part="cache", usd=_minus(answer.usd, lookup_usd), basis=basis, tokens=tokens)
+
+
+def miss_savings(mark: CacheMark, cost: Cost, tokens: int) -> list[Saving]:
+    """Return what the cache's part in a call that was made is: its lookup, and in observe mode the hit it saw."""
+    savings = []
+    if mark.lookup_usd:
+        savings.append(Saving(part="cache", usd=-mark.lookup_usd, basis=basis_of(mark.lookup_basis)))
+    if mark.verdict == "observed_hit":
+        basis: Basis = "unpriced" if cost.usd is None else "estimated"
+        savings.append(Saving(part="cache", usd=cost.usd, basis=basis, tokens=tokens, hypothetical=True))
+    return savings
+
+
+def route_saving(
+    mark: RouteMark, cost: Cost, reading: UsageReading, prices: PriceBook, at: datetime | None
+) -> Saving | None:
+    """Return what the router saved: the same tokens at the other model's price, against what was paid.
+
+    Always an estimate: another model would not have answered with the same tokens.
+    ``None`` where the strong target answered because it was chosen.
+    """
+    if mark.observed:
+        if mark.chosen is None or mark.chosen == mark.target:
+            return None
+        model, provider = mark.chosen_model, mark.chosen_provider
+    else:
+        model, provider = mark.baseline_model, mark.baseline_provider
+        if model is not None and model == reading.model:
+            return None
+    if model is None:
+        return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
+    other = prices.price(replace(reading, model=model, provider=provider, also=()), at=at)
+    if other.usd is None or cost.usd is None:
+        return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
+    usd = _minus(cost.usd, other.usd) if mark.observed else _minus(other.usd, cost.usd)
+    if not usd and not mark.observed:
+        return None
+    return Saving(part="route", usd=usd, basis="estimated", hypothetical=mark.observed)
+
+
+def prune_savings(
+    marks: Iterable[PruneMark], reading: UsageReading, prices: PriceBook, at: datetime | None
+) -> list[Saving]:
+    """Return what pruning saved: the tokens taken out, at what the model would have charged for them on top."""
+    savings = []
+    for mark in marks:
+        if mark.removed_tokens <= 0:
+            continue
+        more = (
+            prices.marginal_input(
+                reading.model, mark.removed_tokens, provider=reading.provider, at=at, after=reading.usage
+            )
+            if reading.model
+            else Cost(usd=None, basis="unpriced")
+        )
+        basis: Basis = "unpriced" if more.usd is None else "estimated"
+        savings.append(
+            Saving(part="prune", usd=more.usd, basis=basis, tokens=mark.removed_tokens, hypothetical=mark.observed)
+        )
+    return savings
+
+
+def basis_of(name: str | None) -> Basis:
+    """Read a basis from a mark; a missing one is exact, an unknown one estimated."""
+    if name in (None, "exact"):
+        return "exact"
+    return "unpriced" if name == "unpriced" else "estimated"
+
+
+def _minus(one: Decimal, other: Decimal) -> Decimal:
+    with localcontext(_EXACTLY):
+        return one - other
