@@ -139,8 +139,8 @@ class Writer:
             slack = 0 if limit is None else int(limit * _SLACK)
             expired, evicted, left = self._store.trim(self._knobs.namespace, now=now, limit=limit, slack=slack)
             if limit is not None:
-                with self._lock:
-                    self._until_trim = min(_TRIM_EVERY, limit - left)
+                with self._lock:  # half of the room: other processes fill it too
+                    self._until_trim = min(_TRIM_EVERY, (limit - left) // 2)
             self._tally.trimmed(expired=len(expired), evicted=len(evicted))
             self._matcher.forget([*expired, *evicted])
         except Exception as error:

@@ -1,0 +1,138 @@
+"""Does the answer arrive when the store fails, and is it said once?"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from lc_costkit.cache import Cache, Hit, Miss
+from lc_costkit.errors import StoreError
+from tests.cache.support import WordsEmbedder, ask
+
+
+def open_cache(path: Path) -> Cache:
+    return Cache(path, embedder=WordsEmbedder(), similarity_threshold=0.5)
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        engine = cache._store._engine
+
+        @event.listens_for(engine, "connect")
+        def no_room(connection: sqlite3.Connection, _record: object) -> None:
+            connection.execute("PRAGMA max_page_count=1")
+
+        engine.dispose()
+        for number in range(3):
+            miss = cache.lookup(ask(f"question number {number}"))
+            assert isinstance(miss, Miss)
+            assert cache.store(ask(f"question number {number}"), '"' + "x" * 50_000 + '"', miss=miss) is None
+        assert isinstance(cache.lookup(ask("first question")), Hit)
+        stats = cache.stats()
+        assert stats.faults["store: OperationalError"] == 3
+        assert stats.not_stored == {"fault: OperationalError": 3}
+        assert stats.stored == 1
+    assert sum("store failed" in message for message in warnings_of(caplog)) == 1
+    assert any("full" in message for message in warnings_of(caplog))
+
+
+def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lc_costkit.cache.store.BUSY_SECONDS", 0.05)
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            assert isinstance(cache.lookup(ask("first question")), Hit)
+            for _ in range(2):
+                assert cache.store(ask("second question"), '"x"') is None
+            assert cache.stats().lookups == 1, "counts that cannot be written yet are still told"
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+        assert cache.store(ask("second question"), '"x"') is not None
+        assert cache.stats().faults["store: OperationalError"] == 2
+    assert sum("store failed" in message for message in warnings_of(caplog)) == 1
+
+
+def test_counts_that_could_not_be_written_are_written_later(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        cache.lookup(ask("first question"))
+        touches, counts = cache._tally.take()
+        cache._tally.give_back(touches, counts)
+    with open_cache(tmp_path / "c.db") as cache:
+        stats = cache.stats()
+        assert (stats.lookups, stats.hits) == (1, 1)
+        hit = cache.lookup(ask("first question"))
+        assert isinstance(hit, Hit)
+        assert hit.entry.hits == 1
+
+
+def test_rows_that_were_damaged_are_misses_and_are_named(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        damaged = cache.store(ask("first question"), '"x"')
+        short = cache.store(ask("second thing"), '"y"')
+        whole = cache.store(ask("third matter"), '"z"')
+    with sqlite3.connect(tmp_path / "c.db") as raw:
+        raw.execute("UPDATE cache_entries SET usage = '{broken' WHERE id = ?", (damaged,))
+        raw.execute("UPDATE cache_vectors SET vector = X'00' WHERE entry_id = ?", (short,))
+        raw.execute("INSERT INTO cache_vectors VALUES (999, 'e', X'00000000')")
+    raw.close()
+    with open_cache(tmp_path / "c.db") as cache:
+        assert isinstance(cache.lookup(ask("first question")), Miss)
+        assert isinstance(cache.lookup(ask("second thing")), Hit)
+        assert isinstance(cache.lookup(ask("third matter indeed")), Miss)
+        found = "; ".join(cache.check())
+        assert f"entry {damaged}" in found
+        assert f"vector of entry {short}" in found
+        assert "999" in found
+        assert f"entry {whole}" not in found
+        assert cache.store(ask("first question"), '"again"') == damaged
+        assert isinstance(cache.lookup(ask("first question")), Hit)
+
+
+def test_a_payload_the_caller_cannot_read_is_a_miss(tmp_path: Path) -> None:
+    def refuse(payload: str) -> object:
+        raise ValueError("not mine")
+
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        miss = cache.lookup(ask("first question"), decode=refuse)
+        assert isinstance(miss, Miss)
+        assert miss.reason == "fault: ValueError"
+        assert cache.stats().hits == 0
+
+
+def test_a_closed_cache_misses(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "c.db")
+    cache.store(ask("first question"), '"x"')
+    cache.close()
+    assert cache.stats().stored == 1, "closing is not the end: the store opens again on demand"
+    cache.close()
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_cache(tmp_path / "c.db").close()
+    with sqlite3.connect(tmp_path / "c.db") as raw:
+        raw.execute("UPDATE costkit_schema SET version = 99 WHERE component = 'cache'")
+    raw.close()
+    with pytest.raises(StoreError, match="upgrade lc_costkit"):
+        open_cache(tmp_path / "c.db")
+
+
+def test_a_ledger_and_a_cache_share_a_file(tmp_path: Path) -> None:
+    from lc_costkit.ledger import Ledger
+
+    with Ledger(tmp_path / "c.db") as ledger, open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        assert cache.check() == ()
+        assert not list(ledger.records())

@@ -1,0 +1,111 @@
+"""Do processes share a cache, and does a killed one lose nothing it had stored?"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from lc_costkit.cache import Cache, Hit, Miss
+from tests.cache.support import WordsEmbedder, ask
+
+WRITER = textwrap.dedent(
+    """
+    import sys
+    from lc_costkit.cache import Cache, Miss
+    from tests.cache.support import WordsEmbedder, ask
+
+    cache = Cache(sys.argv[1], embedder=WordsEmbedder(), similarity_threshold=0.5, max_entries=int(sys.argv[3]))
+    print("ready", flush=True)
+    for number in range(100_000):
+        request = ask(f"What is item{sys.argv[2]}x{number}", system=f"scope {number % 3}")
+        found = cache.lookup(request)
+        assert isinstance(found, Miss), found
+        assert cache.store(request, '"' + "answer " * 200 + str(number) + '"', miss=found) is not None
+        print(number, flush=True)
+    """
+)
+
+
+def open_cache(path: Path) -> Cache:
+    return Cache(path, embedder=WordsEmbedder(), similarity_threshold=0.5)
+
+
+def kill_while_writing(path: Path, run: int, seconds: float) -> int:
+    """Start a writer, kill it, and return how many answers it had been told are stored."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(run), "1000000"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert child.stdout is not None
+    with child, child.stdout as told:
+        assert told.readline() == "ready\n"
+        killer = threading.Timer(seconds, child.kill)
+        killer.start()
+        lines = told.read().splitlines(keepends=True)
+    return sum(line.endswith("\n") for line in lines)
+
+
+def survive(path: Path, runs: int) -> None:
+    chance = random.Random(7)
+    for run in range(runs):
+        told = kill_while_writing(path, run, chance.uniform(0.0, 0.4))
+        with open_cache(path) as cache:
+            assert cache.check() == ()
+            for number in range(told):
+                hit = cache.lookup(ask(f"What is item{run}x{number}", system=f"scope {number % 3}"))
+                assert isinstance(hit, Hit), (run, number)
+                assert hit.entry.payload.endswith(f'{number}"')
+
+
+def test_what_was_stored_survives_a_kill(tmp_path: Path) -> None:
+    survive(tmp_path / "c.db", runs=3)
+
+
+@pytest.mark.soak
+def test_what_was_stored_survives_a_hundred_kills(tmp_path: Path) -> None:
+    survive(tmp_path / "c.db", runs=100)
+
+
+def test_two_caches_on_one_file_see_what_the_other_stores_and_deletes(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as one, open_cache(tmp_path / "c.db") as other:
+        assert isinstance(other.lookup(ask("How do I reset my password?")), Miss)
+        entry = one.store(ask("How do I reset my password?"), '"x"')
+        assert entry is not None
+        for text in ("How do I reset my password?", "How can I reset my password?"):
+            assert isinstance(other.lookup(ask(text)), Hit)
+        one.delete(entry)
+        for text in ("How do I reset my password?", "How can I reset my password?"):
+            assert isinstance(other.lookup(ask(text)), Miss)
+        other.store(ask("Where is my card?"), '"y"')
+        one.clear()
+        assert isinstance(other.lookup(ask("Where is the card?")), Miss)
+        assert other.store(ask("Where is my card?"), '"z"') is not None
+        assert isinstance(one.lookup(ask("Where is the card?")), Hit)
+
+
+def test_several_processes_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER.replace("100_000", "100"), str(path), str(number), "250"],
+            stdout=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+        )
+        for number in range(3)
+    ]
+    for child in children:
+        assert child.wait(120) == 0
+    with open_cache(path) as cache:
+        stats = cache.stats()
+        assert cache.check() == ()
+        assert stats.stored == 300
+        assert stats.evicted == 300 - stats.entries
+        assert stats.entries <= 260, "others may have written since the last count"
