@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 _HOME = {
     "BilledCall": "lc_costkit.testing.records",
+    "CacheRule": "lc_costkit.testing.prompt_cache",
     "FakeAnswer": "lc_costkit.testing.records",
     "FakeClock": "lc_costkit.testing.clock",
     "FakeMessage": "lc_costkit.testing.records",
@@ -19,13 +20,12 @@ _HOME = {
     "FakeToolCall": "lc_costkit.testing.records",
     "Fault": "lc_costkit.testing.faults",
     "ModelRate": "lc_costkit.testing.rates",
-    "PUBLISHED_RATES": "lc_costkit.testing.rates",
     "default_answer": "lc_costkit.testing.answers",
 }
 
 __all__ = [
-    "PUBLISHED_RATES",
     "BilledCall",
+    "CacheRule",
     "FakeAnswer",
     "FakeClock",
     "FakeMessage",
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from lc_costkit.testing.answers import default_answer
     from lc_costkit.testing.clock import FakeClock
     from lc_costkit.testing.faults import Fault
+    from lc_costkit.testing.prompt_cache import CacheRule
     from lc_costkit.testing.provider import FakeProvider
-    from lc_costkit.testing.rates import PUBLISHED_RATES, ModelRate
+    from lc_costkit.testing.rates import ModelRate
     from lc_costkit.testing.records import BilledCall, FakeAnswer, FakeMessage, FakeRequest, FakeTool, FakeToolCall
 else:
 

@@ -10,7 +10,9 @@ rows of its own. Sources, as of 2026-11-20:
   reported and billed, kept 30 minutes, the latest 80 breakpoints considered.
 - Anthropic: platform.claude.com/docs/en/build-with-claude/prompt-caching. At most four
   breakpoints, each looking back over 20 blocks; kept 5 minutes or 1 hour, renewed by every
-  read; a prefix below the model's minimum is silently not cached.
+  read; a prefix below the model's minimum is silently not cached. Two minimums are disputed:
+  Sonnet 4.6 is documented with 1,024 and observed to begin at 2,048 (anthropic-sdk-python
+  #1194), which is used here; Opus 4.7 is quoted with 2,048 (used here) and with 4,096.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.testing import PUBLISHED_RATES, ModelRate
-from lc_costkit.testing.rates import Metered, bill, find_rate
+from lc_costkit.testing import ModelRate
+from lc_costkit.testing.rates import PUBLISHED_RATES, Metered, bill, find_rate
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 CASES = [(model, tier) for model, rate in PUBLISHED_RATES.items() for tier in (None, *rate.tiers)]
