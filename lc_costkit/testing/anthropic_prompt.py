@@ -1,9 +1,9 @@
 """How does Anthropic read a messages request, and how many tokens is it?
 
-Overheads in tokens: 3 for each message and 4 that prime the answer (an assumption); 346 for the system prompt that comes with tools,
-or 313 when a tool must be called (platform.claude.com, tool use pricing, Claude 4 models);
-85 for an image, whatever its size. Claude's tokenizer is not public: text is counted by the
-nearest public vocabulary.
+Overheads in tokens: 3 for each message and 4 that prime the answer (an assumption); 346 for
+the system prompt that comes with tools, or 313 when a tool must be called (platform.claude.com,
+tool use pricing, Claude 4 models); 85 for an image, whatever its size (an assumption). Claude's
+tokenizer is not public: text is counted by the nearest public vocabulary.
 """
 
 from __future__ import annotations
