@@ -78,7 +78,9 @@ def main() -> None:
 def load(folder: Path, limit: int) -> dict[str, list[Pair]]:
     """Read every set; the large ones are sampled with a fixed seed."""
     chance = random.Random(7)
-    traps = [Pair(row["cached_query"], row["query"], row["should_hit"]) for row in _rows(folder / "banking_traps_94.jsonl")]
+    traps = [
+        Pair(row["cached_query"], row["query"], row["should_hit"]) for row in _rows(folder / "banking_traps_94.jsonl")
+    ]
     questions = [Pair(row["a"], row["b"], row["same"]) for row in _rows(folder / "qqp_pairs.jsonl.gz")]
     korean = [Pair(row["a"], row["b"], row["same"]) for row in _rows(folder / "ko_pairs.jsonl.gz")]
     mock = [Pair(row["origin"], row["similar"], True) for row in _rows(folder / "gptcache_mock.jsonl.gz")]

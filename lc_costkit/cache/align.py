@@ -31,6 +31,21 @@ def same_meaning(one: str, other: str) -> bool:
     return not rows.get(one, frozenset()).isdisjoint(rows.get(other, frozenset()))
 
 
+@cache
+def opposite_words(table: str) -> dict[str, frozenset[str]]:
+    """Index a table of pairs both ways, by stem."""
+    found: dict[str, set[str]] = {}
+    for one, other in lexicon.rows(table):
+        found.setdefault(stem(one), set()).add(stem(other))
+        found.setdefault(stem(other), set()).add(stem(one))
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+def contradict(one: str, other: str) -> bool:
+    """Say whether denying one stem states the other."""
+    return other in opposite_words(lexicon.CONTRADICTORY).get(one, ())
+
+
 def spelled_alike(one: str, other: str) -> float:
     """Compare two stems by their letters, 0 to 1: forms of one word score high, other words low.
 

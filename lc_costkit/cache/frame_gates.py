@@ -7,15 +7,25 @@ from collections import Counter
 from collections.abc import Callable
 
 from lc_costkit.cache import lexicon
-from lc_costkit.cache.align import Alignment, Similar, align, same_meaning, spelled_alike
-from lc_costkit.cache.prepare import Prepared, stem
+from lc_costkit.cache.align import Alignment, Similar, align, contradict, spelled_alike
+from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, stem
 from lc_costkit.cache.text import words
 
 SAME_FRAME = 0.7
 """Share of words in the same order from which two questions are one sentence with words exchanged."""
+SHORT_FRAME = 0.6
+"""The same in Korean, where a sentence has half as many words."""
 SAME_THING = 0.5
 """Similarity of two exchanged words from which they may be two names of one thing.
 Both from measurements on banking traps with static word vectors."""
+
+
+def length_gate(cached: Prepared, new: Prepared) -> str | None:
+    """Refuse questions too long to lay on each other word by word, unless they are equal."""
+    for text in (cached, new):
+        if (len(text.text) > MAX_CHARACTERS or len(text.frame) > MAX_TOKENS) and cached.text != new.text:
+            return f"longer than {MAX_TOKENS} words or {MAX_CHARACTERS} characters, and not equal"
+    return None
 
 
 def make_swap_gate(
@@ -32,9 +42,15 @@ def make_swap_gate(
     def swap_gate(cached: Prepared, new: Prepared) -> str | None:
         """Refuse another thing in the same sentence."""
         laid = align(cached, new)
-        if laid.order < frame or not laid.only_cached or not laid.only_new:
+        if (
+            laid.order < (min(frame, SHORT_FRAME) if new.script == "hangul" else frame)
+            or not laid.only_cached
+            or not laid.only_new
+        ):
             return None
         for one in laid.only_cached:
+            if any(contradict(one, other) for other in laid.only_new):
+                continue  # a denial makes up for it, or the gate of opposites has refused
             if max(similar(one, other) for other in laid.only_new) < same:
                 return f"{one} stands where the other has {' '.join(laid.only_new)}"
         return None
@@ -93,10 +109,11 @@ def _contained(laid: Alignment, shorter: Prepared) -> bool:
 _EXCHANGED = tuple(
     frozenset(pair)
     for pair in lexicon.rows(
-        """is was, are were, do did, does did, will did, will was, will were, can must, may must,
-        must should, my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
-        for against, on off, and or, all some, all none, all any, both either, more less, most least, many few, his her,
-        he she, has will, have will, since until, until after, by after, inside outside, during after, during before"""
+        """is was, are were, do did, does did, will did, will was, will were, can must, may must, must should,
+        my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
+        for against, on off, and or, all some, all none, all any, both either, more less, most least, many few,
+        his her, he she, has will, have will, since until, until after, by after, inside outside, during after,
+        during before"""
     )
 )
 _EXCHANGE_FRAME = 0.6
@@ -126,6 +143,8 @@ def form_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 _RELATIONS = words("to from into onto than over by before after against with toward towards")
+ALL_BUT_EQUAL = 0.9
+"""Order similarity from which numbers stand in the places of one sentence."""
 _GIVEN_ORDER = words("and or vs versus between both either")
 
 
@@ -138,7 +157,7 @@ def direction_gate(cached: Prepared, new: Prepared) -> str | None:
             continue
         if objects <= new.stems and against <= cached.stems:
             return f"{' '.join(sorted(objects))} and {' '.join(sorted(against))} change places after {relation!r}"
-    return _exchanged_pair(cached, new)
+    return _exchanged_numbers(cached, new) or _exchanged_pair(cached, new)
 
 
 def _relations(text: Prepared) -> dict[str, set[str]]:
@@ -159,6 +178,20 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
 
 def _names_something(word: str) -> bool:
     return word not in lexicon.FUNCTION_WORDS and word not in _RELATIONS
+
+
+def _exchanged_numbers(cached: Prepared, new: Prepared) -> str | None:
+    """Find numbers or identifiers that change places in the same sentence: is 5 over 3, is 3 over 5."""
+    if len(cached.frame) != len(new.frame) or align(cached, new).order < ALL_BUT_EQUAL:
+        return None
+    one, other = _in_order(cached), _in_order(new)
+    if len(one) > 1 and one != other and sorted(one) == sorted(other):
+        return f"{', '.join(one)} stand in another order"
+    return None
+
+
+def _in_order(text: Prepared) -> list[str]:
+    return [*(text.stated.codes or ()), *(f"{quantity.value:g}" for quantity in text.stated.quantities)]
 
 
 def _exchanged_pair(cached: Prepared, new: Prepared) -> str | None:
@@ -185,7 +218,7 @@ _ASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"\bwhen\b(?! (?:i|you|we|they|he|she|it|the|my|a)\b)|\bhow (?:long|soon|quickly|fast|often)\b"
             r"|\b(?:what|which) (?:\w+ )?(?:time|date|day|year|month)\b"
             r"|\bhow many (?:\w+ )?(?:days?|hours?|weeks?|months?|years?|minutes?)\b"
-            r"|언제|며칠|얼마나 (?:오래|걸)|몇 ?(?:시|일|년|개월|시간|분)"
+            r"|언제|며칠|기간|얼마나 (?:오래|걸)|몇 ?(?:시|일|년|개월|시간|분)"
         ),
     ),
     ("where", re.compile(r"\bwhere\b|\b(?:what|which) (?:place|location|country|city)\b|어디")),
@@ -198,7 +231,7 @@ _ASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "how",
         re.compile(
             r"\bhow (?:do|does|did|can|could|to|should|would|is|are|am|will)\b|\bways? to\b|\bsteps?\b"
-            r"|어떻게|방법|하는 ?법"
+            r"|어떻게(?! ?(?:되|돼))|방법|하는 ?법"
         ),
     ),
 )
@@ -250,8 +283,3 @@ def capitals_gate(cached: Prepared, new: Prepared) -> str | None:
         if re.search(rf"\b{word.lower()}\b", without.text) and not without.text.islower():
             return f"{word} and {word.lower()} are different words"
     return None
-
-
-def similar_stems(one: str, other: str) -> bool:
-    """Say whether two stems may name one thing by the tables or by their letters."""
-    return same_meaning(one, other) or spelled_alike(one, other) >= SAME_THING

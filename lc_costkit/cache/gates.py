@@ -16,6 +16,7 @@ from lc_costkit.cache.frame_gates import (
     direction_gate,
     form_gate,
     insert_gate,
+    length_gate,
     swap_gate,
     topic_gate,
 )
@@ -53,6 +54,7 @@ Gate = Callable[[Prepared, Prepared], str | None]
 
 BALANCED_GATES: tuple[Gate, ...] = (
     script_gate,
+    length_gate,
     number_gate,
     payload_gate,
     symbol_gate,

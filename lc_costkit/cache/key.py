@@ -306,7 +306,7 @@ def _declared_part(text: str, declared: DeclaredQuestion) -> _Part:
     )
 
 
-def _template_labels(before: str, after: str) -> tuple[str, str, str]:
+def _template_labels(before: str, after: str) -> tuple[str, ...]:
     """Return the labels a template sets around documents and question.
 
     Two prompts of one chain ("Rewrite the question:", "Question:") carry the same question and
@@ -315,7 +315,7 @@ def _template_labels(before: str, after: str) -> tuple[str, str, str]:
     last words of all, and those only when they end in a colon.
     """
     head, near, tail = _HEAD_LINE.search(before[:400]), _LABEL.search(before[-80:]), _LABEL.search(after[-80:].rstrip())
-    return tuple(found[1].strip() if found else "" for found in (head, near, tail))  # type: ignore[return-value]
+    return tuple(found[1].strip() if found else "" for found in (head, near, tail))
 
 
 def _occurrence(text: str, asked: str) -> tuple[int, int] | None:

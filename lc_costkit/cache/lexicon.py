@@ -213,9 +213,6 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """Things of a kind: one does not stand for another."""
 
-UNMARKED = words("basic standard regular normal ordinary personal individual member user customer day week month year")
-"""Members whose absence states nothing: a plain account is a standard one."""
-
 RESTRICTING = words(
     """premium platinum gold silver bronze diamond enterprise business student corporate professional family
     senior junior military veteran joint minor teen international overseas abroad foreign domestic prepaid gift
@@ -291,5 +288,6 @@ IDIOMS = (
     (r"\bunited kingdom\b|\bu\.k\.", "uk"),
     (r"\beuropean union\b|\be\.u\.", "eu"),
     (r"\bphase out\b", "remove"),
+    (r"\bwhat time\b", "when"),
 )
 """Phrases read as one word, tried in this order on lower-case text."""

@@ -12,11 +12,20 @@ from lc_costkit.cache.quantities import Stated, read_stated
 from lc_costkit.cache.text import script_of, words
 
 MAX_TOKENS = 160
-"""Longer texts are compared to the letter by the gates that align words; tokens."""
+"""Longer questions must be equal (``length_gate``); tokens. Alignment is quadratic in them."""
+MAX_CHARACTERS = 4_000
+"""The same in characters."""
 
 _TOKEN = re.compile(r"[가-힣]+|[^\W_가-힣]+(?:['.@/_-][^\W_가-힣]+)*(?:\+\+|#(?!\w))?")
 _CONTRACTED = re.compile(r"n't\b|'(?:s|re|m|ll|ve|d)\b")
-_WHOLE = {"can't": "can n't", "won't": "will n't", "shan't": "shall n't", "cannot": "can not", "e-mail": "email"}
+_WHOLE = {
+    "can't": "can n't",
+    "won't": "will n't",
+    "shan't": "shall n't",
+    "cannot": "can not",
+    "e-mail": "email",
+    "wi-fi": "wifi",
+}
 _WHOLE_PATTERN = re.compile("|".join(map(re.escape, _WHOLE)))
 _PAYLOAD = re.compile(
     r"```(.*?)```|`([^`\n]+)`|\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|‘([^’]+)’|「([^」]+)」|(?<!\w)'([^'\n]+)'(?!\w)",
@@ -24,8 +33,9 @@ _PAYLOAD = re.compile(
 )
 _LABELLED = re.compile(r"^[^:\n?]{1,80}:\s+(\S.*)$|\n.*?:\s*\n(.+)$", re.DOTALL)
 _CODE = re.compile(
-    r"[\w.]+\([^()\n]*\)|\w+(?:_\w+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^~\\]+|!=|&&|(?<=\w)\[[^\]]*\]|\$\w+|[\w.]*/[\w./-]+/[\w./-]*"
-    r"|\b[a-z]+[A-Z]\w+|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s*[-/]\s*(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
+    r"(?<![\w.])[\w.]+\([^()\n]{0,200}\)|(?<!\w)[^\W_]+(?:_+[^\W_]+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^~\\]+|!=|&&"
+    r"|(?<=\w)\[[^\]]{0,200}\]|\$[a-zA-Z_]\w*|(?<![\w./])[\w.]*/[\w./-]+/[\w./-]*|\b[a-z]+[A-Z]\w+"
+    r"|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s*[-/]\s*(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
 )
 _SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
@@ -33,10 +43,15 @@ _IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in l
 _IDIOM_HINT = re.compile(
     r"\b(?:or|if) no|\bnot only|\bno (?:matter|doubt)|why not|\bsure\b|\bi do|\bbusiness |\bsign|\blog|\bset|\bcheck"
     r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\bunited|\bu\.|\beuro|phase out|\be\.u"
+    r"|\bwhat time"
 )
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
 _EAST_ASIAN = frozenset({"kana", "han"})
 _EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|无|無|未")
+
+
+_ONE_SYLLABLE = frozenset(word for row in lexicon.rows(lexicon_ko.OPPOSITES) for word in row if len(word) == 1)
+"""Verbs and adjectives so short that an ending would not be taken off them otherwise."""
 
 
 @lru_cache(maxsize=8192)
@@ -71,8 +86,9 @@ def stem(word: str) -> str:
 def _korean_stem(word: str) -> str:
     for endings in (lexicon_ko.PARTICLES, lexicon_ko.ENDINGS):
         for ending in endings:
-            if word.endswith(ending) and len(word) - len(ending) >= (2 if len(ending) == 1 else 1):
-                word = word[: -len(ending)]
+            rest = word[: -len(ending)]
+            if word.endswith(ending) and (len(rest) > 1 or (rest and (len(ending) > 1 or rest in _ONE_SYLLABLE))):
+                word = rest
                 break
     return word
 
@@ -130,9 +146,9 @@ class Prepared:
     @cached_property
     def lowered(self) -> str:
         """Lower case, contractions opened, phrases of several words read as one."""
-        text = self.text[:4_000].lower().replace("’", "'")
+        text = self.text[:MAX_CHARACTERS].lower().replace("’", "'")
         text = _SLASHED_WORDS.sub(" ", text)
-        if "'" in text or "cannot" in text or "e-mail" in text:
+        if "'" in text or "cannot" in text or "e-mail" in text or "wi-fi" in text:
             text = _WHOLE_PATTERN.sub(lambda found: _WHOLE[found[0]], text)
             text = _CONTRACTED.sub(lambda found: " n't" if found[0] == "n't" else " ", text)
         if _IDIOM_HINT.search(text):
@@ -156,7 +172,7 @@ class Prepared:
             return self._read_characters()
         tokens: list[Token] = []
         negations: list[int] = []
-        for word in _TOKEN.findall(self.lowered):
+        for word in _TOKEN.findall(self.stated.words):
             if "가" <= word[0] <= "힣":
                 _read_korean(word, tokens, negations)
             elif word in lexicon.HARD_NEGATIONS:
@@ -200,12 +216,13 @@ class Prepared:
             return frozenset()
         found = set()
         capitals = plain = 0
-        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.text[:4_000]):
+        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.text[:MAX_CHARACTERS]):
             word = match[0]
             if word == word.lower():
                 plain += len(word) > 3
                 continue
             lower = word.lower().replace("’", "'").removesuffix("'s").removesuffix("'")
+            lower = _WHOLE.get(lower, lower)
             if len(lower) < 2 or lower.startswith("i'") or (lower in lexicon.FUNCTION_WORDS and not word.isupper()):
                 continue
             if lower in lexicon.HARD_NEGATIONS or lower in _EMPHASIS:
@@ -224,7 +241,7 @@ class Prepared:
         """Words in capitals that are other words in small letters: "US", "IT", "WHO"."""
         if self.text.isupper():
             return frozenset()
-        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.text[:4_000])
+        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.text[:MAX_CHARACTERS])
         return frozenset(found) - {"OR", "MAY", "CAN", "IS"} if len(found) < 3 else frozenset()
 
     @cached_property
@@ -232,8 +249,8 @@ class Prepared:
         """Quoted text, code and what follows a label, to be equal to the letter; in alphabetical order."""
         if not any(mark in self.text for mark in "\"'`“«‘「:\n"):
             return ()
-        quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.text[:20_000])]
-        labelled = _LABELLED.search(self.text[:20_000].strip())
+        quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.text[:MAX_CHARACTERS])]
+        labelled = _LABELLED.search(self.text[:MAX_CHARACTERS].strip())
         if labelled and not quoted:
             quoted = [(labelled[1] or labelled[2] or "").strip()]
         return tuple(sorted(quoted))
@@ -241,7 +258,7 @@ class Prepared:
     @cached_property
     def symbols(self) -> Counter[str]:
         """Code and operators outside words, without spaces."""
-        return Counter("".join(found.split()) for found in _CODE.findall(self.text[:20_000]))
+        return Counter("".join(found.split()) for found in _CODE.findall(self.text[:MAX_CHARACTERS]))
 
 
 _EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")

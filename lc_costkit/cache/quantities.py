@@ -78,7 +78,7 @@ _SCALES = r"(?:(?:k|mn|bn|hundred|thousand|million|billion|trillion)(?![a-z0-9])
 _SPELLED = "|".join(sorted([*_SMALL, *_SPELLED_SCALE, "dozen"], key=len, reverse=True))
 
 _STATED = re.compile(
-    r"(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
+    r"(?P<address>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
     r"|(?P<iso>(?<![\w.])\d{4}-\d{1,2}-\d{1,2}(?![\w-]))"
     r"|(?P<slashed>(?<![\w./])\d{1,2}/\d{1,2}(?:/\d{2,4})?(?![\w/]))"
     r"|(?P<clock>(?<![\w.])(?:[01]?\d|2[0-3])(?::[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?))"
@@ -106,13 +106,11 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Numbers and identifiers of one text."""
+    """Numbers and identifiers of one text, and its words with "0" in the place of each."""
 
     quantities: tuple[Quantity, ...] = ()
     codes: Counter[str] | None = None
-
-
-_NOTHING = Stated()
+    words: str = ""
 
 
 def read_stated(lowered: str) -> Stated:
@@ -124,11 +122,13 @@ def read_stated(lowered: str) -> Stated:
     Counter({'wt44219': 1})
     """
     if not _ANY.search(lowered):
-        return _NOTHING
+        return Stated(words=lowered)
     quantities: list[Quantity] = []
     codes: Counter[str] = Counter()
     months: list[tuple[int, int, float]] = []
     places: list[tuple[int, int]] = []
+    words: list[str] = []
+    copied = 0
     for match in _STATED.finditer(lowered):
         kind = match.lastgroup
         for name in ("number", "spelled", "korean", "month"):
@@ -138,16 +138,20 @@ def read_stated(lowered: str) -> Stated:
             months.append((match.start(), match.end(), _MONTHS[match["month"]]))
         elif kind in ("address", "version", "code") or (kind == "number" and _is_a_name(match)):
             codes[_code(match[0])] += 1
+            words += (lowered[copied : match.start()], " 0 ")
+            copied = match.end()
         else:
             before = len(quantities)
             quantities.extend(_read(kind or "", match))
             if len(quantities) > before:
                 places.append(match.span())
+                words += (lowered[copied : match.start()], " 0 ")
+                copied = match.end()
     for start, end, number in months:
         # "may 5" and "5 march" are dates; a month by itself is a word, compared as one.
         if any(0 <= begin - end <= 5 or 0 <= start - finish <= 4 for begin, finish in places):
             quantities.append(Quantity(number, "month of the year", number))
-    return Stated(tuple(quantities), codes or None)
+    return Stated(tuple(quantities), codes or None, "".join((*words, lowered[copied:])))
 
 
 def unmatched_quantities(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import cache
 
 from lc_costkit.cache import lexicon, lexicon_ko
-from lc_costkit.cache.align import align, same_meaning
+from lc_costkit.cache.align import align, contradict, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, stem, stems
 from lc_costkit.cache.quantities import unmatched_quantities
 from lc_costkit.cache.text import words
@@ -39,7 +39,7 @@ def _list(items: object) -> str:
 
 
 _SOFT = stems(" ".join(lexicon.SOFT_NEGATIVES)) | frozenset(map(stem, lexicon_ko.SOFT_NEGATIVES))
-_NEGATIVE_QUESTION = re.compile(r"^\W*(?:is|are|can|could|do|does|did|would|should|has|have|will|was) n't\b")
+_NEGATIVE_QUESTION = re.compile(r"^\W*(?:is|are|can|could|do|does|did|would|should|has|have|will|was)\s+n't\b")
 
 
 def negation_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -49,7 +49,7 @@ def negation_gate(cached: Prepared, new: Prepared) -> str | None:
         fewer, more = (cached, new) if len(denied) < len(other_denied) else (new, cached)
         if any(word in _SOFT and word not in more.stems for word in fewer.frame):
             return None  # "avoid the fee" and "fee-free"
-        if any(_contradict(one, two) for one in _missing(cached, new) for two in _missing(new, cached)):
+        if any(contradict(one, two) for one in _missing(cached, new) for two in _missing(new, cached)):
             return None  # "not enabled" and "disabled"
         return "one of them denies what the other states"
     if denied and other_denied:
@@ -87,28 +87,15 @@ def _missing(one: Prepared, other: Prepared) -> list[str]:
     return [word for word in dict.fromkeys(one.frame) if word not in other.stems]
 
 
-@cache
-def _pairs(table: str) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for one, other in lexicon.rows(table):
-        found[stem(one)].add(stem(other))
-        found[stem(other)].add(stem(one))
-    return {word: frozenset(others) for word, others in found.items()}
-
-
-def _contradict(one: str, other: str) -> bool:
-    return other in _pairs(lexicon.CONTRADICTORY).get(one, ())
-
-
 def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse opposite actions and qualities: enable and disable, buy and sell, lowest and highest."""
     left, right = _missing(cached, new), _missing(new, cached)
     for one in left:
         for table in (lexicon.OPPOSITES, lexicon_ko.OPPOSITES):
-            found = _pairs(table).get(one)
+            found = opposite_words(table).get(one)
             if found and not found.isdisjoint(right):
                 return f"{one} and {next(iter(found.intersection(right)))} are opposed"
-        found = _pairs(lexicon.CONTRADICTORY).get(one)
+        found = opposite_words(lexicon.CONTRADICTORY).get(one)
         if found and not found.isdisjoint(right) and len(_denials(cached)) % 2 == len(_denials(new)) % 2:
             return f"{one} and {next(iter(found.intersection(right)))} exclude each other"
     return None
@@ -199,7 +186,7 @@ def _persons(text: Prepared) -> frozenset[str]:
 
 
 def _has_equal(word: str, other: Prepared) -> bool:
-    return any(same_meaning(word, candidate) for candidate in other.frame)
+    return any(same_meaning(word, candidate) or spelled_alike(word, candidate) for candidate in other.frame)
 
 
 _RESTRICTING = stems(" ".join(lexicon.RESTRICTING)) | frozenset(map(stem, lexicon_ko.RESTRICTING))

@@ -1,0 +1,132 @@
+"""What is never cached, what only to the letter, and what stays cacheable."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from benchmarks._data import data_dir, missing
+from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule, admit
+from lc_costkit.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What's the weather in Oslo?",
+        "What is the price of Bitcoin right now?",
+        "What's today's mortgage rate?",
+        "What is the current exchange rate?",
+        "Who is the current president of France?",
+        "What's the latest news?",
+        "what time is it",
+        "What's my balance?",
+        "Show my last transactions",
+        "How much do I owe?",
+        "Where is my order?",
+        "Has my package shipped?",
+        "오늘 날씨 어때?",
+        "지금 환율이 얼마야?",
+        "내 잔액 알려줘",
+        "제 주문 어디쯤 왔나요",
+    ],
+)
+def test_live_data_and_own_state_are_refused(text: str) -> None:
+    assert admit(text, DEFAULT_ADMISSION).verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cancel my order",
+        "Please cancel my subscription.",
+        "Can you freeze my card?",
+        "I want to close my account",
+        "Transfer $500 from savings to checking.",
+        "Increase my credit limit to 5000",
+        "Book a flight to Paris for Monday",
+        "주문 취소해 주세요",
+        "제 카드 정지시켜줘",
+        "엄마에게 5만원 송금해줘",
+    ],
+)
+def test_acts_are_exact_only(text: str) -> None:
+    assert admit(text, DEFAULT_ADMISSION).verdict == "exact_only"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I cancel my order?",
+        "How do I check my balance?",
+        "How can I see my current balance?",
+        "When will my card arrive?",
+        "Can I change my PIN?",
+        "What is a current account?",
+        "Translate this: cancel my order",
+        "Translate 'what is the weather today' to French",
+        "Write a function that cancels an order",
+        "What is the capital of France?",
+        "Why was my card declined?",
+        "What are the fees for transfers?",
+        "Open source licences explained",
+        "주문 취소는 어떻게 하나요?",
+        "잔액 조회 방법 알려줘",
+        "환불 규정이 어떻게 되나요?",
+    ],
+)
+def test_general_questions_stay_cacheable(text: str) -> None:
+    assert admit(text, DEFAULT_ADMISSION).verdict == "cacheable"
+
+
+def test_own_rules_and_the_stricter_verdict() -> None:
+    mine = AdmissionRule(name="mine", verdict="refuse", reason="because", matches=lambda text: "order" in text)
+    made = admit("Cancel my order", (*DEFAULT_ADMISSION, mine))
+    assert (made.verdict, made.rule, made.reason) == ("refuse", "mine", "because")
+    assert admit("What is the weather today?", ()).verdict == "cacheable"
+
+
+def test_unless_spares() -> None:
+    rule = AdmissionRule.from_pattern("a", pattern="tax", unless="syntax", verdict="refuse", reason="r")
+    assert admit("tax?", (rule,)).verdict == "refuse"
+    assert admit("syntax?", (rule,)).verdict == "cacheable"
+
+
+def test_a_rule_that_raises_refuses() -> None:
+    rule = AdmissionRule(name="broken", verdict="exact_only", reason="r", matches=lambda _: bool(1 / 0))
+    made = admit("anything", (rule,))
+    assert made.verdict == "refuse" and "ZeroDivisionError" in str(made.reason)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verdict": "maybe"},
+        {"name": ""},
+        {"reason": ""},
+        {"matches": "text"},
+    ],
+)
+def test_bad_rules(fields: dict[str, object]) -> None:
+    good: dict[str, object] = {"name": "n", "verdict": "refuse", "reason": "r", "matches": lambda _: True}
+    with pytest.raises(ConfigurationError, match="admission rule"):
+        AdmissionRule(**{**good, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pattern", ["(", 5])
+def test_bad_patterns(pattern: object) -> None:
+    with pytest.raises(ConfigurationError, match="not a pattern"):
+        AdmissionRule.from_pattern("n", pattern=pattern, verdict="refuse", reason="r")  # type: ignore[arg-type]
+
+
+@pytest.mark.data
+def test_few_support_questions_are_refused() -> None:
+    folder = data_dir()
+    if folder is None:
+        pytest.skip(missing("cache/banking77_test"))
+    lines = gzip.decompress((folder / "cache" / "banking77_test.jsonl.gz").read_bytes()).decode().splitlines()
+    verdicts = [admit(json.loads(line)["text"], DEFAULT_ADMISSION).verdict for line in lines]
+    assert verdicts.count("refuse") / len(verdicts) < 0.05
+    assert verdicts.count("exact_only") / len(verdicts) < 0.05

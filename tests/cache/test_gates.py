@@ -1,0 +1,186 @@
+"""Which pairs the gates refuse, by which gate, and which rewordings they let through."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks._data import data_dir, missing
+from lc_costkit.cache.admit import DEFAULT_ADMISSION, admit
+from lc_costkit.cache.frame_gates import make_swap_gate
+from lc_costkit.cache.gates import (
+    BALANCED_GATES,
+    DEFAULT_GATES,
+    Prepared,
+    gate_name,
+    gate_opinions,
+    prepare,
+    run_gates,
+)
+from lc_costkit.cache.quantities import read_stated
+
+
+def verdict_of(cached: str, new: str) -> str | None:
+    return run_gates(DEFAULT_GATES, prepare(cached), prepare(new)).gate
+
+
+REFUSED = [
+    ("number", "Can I return it within 14 days?", "Can I return it within 30 days?"),
+    ("number", "What's the status of order #D-7781?", "What's the status of order #D-7718?"),
+    ("number", "What changed in version 2.1.3?", "What changed in version 2.1.4?"),
+    ("number", "Is 5 GB enough?", "Is 5 MB enough?"),
+    ("number", "Is the shop open at 9am?", "Is the shop open at 9pm?"),
+    ("number", "What happened on March 5, 2024?", "What happened on April 5, 2024?"),
+    ("number", "3일 이내 취소하면 수수료가 있나요?", "7일 이내 취소하면 수수료가 있나요?"),
+    ("negation", "Are fees waived for members?", "Are fees NOT waived for members?"),
+    ("negation", "Which types are eligible for a loan?", "Which types are ineligible for a loan?"),
+    ("negation", "Is the interest taxable?", "Is the interest tax-free?"),
+    ("negation", "Are deposits refundable?", "Are deposits non-refundable?"),
+    ("negation", "카드로 결제할 수 있나요?", "카드로 결제할 수 없나요?"),
+    ("opposite", "How do I enable alerts?", "How do I disable alerts?"),
+    ("opposite", "How do I turn on alerts?", "How do I turn alerts off?"),
+    ("opposite", "Can I buy shares here?", "Can I sell shares here?"),
+    ("opposite", "알림을 켜는 방법", "알림을 끄는 방법"),
+    ("opposite", "What is the maximum dose?", "What is the minimum dose?"),
+    ("kind", "What is in the gold plan?", "What is in the silver plan?"),
+    ("kind", "Are you open on Monday?", "Are you open on Sunday?"),
+    ("kind", "How do I sort a list in Python?", "How do I sort a list in Java?"),
+    ("kind", "월요일에 영업하나요?", "일요일에 영업하나요?"),
+    ("name", "What's the email of John Smith?", "What's the email of Jane Smith?"),
+    ("name", "Do you deliver to Springfield?", "Do you deliver?"),
+    ("capitals", "Can you ship to US?", "Can you ship to us?"),
+    ("person", "Can I use the lounge?", "Can my husband use the lounge?"),
+    ("person", "Can I open an account?", "Can my company open an account?"),
+    ("restriction", "What is the transfer limit?", "What is the transfer limit for business accounts?"),
+    ("ask", "Why is my card blocked?", "When is my card blocked?"),
+    ("ask", "Can I cancel a transfer?", "How do I cancel a transfer?"),
+    ("ask", "배송은 언제 시작되나요?", "배송은 어디서 시작되나요?"),
+    ("direction", "How do I move money from savings to spending?", "How do I move money from spending to savings?"),
+    ("direction", "Convert dollars to euros", "Convert euros to dollars"),
+    ("direction", "Can a manager report a colleague?", "Can a colleague report a manager?"),
+    ("direction", "서울에서 부산까지 얼마나 걸리나요?", "부산에서 서울까지 얼마나 걸리나요?"),
+    ("form", "Who is the director?", "Who was the director?"),
+    ("form", "Can I sign online?", "Must I sign online?"),
+    ("payload", 'What does "close" mean?', 'What does "clothes" mean?'),
+    ("payload", "Translate to French: I agree.", "Translate to French: I agree!"),
+    ("symbol", "What does a + b do?", "What does a * b do?"),
+    ("script", "How do refunds work?", "환불은 어떻게 되나요?"),
+    ("language", "How do I pay the bill in the app?", "Wie kann ich die Rechnung mit der App bezahlen?"),
+    ("aspect", "What is diabetes?", "What are the symptoms of diabetes?"),
+    ("swap", "How do I clean the filter?", "How do I clean the nozzle?"),
+    ("swap", "What is the grace period on my credit line?", "What is the grace period on my store tab?"),
+    ("insert", "How do I reset the router?", "How do I reset the router after an outage?"),
+    ("length", "word " * 200, "word " * 199 + "word"),
+    ("topic", "How do I bake bread?", "How do I repair a bicycle?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gate", "cached", "new"), REFUSED)
+def test_refused_by_its_gate(gate: str, cached: str, new: str) -> None:
+    refusals = {
+        opinion.gate for opinion in gate_opinions(DEFAULT_GATES, prepare(cached), prepare(new)) if opinion.reason
+    }
+    assert gate in refusals
+    assert verdict_of(new, cached) is not None, "either may be the stored one"
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("How do I reset my password?", "How can I reset my password?"),
+        ("Can I return it within 24 hours?", "Can I return it within one day?"),
+        ("Does it take 2 days?", "Does it take two days?"),
+        ("Is $5,000 the limit?", "Is 5000 dollars the limit?"),
+        ("What balance keeps my account fee-free?", "Which balance keeps my account without a fee?"),
+        ("Why is the feature not enabled?", "Why is the feature disabled?"),
+        ("Can I pay by card?", "Can't I pay by card?"),
+        ("Do members get fees waived?", "Are fees waived for members?"),
+        ("How do I enable dark mode?", "How do I turn on dark mode?"),
+        ("What's the status of wire transfer #WT-44219?", "Tell me the status of wire transfer WT-44219."),
+        ("Is breakfast included in the room rate?", "Does the room rate include breakfast?"),
+        ("How do you export contacts?", "How do I export contacts?"),
+        ("How do I enable two-factor login?", "How do I enable 2FA login?"),
+        ("비밀번호를 변경하려면 어떻게 하나요?", "비밀번호 변경 방법 알려주세요"),
+        ("배송비는 얼마인가요?", "배송비가 얼마예요?"),
+        ("회원 탈퇴 방법이 뭔가요?", "회원 탈퇴는 어떻게 하나요?"),
+        ("두 시간 걸리나요?", "2시간 걸리나요?"),
+    ],
+)
+def test_rewordings_pass(cached: str, new: str) -> None:
+    assert run_gates(DEFAULT_GATES, prepare(cached), prepare(new)).reason is None
+
+
+@given(st.text(max_size=200))
+def test_a_question_equals_itself_and_nothing_raises(text: str) -> None:
+    for opinion in gate_opinions(DEFAULT_GATES, prepare(text), prepare(text)):
+        assert opinion.reason is None, opinion
+
+
+@given(st.text(max_size=120), st.text(max_size=120))
+def test_no_pair_raises(one: str, other: str) -> None:
+    for opinion in gate_opinions(DEFAULT_GATES, prepare(one), prepare(other)):
+        assert "raised" not in (opinion.reason or "")
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_other_numbers_never_pass(one: int, other: int) -> None:
+    passes = verdict_of(f"Is {one} enough for it?", f"Is {other} enough for it?") is None
+    assert passes == (one == other)
+
+
+def test_users_add_plain_functions() -> None:
+    def no_tuesdays(cached: Prepared, new: Prepared) -> str | None:
+        return "tuesday" if "tuesday" in new.lowered else None
+
+    made = run_gates((no_tuesdays,), prepare("Open?"), prepare("Open on Tuesday?"))
+    assert (made.accepted, made.gate, made.reason) == (False, "no_tuesdays", "tuesday")
+    assert run_gates((), prepare("a"), prepare("b")).accepted
+
+
+def test_a_gate_that_raises_or_answers_oddly_refuses() -> None:
+    def broken(cached: Prepared, new: Prepared) -> str | None:
+        raise KeyError("x")
+
+    def odd(cached: Prepared, new: Prepared) -> str | None:
+        return True  # type: ignore[return-value]
+
+    assert "KeyError" in str(run_gates((broken,), prepare("a"), prepare("a")).reason)
+    assert "bool" in str(run_gates((odd,), prepare("a"), prepare("a")).reason)
+
+
+def test_names_are_unique() -> None:
+    names = [gate_name(gate) for gate in DEFAULT_GATES]
+    assert len(set(names)) == len(names)
+    assert set(BALANCED_GATES) < set(DEFAULT_GATES)
+
+
+def test_a_swap_gate_with_word_vectors_lets_two_names_of_one_thing_pass() -> None:
+    pair = prepare("How do I clean the couch?"), prepare("How do I clean the settee?")
+    assert run_gates((make_swap_gate(),), *pair).gate == "swap"
+    assert run_gates((make_swap_gate(lambda one, other: 0.9),), *pair).accepted
+
+
+def test_stated_quantities() -> None:
+    assert read_stated("no digits at all").quantities == ()
+    values = [
+        (quantity.value, quantity.dimension) for quantity in read_stated("3만원, 90 minutes, -5 and 50%").quantities
+    ]
+    assert values == [(30_000.0, "krw"), (5_400.0, "time"), (-5.0, None), (50.0, "share")]
+
+
+@pytest.mark.data
+def test_banking_traps() -> None:
+    folder = data_dir()
+    if folder is None:
+        pytest.skip(missing("cache/banking_traps_94"))
+    rows = [json.loads(line) for line in (folder / "cache" / "banking_traps_94.jsonl").read_text("utf-8").splitlines()]
+
+    def served(row: dict[str, str]) -> bool:
+        admitted = all(admit(row[side], DEFAULT_ADMISSION).verdict == "cacheable" for side in ("cached_query", "query"))
+        return admitted and verdict_of(row["cached_query"], row["query"]) is None
+
+    assert not [row["query"] for row in rows if not row["should_hit"] and served(row)]
+    assert sum(served(row) for row in rows if row["should_hit"]) >= 20
