@@ -38,10 +38,10 @@ class PruningPostprocessor(BaseNodePostprocessor):
     """Keeps the sentences of nodes that matter for a query, within a token budget.
 
     Nodes come back as copies in the order given, with id, score, relationships and metadata; one
-    with nothing left is left out (an image stays), and at least one is returned. The budget counts the text only,
-    not the metadata that LlamaIndex writes before it. ``metadata["lc_costkit"]["spans"]`` lists the
-    pieces that were kept, as ``[start, end]`` in characters of the text that came in, and is shown
-    to neither the model nor the embedder. Without a query, in observe mode, under
+    with nothing left is left out (an image stays), and at least one is returned. The budget counts
+    the text only, not the metadata that LlamaIndex writes before it. ``metadata["lc_costkit"]["spans"]``
+    lists the pieces that were kept, as ``[start, end]`` in characters of the text that came in, and
+    is shown to neither the model nor the embedder. Without a query, in observe mode, under
     ``LC_COSTKIT_DISABLE=1`` and on a fault, the nodes given are returned, untouched.
 
     Args:

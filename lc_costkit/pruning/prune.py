@@ -188,7 +188,7 @@ class Pruner:
         costs = [self._count(span.of(texts[index])) for index, span in sentences]
         order = sorted(range(len(sentences)), key=lambda position: (-relevance[position], position))
         floor = order[: self.min_sentences]
-        selection = Selection(texts, sentences, costs, self._count, self.joiner)
+        selection = Selection(unchanged.originals, sentences, costs, self._count, self.joiner)
         selection.take(floor if self.keep is not None else floor[:1])
         total = unchanged.original_tokens or 0
         if self.keep is not None:

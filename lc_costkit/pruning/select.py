@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+from lc_costkit.pruning.result import Passage
 from lc_costkit.pruning.split import Span
 
 _MOST_REFILLS = 16
@@ -15,7 +16,7 @@ class Selection:
     """Sentences being chosen, with the exact token count of what they make.
 
     Args:
-        texts: the passages.
+        passages: the passages.
         sentences: ``(passage, span)`` of every sentence, in order.
         costs: tokens of each sentence by itself.
         count: counts the tokens of a text.
@@ -24,20 +25,20 @@ class Selection:
 
     def __init__(
         self,
-        texts: Sequence[str],
+        passages: Sequence[Passage],
         sentences: Sequence[tuple[int, Span]],
         costs: Sequence[int],
         count: Callable[[str], int],
         joiner: str,
     ) -> None:
-        self._texts = texts
+        self._passages = passages
         self._sentences = sentences
         self._costs = costs
         self._count = count
         self._joiner = joiner
         self._tokens: dict[int, int] = {}
         self._kept: dict[int, set[int]] = {}
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str | None, str]] = set()
 
     @property
     def kept(self) -> set[int]:
@@ -106,7 +107,7 @@ class Selection:
 
     def _recount(self, passage: int) -> None:
         kept = self._kept[passage]
-        text = joined(self._texts[passage], self._runs(kept), self._joiner) if kept else ""
+        text = joined(self._passages[passage].text, self._runs(kept), self._joiner) if kept else ""
         self._tokens[passage] = self._count(text) if text else 0
 
     def _runs(self, kept: set[int]) -> tuple[Span, ...]:
@@ -121,10 +122,14 @@ class Selection:
             previous = position
         return tuple(runs)
 
-    def _words(self, position: int) -> str:
-        """Return the sentence as it compares: overlapping chunks repeat sentences, and one copy is enough."""
-        passage, span = self._sentences[position]
-        return " ".join(span.of(self._texts[passage]).split()).casefold()
+    def _words(self, position: int) -> tuple[str | None, str]:
+        """Return the sentence as it compares: overlapping chunks repeat sentences, and one copy is enough.
+
+        Under another title the same words say something else.
+        """
+        index, span = self._sentences[position]
+        passage = self._passages[index]
+        return passage.title, " ".join(span.of(passage.text).split()).casefold()
 
 
 def joined(text: str, spans: Sequence[Span], joiner: str) -> str:

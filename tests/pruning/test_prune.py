@@ -128,6 +128,14 @@ def test_a_repeated_sentence_is_sent_once() -> None:
     assert "a lot" in emitted(result)[-1]
 
 
+def test_the_same_words_under_another_title_are_another_sentence() -> None:
+    said = "It was opened in 1990. Nobody came to see it on that day."
+    result = prune(
+        [Passage(said, "Tower"), Passage(said, "Bridge")], "When was it opened?", max_tokens=10, counter=words
+    )
+    assert emitted(result) == ["It was opened in 1990.", "It was opened in 1990."]
+
+
 def test_relevance_is_relative_to_the_best_of_the_question() -> None:
     loose = prune([RAIN], "Who painted Guernica?", max_tokens=100, min_relevance=0.9, counter=words)
     assert emitted(loose) == ["Guernica was painted by Pablo Picasso."]
