@@ -17,13 +17,13 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(name="length", signal=signals.length, weight=5.0, enough=4000),
     Rule(name="clauses", signal=signals.clauses, weight=0.6, enough=20),
     Rule(name="structure", signal=signals.structure, weight=0.6, enough=12),
-    Rule(name="several questions", signal=signals.questions, weight=0.5, enough=3),
+    Rule(name="several questions", signal=signals.questions, weight=1.0, enough=3),
     Rule(name="code", signal=signals.code, weight=1.6, enough=8),
     Rule(name="formulas", signal=signals.formulas, weight=0.1, enough=8),
     Rule(
         name="proportions",
         signal=signals.words,
-        weight=0.6,
+        weight=0.9,
         enough=3,
         english=(
             "half", "third", "quarter", "fraction", "percent*", "ratio*", "proportion*", "average",
@@ -60,7 +60,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
         name="argument",
         signal=signals.words,
-        weight=0.5,
+        weight=0.7,
         enough=4,
         english=(
             "because", "therefore", "thus", "hence", "since", "argu*", "conclu*", "infer*", "implies", "imply",
@@ -89,7 +89,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
         name="sequence",
         signal=signals.words,
-        weight=0.6,
+        weight=0.8,
         enough=4,
         english=(
             "first", "second", "next", "then", "finally", "last", "previous", "previously", "later", "earlier",
@@ -98,6 +98,20 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         korean=(
             "먼저", "첫째", "첫 번째", "둘째", "두 번째", "그다음", "그 다음", "마지막", "이전", "나중", "이후",
             "까지",
+        ),
+    ),
+    Rule(
+        name="given material",
+        signal=signals.words,
+        weight=0.8,
+        enough=3,
+        english=(
+            "following", "according to", "passage", "excerpt", "text", "author*", "above", "below", "described",
+            "refers to", "based on",
+        ),
+        korean=(
+            "다음 중", "다음의", "다음 글", "아래", "위의", "위에", "본문", "지문", "발췌", "저자", "에 따르면",
+            "바탕으로", "근거로",
         ),
     ),
     Rule(

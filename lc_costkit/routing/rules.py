@@ -82,7 +82,9 @@ class Rules:
 
     def check(self, targets: Sequence[str]) -> None:
         """Raise ``ConfigurationError`` if there is not one threshold for each step between ``targets``."""
-        names = self.targets or targets
+        names = targets if self.targets is None else self.targets
+        if not names:
+            raise ConfigurationError("targets must name at least one target, or be left out for all of the router's")
         if isinstance(self.threshold, tuple) and len(self.threshold) != len(names) - 1:
             raise ConfigurationError(
                 f"{len(names)} targets {list(names)!r} need {len(names) - 1} thresholds, one for each step; "

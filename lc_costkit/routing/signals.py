@@ -81,7 +81,7 @@ _CODE = re.compile(
     r"|\b\w*[a-z](?:Error|Exception)\b"
     r"|^[ \t]*(?:def|class|import|from|function|const|let|var|public|private|static|void|return|#include)\b.*[(:;{]"
     r"|^[ \t]*(?:SELECT|INSERT|UPDATE|DELETE|CREATE)\b.+\b(?:FROM|INTO|SET|TABLE)\b"
-    r"|[;{}][ \t]*$|=>|::|!=|==|&&|\|\||\b\w{3,}\(\)|\b[a-z]{2,}_[a-z]{2,}\b",
+    r"|^.*[=()].*[;{}][ \t]*$|^[ \t]*[{}][ \t]*$|=>|::|!=|==|&&|\|\||\b\w{3,}\(\)|\b[a-z]{2,}_[a-z]{2,}\b",
     re.MULTILINE,
 )
 _FORMULA = re.compile(r"[=<>≤≥≠±×÷√∑∏∫∂∞∈∀∃→]|\\[a-zA-Z]+|\w\s?\^\s?\w|(?<=[\d)\w])\s?[*/+]\s?(?=[\d(\w])")

@@ -1,0 +1,153 @@
+"""Is a target called whatever the policy does?"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+
+import pytest
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.marks import RouteMark
+from lc_costkit.routing import RouteDecision, RouteRequest, Rules
+from lc_costkit.routing.choose import ModelIdentity, TargetChooser, named_targets, route_mark
+
+NAMES = ["small", "middle", "large"]
+REQUEST = RouteRequest(question="hi")
+
+
+def test_a_policy_may_be_a_plain_function_that_names_a_target() -> None:
+    choice = TargetChooser(NAMES, policy=lambda request: "middle").choose(REQUEST)
+    assert choice.target == "middle"
+    assert choice.decision == RouteDecision(target="middle")
+    assert not choice.observed
+
+
+def test_a_policy_sees_the_names_of_the_targets() -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def policy(request: RouteRequest) -> str:
+        seen.append(request.targets)
+        return request.targets[0]
+
+    assert TargetChooser(NAMES, policy=policy).choose(REQUEST).target == "small"
+    assert seen == [("small", "middle", "large")]
+
+
+def raises(request: RouteRequest) -> str:
+    raise RuntimeError("out of order")
+
+
+def answers_nothing(request: RouteRequest) -> str:
+    return None  # type: ignore[return-value]
+
+
+async def waits(request: RouteRequest) -> str:
+    return "small"
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [
+        (raises, "RuntimeError"),
+        (lambda request: "huge", "LookupError"),
+        (answers_nothing, "TypeError"),
+        (waits, "TypeError"),
+        (lambda request: RouteDecision(target="small", score=7.0), "ConfigurationError"),
+    ],
+)
+def test_a_failing_policy_means_the_strong_target(policy: object, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    chooser = TargetChooser(NAMES, policy=policy, strong="middle")  # type: ignore[arg-type]
+    with caplog.at_level(logging.WARNING):
+        choices = [chooser.choose(REQUEST) for _ in range(3)]
+    assert {choice.target for choice in choices} == {"middle"}
+    assert choices[0].decision.reasons == (f"the routing policy failed ({kind})",)
+    assert chooser.faults.counts == {f"the routing policy: {kind}": 3}
+    assert len(caplog.records) == 1
+
+
+async def test_asynchronous_policies_are_awaited() -> None:
+    chooser = TargetChooser(NAMES, policy=waits)
+    assert (await chooser.achoose(REQUEST)).target == "small"
+    assert chooser.faults.total == 0
+
+
+async def test_acall_is_preferred_where_the_loop_runs() -> None:
+    class Both:
+        def __call__(self, request: RouteRequest) -> str:
+            return "large"
+
+        async def acall(self, request: RouteRequest) -> str:
+            return "small"
+
+    chooser = TargetChooser(NAMES, policy=Both())
+    assert chooser.choose(REQUEST).target == "large"
+    assert (await chooser.achoose(REQUEST)).target == "small"
+
+
+async def test_input_that_cannot_be_read_goes_to_the_strong_target() -> None:
+    def unreadable() -> RouteRequest:
+        raise TypeError("what is this?")
+
+    chooser = TargetChooser(NAMES, policy=Rules())
+    for choice in (chooser.choose(unreadable), await chooser.achoose(unreadable)):
+        assert choice.target == "large"
+        assert choice.decision.reasons == ("reading the input failed (TypeError)",)
+
+
+def test_observe_mode_calls_the_strong_target_and_keeps_the_decision() -> None:
+    choice = TargetChooser(NAMES, policy=lambda request: "small", mode="observe").choose(REQUEST)
+    assert (choice.target, choice.decision.target, choice.observed) == ("large", "small", True)
+
+
+def test_notes_become_reasons() -> None:
+    request = RouteRequest(question="hi", notes=("2 parts are not text and were not read",))
+    assert TargetChooser(NAMES, policy=Rules()).choose(request).decision.reasons[-1].startswith("2 parts")
+
+
+def test_a_mark_carries_what_the_meter_needs() -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="small", score=0.1, reasons=("short",)))
+    cheap, dear = ModelIdentity("gpt-4o-mini", "openai"), ModelIdentity("claude-opus-4-5", "anthropic")
+    mark = route_mark(chooser.choose(REQUEST), baseline=dear, chosen=cheap)
+    assert mark.target == mark.chosen == "small"
+    assert (mark.baseline_model, mark.baseline_provider) == ("claude-opus-4-5", "anthropic")
+    assert (mark.chosen_model, mark.chosen_provider) == ("gpt-4o-mini", "openai")
+    assert (mark.score, mark.reasons, mark.observed) == (0.1, ("short",), False)
+    assert RouteMark.from_dict(mark.to_dict()) == mark
+
+
+def test_a_chooser_can_be_pickled() -> None:
+    assert pickle.loads(pickle.dumps(TargetChooser(NAMES, policy=Rules()))).choose(REQUEST).target == "small"  # noqa: S301
+
+
+class Declares:
+    targets = ("small", "huge")
+
+    def __call__(self, request: RouteRequest) -> str:
+        return "small"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"targets": []}, "there are no targets"),
+        ({"targets": ["small", " "]}, "non-empty string, not ' '"),
+        ({"strong": "huge"}, r"strong='huge' is not a target; there are \['small', 'middle', 'large'\]"),
+        ({"mode": "off"}, "mode must be 'on' or 'observe', not 'off'"),
+        ({"policy": 3}, "int cannot be called"),
+        ({"policy": Declares()}, r"names \['huge'\], which are no targets; there are"),
+        ({"policy": Rules(targets=("small", "huge"))}, r"names \['huge'\]"),
+        ({"policy": Rules(threshold=(0.5,))}, "3 targets .* need 2 thresholds"),
+    ],
+)
+def test_bad_input_is_refused_at_construction(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        TargetChooser(**{"targets": NAMES, "policy": Rules(), **arguments})  # type: ignore[arg-type]
+
+
+def test_targets_come_from_a_mapping_or_from_pairs() -> None:
+    assert named_targets({"a": 1, "b": 2}) == named_targets([("a", 1), ("b", 2)]) == {"a": 1, "b": 2}
+    with pytest.raises(ConfigurationError, match=r"two targets have one name: \['a', 'a'\]"):
+        named_targets([("a", 1), ("a", 2)])
+    with pytest.raises(ConfigurationError, match="a mapping of names to models, or pairs, not list"):
+        named_targets([1, 2])  # type: ignore[list-item]
