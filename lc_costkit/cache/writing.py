@@ -19,9 +19,12 @@ from lc_costkit.embedding import Embedder
 from lc_costkit.faults import Faults
 from lc_costkit.usage import Basis, UsageReading
 
-# Expired entries are dropped, and entries of other processes counted, once in so many
-# stores; an expired entry is never served in between.
+# Expired entries are dropped once in so many stores; they are never served in between.
 _TRIM_EVERY = 256
+
+# Where there is a limit, the entries are counted at least once in so many stores: other
+# processes write them too.
+_COUNT_EVERY = 32
 
 # Above 100 entries, this share more than needed is evicted at once, so that a full cache
 # does not count and evict on every store.
@@ -139,8 +142,8 @@ class Writer:
             slack = 0 if limit is None else int(limit * _SLACK)
             expired, evicted, left = self._store.trim(self._knobs.namespace, now=now, limit=limit, slack=slack)
             if limit is not None:
-                with self._lock:  # half of the room: other processes fill it too
-                    self._until_trim = min(_TRIM_EVERY, (limit - left) // 2)
+                with self._lock:
+                    self._until_trim = min(_COUNT_EVERY, limit - left)
             self._tally.trimmed(expired=len(expired), evicted=len(evicted))
             self._matcher.forget([*expired, *evicted])
         except Exception as error:

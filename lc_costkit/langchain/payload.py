@@ -13,6 +13,7 @@ from langchain_core.load import dumps
 from langchain_core.load import load as load_data
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.outputs import ChatGeneration, Generation
+from pydantic import BaseModel
 
 from lc_costkit.cache.payloads import NotKept, unfinished, with_fresh_call_ids
 from lc_costkit.marks import MARK
@@ -86,6 +87,10 @@ def _clean(generation: Generation) -> Generation:
     if isinstance(message, AIMessageChunk):
         message = message_chunk_to_message(message)
     message = message.model_copy(update={"id": None}, deep=True)
+    parsed = message.additional_kwargs.get("parsed")
+    if isinstance(parsed, BaseModel):
+        # LangChain's parser makes the object again from its fields.
+        message.additional_kwargs["parsed"] = parsed.model_dump(mode="json")
     usage = getattr(message, "usage_metadata", None)
     if usage:
         usage.pop("total_cost", None)

@@ -108,4 +108,4 @@ def test_several_processes_write_one_file(tmp_path: Path) -> None:
         assert cache.check() == ()
         assert stats.stored == 300
         assert stats.evicted == 300 - stats.entries
-        assert stats.entries <= 260, "others may have written since the last count"
+        assert stats.entries < 250 + 3 * 33, "others may have written since the last count"
