@@ -132,7 +132,7 @@ def _endpoints(options: DemoOptions, stack: ExitStack) -> tuple[Endpoint, Endpoi
         return real, real, []
     from lc_costkit.testing import FakeProvider
 
-    providers = [stack.enter_context(FakeProvider()) for _ in range(2)]
+    providers = [stack.enter_context(FakeProvider(keep_alive=True)) for _ in range(2)]
     plain, kit = (Endpoint(base_url=p.openai_base_url, api_key="not-needed") for p in providers)
     return plain, kit, providers
 
