@@ -58,8 +58,8 @@ class Prompt:
         question = self.question
         return hashlib.blake2b(_bytes(question), digest_size=16).hexdigest() if question else None
 
-    def parts(self) -> dict[Part, str]:
-        """Return the text of each part that is there.
+    def parts(self) -> dict[Part, list[str]]:
+        """Return the texts of each part that is there.
 
         The context is what surrounds a declared question, and what tools returned.
         """
@@ -69,23 +69,23 @@ class Prompt:
             if index == asked:
                 question = self.question
                 before, _, after = text.partition(question)
-                texts["context"].append(before + after)
+                texts["context"] += [before, after]
                 texts["question"].append(question)
             elif role in _SYSTEM_ROLES:
                 texts["system"].append(text)
             else:
                 texts["context" if role in _TOOL_ROLES else "history"].append(text)
         texts["tools"].append(self.tools)
-        return {part: joined for part, pieces in texts.items() if (joined := "\n".join(filter(None, pieces)))}
+        return {part: pieces for part, found in texts.items() if (pieces := [piece for piece in found if piece])}
 
     def shares(self, total_tokens: int) -> dict[str, int]:
         """Divide reported input tokens among the parts by length; the sum is exact, the shares are not."""
-        lengths = {part: len(_bytes(text)) for part, text in self.parts().items()}
+        lengths = {part: sum(len(_bytes(text)) for text in texts) for part, texts in self.parts().items()}
         return divided(total_tokens, lengths)
 
     def counted(self, count: Callable[[str], int]) -> dict[str, int]:
         """Count the tokens of each part, with about what a provider adds around messages."""
-        counts: dict[str, int] = {part: count(text) for part, text in self.parts().items()}
+        counts: dict[str, int] = {part: sum(map(count, texts)) for part, texts in self.parts().items()}
         if self.framed and counts:
             largest = max(counts, key=lambda part: counts[part])
             counts[largest] += _FRAMING_TOKENS * len(self.turns)

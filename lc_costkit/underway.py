@@ -37,6 +37,8 @@ class Running:
     first_token: float | None = None
     last_heard: float = field(default_factory=time.monotonic)
     came: list[str] = field(default_factory=list)
+    last_piece: object = None
+    usage_piece: object = None
 
     def token(self, text: str) -> None:
         """Note a piece of a stream."""
@@ -111,6 +113,10 @@ class CallsUnderWay:
             self._roots.popitem(last=False)
         return root
 
+    def root(self, run: str) -> str:
+        """Return the root of the trace ``run`` is part of."""
+        return self._roots.get(run, run)
+
     def leave(self, run: str) -> None:
         """Note that ``run`` is over."""
         with self._lock:
@@ -139,7 +145,7 @@ class CallsUnderWay:
             together: what it shares with the other calls of one request for several prompts.
         """
         with self._lock:
-            root = self._enter(call.call_id, call.parent_id)
+            root = self._roots.get(call.call_id) or self._enter(call.call_id, call.parent_id)
             prunes = tuple(self._prunes.pop(root, ()))
             running = Running(replace(call, trace_id=root, prunes=prunes))
             if together is not None:
@@ -162,6 +168,14 @@ class CallsUnderWay:
                 break
             given_up.append(self._running.popitem(last=False)[1])
         return given_up
+
+    def drop(self, call_id: str) -> bool:
+        """Forget a call without a record, because another event stands for it; its prunings go back."""
+        running = self.end(call_id)
+        if running is not None and running.call.prunes and running.call.trace_id is not None:
+            with self._lock:
+                self._return(running.call.trace_id, running.call.prunes)
+        return running is not None
 
     def cancel(self, parent: str, error: BaseException) -> None:
         """Finish the calls that ``parent`` made and that were cancelled with it."""
@@ -200,7 +214,7 @@ class CallsUnderWay:
                     self._groups.pop(id(group.key), None)
             return running
 
-    def fail(self, call_id: str, outcome: Callable[[Running], Outcome]) -> Running | None:
+    def fail(self, call_id: str, outcome: Callable[[Running], Outcome], *, later: bool = False) -> Running | None:
         """Finish a call that raised; its prunings go to the next try.
 
         Where it was one of several prompts of a blocking request, the answers to the
@@ -214,7 +228,7 @@ class CallsUnderWay:
         if not ended.billed and running.call.prunes and running.call.trace_id is not None:
             with self._lock:
                 self._return(running.call.trace_id, running.call.prunes)
-        self._meter.finish(running.call, ended)
+        self._meter.finish(running.call, ended, later=later)
         if running.group is not None and self._is_blocking(running.group):
             before = running.group.members.index(call_id)
             for position, member in enumerate(running.group.members):

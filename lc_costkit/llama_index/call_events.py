@@ -1,0 +1,141 @@
+"""What do LlamaIndex's events say about a model call?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.instrumentation.events import BaseEvent
+
+from lc_costkit.cache.key import current_question
+from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
+from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
+from lc_costkit.metering import OpenCall, Outcome, owner, plain_metadata
+from lc_costkit.prompt import Prompt
+from lc_costkit.readers import read_openai, read_usage
+from lc_costkit.record import Operation
+from lc_costkit.usage import TokenUsage, UsageReading
+
+_OWN_KEYS = frozenset({"feature", "user", "team", "tags", MARK})
+
+_PROVIDERS = {
+    "azure": "azure",
+    "bedrock": "aws",
+    "sagemaker": "aws",
+    "vertex": "google",
+    "gemini": "google",
+    "google": "google",
+    "anthropic": "anthropic",
+    "mistral": "mistral",
+    "ollama": "ollama",
+    "huggingface": "huggingface",
+    "openailike": None,
+    "openai_like": None,
+    "openai": "openai",
+}
+"""Provider by what the class name of an LLM or embedding contains; the first that fits. ``None``: any."""
+
+
+def chat_prompt(messages: Sequence[ChatMessage]) -> Prompt:
+    """Return the text of what a chat model was sent."""
+    declared = current_question()
+    return Prompt(
+        turns=tuple((str(getattr(m.role, "value", m.role)), m.content or "") for m in messages),
+        declared_question=declared.text if declared is not None else None,
+    )
+
+
+def completion_prompt(text: str) -> Prompt:
+    """Return what a completion model was sent."""
+    declared = current_question()
+    return Prompt(
+        turns=(("user", text),), declared_question=declared.text if declared is not None else None, framed=False
+    )
+
+
+def embedding_prompt(chunks: Sequence[str]) -> Prompt:
+    """Return what an embedding model was sent."""
+    return Prompt(turns=tuple(("tool", chunk) for chunk in chunks), framed=False)
+
+
+def open_call(
+    operation: Operation,
+    prompt: Prompt,
+    event: BaseEvent,
+    *,
+    call_id: str,
+    parent_id: str | None,
+    model_dict: Mapping[str, Any],
+) -> OpenCall:
+    """Read the start event of a model call; who it is for comes from ``instrument_tags``."""
+    tags: Mapping[str, Any] = event.tags
+    ours = tags.get(MARK) if isinstance(tags.get(MARK), Mapping) else {}
+    labels = tags.get("tags") or ()
+    return OpenCall(
+        prompt=prompt,
+        call_id=call_id,
+        parent_id=parent_id,
+        framework="llama_index",
+        operation=operation,
+        provider=_provider(str(model_dict.get("class_name") or "")),
+        model_asked=next((str(model_dict[key]) for key in ("model_name", "model") if model_dict.get(key)), None),
+        feature=owner(tags, "feature"),
+        user=owner(tags, "user"),
+        team=owner(tags, "team"),
+        tags=(labels,) if isinstance(labels, str) else tuple(str(label) for label in labels),
+        metadata=plain_metadata(tags, leave_out=_OWN_KEYS.__contains__),
+        route=RouteMark.from_dict((ours or {}).get(ROUTE_KEY)),
+        hints={CACHE_KEY: CacheMark.from_dict((ours or {}).get(CACHE_KEY))},
+    )
+
+
+def hit_outcome(event: CacheHitEvent) -> Outcome:
+    """Return what became of a call that the cache answered."""
+    return Outcome(
+        cache=CacheMark.from_dict(event.mark),
+        streamed=event.streamed,
+        answer=lambda: event.answer,
+        read=lambda: UsageReading(usage=TokenUsage(), model=event.model),
+    )
+
+
+def usage_reader(response: Any, call: OpenCall, last_piece: Any = None) -> Callable[[], UsageReading | None]:
+    """Return what reads the usage a response reports: in the provider's payload, or where LlamaIndex copies it.
+
+    Of a stream, only one chunk carries it, and not always the last one.
+    """
+
+    def read() -> UsageReading | None:
+        for source in (response, last_piece):
+            raw = getattr(source, "raw", None)
+            reading = read_usage(raw, call.provider, model=call.model_asked) if raw is not None else None
+            if reading is not None:
+                return reading
+        copied = getattr(response, "additional_kwargs", None)
+        return read_openai(copied, model=call.model_asked, provider=call.provider) if copied else None
+
+    return read
+
+
+def reports_usage(response: Any) -> bool:
+    """Tell whether a chunk of a stream carries usage, without reading it."""
+    raw = getattr(response, "raw", None)
+    for key in ("usage", "usage_metadata", "usageMetadata"):
+        if (raw.get(key) if isinstance(raw, Mapping) else getattr(raw, key, None)) is not None:
+            return True
+    return False
+
+
+def answer_text(response: Any) -> str:
+    """Return the text of an answer, as far as it came."""
+    message = getattr(response, "message", None)
+    if message is None:
+        return str(getattr(response, "text", "") or "")
+    calls = message.additional_kwargs.get("tool_calls") or ()
+    return "\n".join([message.content or "", *(str(call) for call in calls)]).strip()
+
+
+def _provider(class_name: str) -> str | None:
+    name = class_name.lower()
+    return next((provider for part, provider in _PROVIDERS.items() if part in name), None)
