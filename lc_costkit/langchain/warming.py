@@ -17,11 +17,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import (
     Runnable,
-    RunnableBinding,
     RunnableParallel,
     RunnableSequence,
     RunnableWithFallbacks,
 )
+from langchain_core.runnables.base import RunnableBindingBase
 
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.errors import ConfigurationError
@@ -161,7 +161,7 @@ def _replaced(part: Runnable[Any, Any], update: dict[str, Any]) -> Runnable[Any,
     if isinstance(part, RunnableParallel):
         branches = {name: _replaced(step, update) for name, step in part.steps__.items()}
         return part if _same(branches.values(), part.steps__.values()) else RunnableParallel(branches)
-    if isinstance(part, RunnableBinding):
+    if isinstance(part, RunnableBindingBase):
         return _with_field(part, "bound", _replaced(part.bound, update))
     if isinstance(part, RunnableWithFallbacks):
         return _with_field(part, "runnable", _replaced(part.runnable, update))
