@@ -211,7 +211,7 @@ def test_a_query_engine(provider: FakeProvider, make_llama_llm: MakeLLM, cache: 
 
 
 # The agent's own base looks at every attribute of itself, pydantic's deprecated ones among them.
-@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
 async def test_an_agent_with_tools(make_llama_llm: MakeLLM, cache: Cache) -> None:
     def answer(request: Any) -> Any:
         if request.after_tool_result:
