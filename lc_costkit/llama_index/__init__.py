@@ -8,3 +8,22 @@ try:
     import llama_index.core  # noqa: F401
 except ImportError as error:
     raise MissingDependency("lc_costkit.llama_index", "llama-index") from error
+
+from lc_costkit.llama_index.events import instrument
+from lc_costkit.llama_index.handler import CostEventHandler
+from lc_costkit.llama_index.hits import CacheHitEvent, CacheMissEvent
+from lc_costkit.llama_index.llm import cached_llm
+from lc_costkit.llama_index.postprocessor import PruneEvent, PruningPostprocessor
+from lc_costkit.llama_index.routed import RouteEvent, routed_llm
+
+__all__ = [
+    "CacheHitEvent",
+    "CacheMissEvent",
+    "CostEventHandler",
+    "PruneEvent",
+    "PruningPostprocessor",
+    "RouteEvent",
+    "cached_llm",
+    "instrument",
+    "routed_llm",
+]

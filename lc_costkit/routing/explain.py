@@ -8,7 +8,7 @@ from html import escape
 from lc_costkit.routing.choose import Choice, ModelIdentity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RouteExplanation:
     """A decision with its reasons, as a table in a terminal and in a notebook.
 
@@ -50,8 +50,8 @@ class RouteExplanation:
             )
         return rows
 
-    def __str__(self) -> str:
-        return "\n".join(f"{heading:<14}{text}" for heading, text in self.rows())
+    def __repr__(self) -> str:
+        return "\n".join(["RouteExplanation", *(f"  {heading:<14}{text}" for heading, text in self.rows())])
 
     def _repr_html_(self) -> str:
         cells = "".join(f"<tr><th>{escape(heading)}</th><td>{escape(text)}</td></tr>" for heading, text in self.rows())

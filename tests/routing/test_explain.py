@@ -18,13 +18,14 @@ def explanation(mode: str = "on") -> RouteExplanation:
 
 
 def test_text_shows_target_score_reasons_and_models() -> None:
-    assert str(explanation()).splitlines() == [
-        "goes to       small",
-        "score         0.250",
-        "because       short",
-        "              <b>plain</b>",
-        "target        small: gpt-4o-mini",
-        "strong target large: unnamed",
+    assert repr(explanation()).splitlines() == [
+        "RouteExplanation",
+        "  goes to       small",
+        "  score         0.250",
+        "  because       short",
+        "                <b>plain</b>",
+        "  target        small: gpt-4o-mini",
+        "  strong target large: unnamed",
     ]
 
 
