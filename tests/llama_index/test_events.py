@@ -117,12 +117,12 @@ def test_a_query_engine(llm: OpenAIFunctionLLM, ledger: Ledger, provider: FakePr
     assert_agrees(ledger, provider)
 
 
-@pytest.mark.filterwarnings("ignore:The `.*` attribute is deprecated")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LlamaIndex's workflows
 async def test_a_function_agent(ledger: Ledger) -> None:
     def answer(request: FakeRequest) -> FakeAnswer:
         if request.after_tool_result:
             return FakeAnswer("It is sunny.")
-        return FakeAnswer(tool_calls=(FakeToolCall("weather", {"city": "Oslo"}),))
+        return FakeAnswer(tool_calls=(FakeToolCall(name="weather", arguments={"city": "Oslo"}),))
 
     def weather(city: str) -> str:
         """Tell the weather in a city."""
