@@ -177,7 +177,10 @@ class CostCallbackHandler(BaseCallbackHandler):
         """
         self._calls.settle()
 
-    on_tool_start: Any = on_chain_start
+    def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **event: Any) -> None:
+        """Note which trace a tool belongs to; LangChain hands it ``inputs`` by name."""
+        self.on_chain_start(serialized, None, run_id=run_id, parent_run_id=event.get("parent_run_id"))
+
     on_retriever_start: Any = on_chain_start
     on_tool_end: Any = on_chain_end
     on_tool_error: Any = on_chain_end
