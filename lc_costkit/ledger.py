@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Engine, Insert, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, func, insert, or_, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
@@ -279,7 +279,7 @@ class Ledger:
 
 
 def _inserter(engine: Engine, record_text: bool) -> Callable[[list[CallRecord]], None]:
-    statement = insert(CALLS)
+    execute = _executor(engine)
 
     def write(records: list[CallRecord]) -> None:
         rows = [to_row(record) for record in records]
@@ -287,17 +287,34 @@ def _inserter(engine: Engine, record_text: bool) -> Callable[[list[CallRecord]],
             for row in rows:
                 row["question"] = row["answer"] = None
         try:
-            _execute(engine, statement, rows)
+            execute(rows)
         except (UnicodeEncodeError, ValueError, DataError):
             # Lone surrogates anywhere, NUL on PostgreSQL: the call matters more than the character.
-            _execute(engine, statement, [{name: storable(value) for name, value in row.items()} for row in rows])
+            execute([{name: storable(value) for name, value in row.items()} for row in rows])
 
     return write
 
 
-def _execute(engine: Engine, statement: Insert, rows: list[dict[str, Any]]) -> None:
-    with engine.begin() as connection:
-        connection.execute(statement, rows[0] if len(rows) == 1 else rows)
+def _executor(engine: Engine) -> Callable[[list[dict[str, Any]]], None]:
+    statement = insert(CALLS)
+    if engine.dialect.name != "sqlite":
+
+        def execute(rows: list[dict[str, Any]]) -> None:
+            with engine.begin() as connection:
+                connection.execute(statement, rows)
+
+        return execute
+
+    # Compiled once: that halves the time of an insert, which every call waits for.
+    columns = [column.name for column in CALLS.columns if column.name != "seq"]
+    text = str(statement.values(dict.fromkeys(columns)).compile(dialect=engine.dialect))
+
+    def execute_compiled(rows: list[dict[str, Any]]) -> None:
+        values = [tuple([row[name] for name in columns]) for row in rows]
+        with engine.begin() as connection:
+            connection.exec_driver_sql(text, values[0] if len(values) == 1 else values)
+
+    return execute_compiled
 
 
 def _narrowed(

@@ -33,9 +33,9 @@ _METADATA_LIMIT = 32
 _TEXT_LIMIT = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OpenCall:
-    """A call that is under way.
+    """A call that is under way. Not frozen: its trace is found out when it is entered.
 
     Attributes:
         prompt: what was sent.
@@ -192,7 +192,9 @@ class Meter:
         answered = reading.model if reading is not None else None
         if reading is None:
             reading = self._estimated(call, outcome)
-        reading = replace(reading, model=reading.model or call.model_asked, provider=reading.provider or call.provider)
+        if reading.model is None or reading.provider is None:
+            model, provider = reading.model or call.model_asked, reading.provider or call.provider
+            reading = replace(reading, model=model, provider=provider)
         cost = self.prices.price(reading, at=call.started_at)
         savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
         if call.route is not None:

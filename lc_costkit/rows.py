@@ -131,6 +131,10 @@ _AS_JSON: dict[str, Callable[[Any], Any]] = {
 }
 
 
+# json.dumps would build an encoder for every value.
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
 def instant_text(moment: datetime) -> str:
     """Write an aware time so that text sorts as time does (UTC, microseconds)."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
@@ -218,7 +222,7 @@ def _saving_data(saving: Saving) -> dict[str, Any]:
 def _json_or_none(value: Any) -> str | None:
     if not value:
         return None
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _ENCODE(value)
 
 
 def _json_value(text: str | None) -> Any:

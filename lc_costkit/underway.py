@@ -11,7 +11,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from lc_costkit.errors import ConfigurationError
@@ -146,8 +146,9 @@ class CallsUnderWay:
         """
         with self._lock:
             root = self._roots.get(call.call_id) or self._enter(call.call_id, call.parent_id)
-            prunes = tuple(self._prunes.pop(root, ()))
-            running = Running(replace(call, trace_id=root, prunes=prunes))
+            call.trace_id = root
+            call.prunes = tuple(self._prunes.pop(root, ()))
+            running = Running(call)
             if together is not None:
                 running.group = self._group(together)
                 running.group.members.append(call.call_id)

@@ -95,7 +95,8 @@ def usage_reader(
 
     def read() -> UsageReading | None:
         start = running.call.hints.get("start")
-        ttl = find_cache_ttl(running.call.hints.get("request"))
+        wrote = (usage.get("input_token_details") or {}).get("cache_creation")
+        ttl = find_cache_ttl(running.call.hints.get("request")) if wrote else None
         reading = read_langchain(usage or None, details or None, start_metadata=start, cache_ttl=ttl)
         return reading or read_langchain(None, {**extra, **totals}, start_metadata=start)
 

@@ -1,0 +1,251 @@
+"""Reports: exact sums, nothing unknown shown as 0, and nothing a user wrote run as markup."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.ledger import Ledger
+from lc_costkit.pricing import Cost
+from lc_costkit.record import CallRecord, Saving
+from lc_costkit.tables import markdown_table, text_table
+from lc_costkit.tally import GROUPS
+from lc_costkit.usage import TokenUsage
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+UNPRICED = Cost(usd=None, basis="unpriced")
+
+
+def exact(usd: str) -> Cost:
+    return Cost(usd=Decimal(usd), basis="exact")
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with Ledger() as opened:
+        yield opened
+
+
+def fill(ledger: Ledger) -> None:
+    usage = TokenUsage(input_tokens=100, cache_read_tokens=40, output_tokens=10)
+    common = {"started_at": NOON, "usage": usage, "latency_seconds": 0.5}
+    for call in (
+        CallRecord(cost=exact("0.10"), model_asked="gpt-4o", feature="chat", tags=("a", "b"), **common),
+        CallRecord(
+            cost=Cost(usd=Decimal("0.02"), basis="estimated"),
+            model_asked="gpt-4o",
+            model_answered="gpt-4o-mini",
+            feature="chat",
+            tags=("a",),
+            interrupted=True,
+            error="GeneratorExit",
+            metadata={"region": "eu"},
+            saved=(Saving(part="route", usd=Decimal("0.05"), basis="estimated"),),
+            **(common | {"started_at": NOON + timedelta(days=1)}),
+        ),
+        CallRecord(
+            cost=exact("0"),
+            model_asked="gpt-4o",
+            cache="hit",
+            side_cost_usd=Decimal("0.001"),
+            saved=(Saving(part="cache", usd=Decimal("0.099"), basis="exact"),),
+            started_at=NOON,
+        ),
+        CallRecord(
+            cost=UNPRICED,
+            model_asked="house-model",
+            cache="miss",
+            saved=(
+                Saving(part="route", usd=None, basis="unpriced"),
+                Saving(part="route", usd=Decimal("9"), basis="estimated", hypothetical=True),
+            ),
+            **common,
+        ),
+    ):
+        ledger.record(call)  # type: ignore[arg-type]
+
+
+def test_the_total(ledger: Ledger) -> None:
+    fill(ledger)
+    total = ledger.report().total
+    assert (total.requests, total.calls, total.hits, total.cache_requests, total.hit_rate) == (4, 3, 1, 2, 0.5)
+    assert (total.input_tokens, total.output_tokens, total.cached_tokens) == (420, 30, 120)
+    assert (total.usd, total.provider_usd, total.side_usd) == (Decimal("0.121"), Decimal("0.12"), Decimal("0.001"))
+    assert (total.estimated_calls, total.estimated_usd) == (1, Decimal("0.02"))
+    assert (total.unpriced_calls, total.unpriced_savings) == (1, 1)
+    assert total.saved_by_part == {"route": Decimal("0.05"), "cache": Decimal("0.099")}
+    assert total.saved_usd == Decimal("0.149")
+    assert total.hypothetical_by_part == {"route": Decimal(9)}
+    assert (total.errors, total.interrupted) == (1, 1)
+    assert total.mean_latency_seconds == pytest.approx(0.375)
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("model", ["gpt-4o", "gpt-4o-mini", "house-model"]),
+        ("model_asked", ["gpt-4o", "house-model"]),
+        ("feature", ["chat", "(none)"]),
+        ("tag", ["a", "b", "(none)"]),
+        ("day", ["2026-11-20", "2026-11-21"]),
+        ("hour", ["2026-11-20T12:00Z", "2026-11-21T12:00Z"]),
+        ("month", ["2026-11"]),
+        ("cache", ["none", "hit", "miss"]),
+        ("metadata:region", ["(none)", "eu"]),
+    ],
+)
+def test_groups(ledger: Ledger, by: str, groups: list[str]) -> None:
+    fill(ledger)
+    report = ledger.report(by=by)
+    assert [row.group for row in report.rows] == groups
+    assert report.total == ledger.report().total
+    if by != "tag":
+        assert sum(row.usd for row in report.rows) == report.total.usd
+
+
+@pytest.mark.parametrize("by", [*GROUPS, "tag", "metadata:x", None])
+def test_every_group_and_form_works(ledger: Ledger, by: str | None) -> None:
+    fill(ledger)
+    report = ledger.report(by)
+    for text in (repr(report), report.to_markdown(), report._repr_html_()):
+        assert "unpriced (1 call)" in text
+    assert report.to_dict()["total"]["usd"] == "0.121"
+
+
+@pytest.mark.parametrize("by", ["colour", "", "metadata:", 3])
+def test_an_unknown_group_lists_the_legal_ones(ledger: Ledger, by: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"by must be None, tag, metadata:KEY, model, .*day"):
+        ledger.report(by)  # type: ignore[arg-type]
+
+
+def test_the_text(ledger: Ledger) -> None:
+    fill(ledger)
+    assert repr(ledger.report("model")).splitlines() == [
+        "model        requests  calls  tokens in  cached  tokens out                           USD"
+        "                     saved USD  hit rate",
+        "-----------  --------  -----  ---------  ------  ----------  ----------------------------"
+        "  ----------------------------  --------",
+        "gpt-4o              2      1        140      40          10                      0.101000"
+        "                      0.099000    100.0%",
+        "gpt-4o-mini         1      1        140      40          10                      0.020000"
+        "                      0.050000         -",
+        "house-model         1      1        140      40          10             unpriced (1 call)"
+        "             unpriced (1 call)      0.0%",
+        "-----------  --------  -----  ---------  ------  ----------  ----------------------------"
+        "  ----------------------------  --------",
+        "total               4      3        420     120          30  0.121000 + unpriced (1 call)"
+        "  0.149000 + unpriced (1 call)     50.0%",
+        "saved, net of the kit's own cost: cache 0.099000, route 0.050000",
+        "spent by the kit itself, included in USD: 0.001000",
+        "estimated: 1 call, 0.020000",
+        "unpriced: 1 call, in no sum; give their models a price in a PriceBook",
+        "saved on unpriced models, in no sum: 1 call",
+        "observe mode would have saved (in no sum): route 9.000000",
+        "errors: 1, interrupted: 1",
+    ]
+
+
+def test_an_empty_ledger_says_so(ledger: Ledger) -> None:
+    report = ledger.report("model")
+    assert repr(report) == report.to_markdown() == "no calls recorded"
+    assert report._repr_html_() == "<p>no calls recorded</p>"
+    assert (report.rows, report.total.requests, report.total.usd, report.total.hit_rate) == ((), 0, 0, None)
+    assert len(report.to_frame()) == 0
+    assert report.total.mean_latency_seconds is None
+
+
+@given(st.text(alphabet="<>&\"'|`*_\\\n x$가", min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_names_are_never_markup(name: str) -> None:
+    with Ledger() as ledger:
+        ledger.record(CallRecord(cost=exact("1"), user=name))
+        report = ledger.report("user")
+        html = report._repr_html_()
+        assert html.count("<tr>") == 2
+        assert html.count("<td") == 2 * html.count("<th ")
+        assert len(report.to_markdown().split("\n\n")[0].splitlines()) == 4
+        assert "\n" not in report.to_markdown().splitlines()[2]
+
+
+def test_html_is_escaped(ledger: Ledger) -> None:
+    ledger.record(CallRecord(cost=exact("1"), user="<script>alert(1)</script>"))
+    html = ledger.report("user")._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_sums_do_not_depend_on_the_callers_decimal_context(ledger: Ledger) -> None:
+    for usd in ("1000000", "0.000000000000001"):
+        ledger.record(CallRecord(cost=exact(usd), model_asked="m"))
+    with localcontext() as context:
+        context.prec = 5
+        total = ledger.report("model").total
+        assert str(total.usd) == "1000000.000000000000001"
+
+
+def test_the_frame(ledger: Ledger) -> None:
+    fill(ledger)
+    frame = ledger.report("model").to_frame()
+    assert list(frame.index) == ["gpt-4o", "gpt-4o-mini", "house-model"]
+    assert frame.index.name == "model"
+    assert frame.loc["gpt-4o", "usd"] == Decimal("0.101")
+    assert frame["usd"].sum() == Decimal("0.121")
+    assert list(ledger.report().to_frame().index) == ["total"]
+
+
+@pytest.mark.filterwarnings("ignore:More than 20 figures")
+def test_the_plot(ledger: Ledger) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    ledger.record(CallRecord(cost=exact("-0"), user="$x^2"))
+    fill(ledger)
+    axes = ledger.report("user").plot()
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == [r"\$x^2", "(none)"]
+    assert axes.get_xlabel() == "USD (1 unpriced calls not shown)"
+    axes.figure.canvas.draw()
+    _, given = pyplot.subplots()
+    assert ledger.report().plot(ax=given) is given
+    with Ledger() as empty:
+        empty.report().plot().figure.canvas.draw()
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(("module", "call"), [("pandas", "to_frame()"), ("matplotlib", "plot()")])
+def test_a_missing_library_names_the_extra(module: str, call: str) -> None:
+    program = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from lc_costkit.errors import MissingDependency\n"
+        "from lc_costkit.ledger import Ledger\n"
+        "try:\n"
+        f"    Ledger().report().{call}\n"
+        "except MissingDependency as error:\n"
+        "    assert \"pip install 'lc_costkit[report]'\" in str(error), error\n"
+        "    raise SystemExit(0)\n"
+        "raise SystemExit('no MissingDependency')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tables_count_wide_characters_twice() -> None:
+    lines = text_table(["name", "n"], [["모델", "1"], ["abcd", "22"]]).splitlines()
+    assert lines[2] == "모델   1"
+    assert lines[-1] == "abcd  22"
+
+
+def test_markdown_tables_keep_their_columns() -> None:
+    table = markdown_table(["a", "b"], [["x|y\nz", "1"], ["total", ""]])
+    assert table.splitlines()[2] == r"| x\|y z | 1 |"
+    assert table.splitlines()[3] == "| **total** |  |"
