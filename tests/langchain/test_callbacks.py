@@ -426,6 +426,23 @@ def test_tools_are_a_part_of_the_prompt(
     assert_agrees(ledger, provider)
 
 
+def test_a_call_inside_of_a_tool_is_part_of_the_trace(
+    ledger: Ledger, handler: CostCallbackHandler, provider: FakeProvider
+) -> None:
+    from langchain_core.tools import tool
+
+    @tool
+    def ask(text: str) -> str:
+        """Ask a model."""
+        return str(chat_openai(provider).invoke(text).text)
+
+    chain = RunnableLambda(lambda text: ask.invoke({"text": text}))
+    chain.invoke("Why?", config={"callbacks": [handler]})
+    (call,) = calls(ledger)
+    assert call.trace_id not in (call.call_id, call.parent_id)
+    assert handler._calls._roots == {}
+
+
 def test_the_declared_question_is_told_from_its_context(
     ledger: Ledger, handler: CostCallbackHandler, provider: FakeProvider
 ) -> None:
