@@ -691,8 +691,9 @@ def test_a_broken_ledger_never_reaches_the_application(
     handler: CostCallbackHandler, provider: FakeProvider, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = chat_openai(provider)
-    ledger._engine.dispose()
-    ledger._engine.pool._creator().close()  # type: ignore[attr-defined]
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE costkit_scores")
+        connection.exec_driver_sql("DROP TABLE costkit_calls")
     for _ in range(3):
         assert model.invoke("Hello", config={"callbacks": [handler]}).text
     assert ledger.faults.total == 3

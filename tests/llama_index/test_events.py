@@ -155,6 +155,8 @@ async def test_calls_at_the_same_time(llm: OpenAIFunctionLLM, ledger: Ledger, pr
 class Completing(CustomLLM):
     """Chats by completing, as most custom models do; reports nothing."""
 
+    model: str = "gpt-4o-mini"
+
     @property
     def metadata(self) -> LLMMetadata:
         return LLMMetadata(model_name="gpt-4o-mini")
@@ -355,7 +357,9 @@ def test_removed_it_records_nothing(llm: OpenAIFunctionLLM, ledger: Ledger, mete
 def test_a_broken_ledger_never_reaches_the_application(
     llm: OpenAIFunctionLLM, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger._engine.pool._creator().close()  # type: ignore[attr-defined]
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE costkit_scores")
+        connection.exec_driver_sql("DROP TABLE costkit_calls")
     assert llm.chat(HELLO).message.content
     assert list(llm.stream_chat(HELLO))
     assert ledger.faults.total == 2
