@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from lc_costkit.cache.accept import DEFAULT_THRESHOLD, Acceptor
@@ -126,6 +126,8 @@ class Cache:
             self._store, self._matcher, self._embedder, self._costs, self._tally, self._faults, self._knobs
         )
         self._clock: Callable[[], float] = time.time
+        # Most applications never close a cache: what is pending is written when it goes or the process ends.
+        self._last_words = weakref.finalize(self, _flush, self._store, self._tally, self._faults)
 
     # -- calls ---------------------------------------------------------------
 
@@ -288,14 +290,13 @@ class Cache:
     def close(self) -> None:
         """Write down the statistics and close the store. Lookups after this are misses."""
         self._flush()
+        self._last_words.detach()
         self._store.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # -- steps ---------------------------------------------------------------
@@ -386,13 +387,17 @@ class Cache:
         return outcome
 
     def _flush(self) -> None:
-        touches, counts = self._tally.take()
-        try:
-            self._store.tally(touches=touches, counts=counts)
-        except Exception as error:
-            self._tally.give_back(touches, counts)
-            self._faults.record("statistics", error, _ADVICE)
+        _flush(self._store, self._tally, self._faults)
 
     def _fault(self, where: str, error: BaseException, key: CacheKey | None) -> Miss:
         self._faults.record(where, error, _ADVICE)
         return Miss(verdict="miss", key=key, reason=f"fault: {type(error).__name__}")
+
+
+def _flush(store: EntryStore, tally: Tally, faults: Faults) -> None:
+    touches, counts = tally.take()
+    try:
+        store.tally(touches=touches, counts=counts)
+    except Exception as error:
+        tally.give_back(touches, counts)
+        faults.record("statistics", error, _ADVICE)

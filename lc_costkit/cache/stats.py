@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import os
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -142,6 +144,13 @@ class Tally:
         self._touches: dict[int, tuple[int, float]] = {}
         self._reasons: set[str] = set()
         self._due = time.monotonic() + FLUSH_SECONDS
+        _forget_in_children(self)
+
+    def forget(self) -> None:
+        """Drop what is pending: after a fork, the parent writes it."""
+        self._lock = threading.Lock()
+        self._counts = Counter()
+        self._touches = {}
 
     def looked_up(self, outcome: Hit | Miss, *, now: float) -> None:
         """Count a lookup."""
@@ -240,6 +249,18 @@ class Tally:
                 return f"{kind}:other reasons"
             self._reasons.add(name)
         return name
+
+
+def _forget_in_children(tally: Tally) -> None:
+    if hasattr(os, "register_at_fork"):
+        reference = weakref.ref(tally)
+
+        def forget() -> None:
+            alive = reference()
+            if alive is not None:
+                alive.forget()
+
+        os.register_at_fork(after_in_child=forget)
 
 
 def make_stats(namespace: str, counts: Mapping[str, int], *, entries: int, faults: Mapping[str, int]) -> CacheStats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -109,3 +110,32 @@ def test_several_processes_write_one_file(tmp_path: Path) -> None:
         assert stats.stored == 300
         assert stats.evicted == 300 - stats.entries
         assert stats.entries < 250 + 3 * 33, "others may have written since the last count"
+
+
+def test_a_process_that_ends_without_closing_writes_its_statistics(tmp_path: Path) -> None:
+    code = WRITER.replace("100_000", "3") + "\nassert cache.lookup(request)\n"
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "c.db"), "0", "10"],
+        stdout=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    with open_cache(tmp_path / "c.db") as cache:
+        stats = cache.stats()
+        assert (stats.lookups, stats.hits, stats.stored) == (4, 1, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_counts_nothing_twice(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("How do I reset my password?"), '"x"')
+        assert isinstance(cache.lookup(ask("How do I reset my password?")), Hit)
+        child = os.fork()
+        if child == 0:
+            found = cache.lookup(ask("How do I reset my password?"))
+            cache.close()
+            os._exit(0 if isinstance(found, Hit) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        stats = cache.stats()
+        assert (stats.lookups, stats.hits, stats.stored) == (2, 2, 1)
