@@ -22,7 +22,7 @@ from lc_costkit.marks import CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
-from lc_costkit.savings import basis_of, hit_saving, miss_savings, prune_savings, route_saving
+from lc_costkit.savings import basis_of, hit_saving, miss_savings, once_only, prune_savings, route_saving
 from lc_costkit.tokens import TokenCounter
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -200,7 +200,9 @@ class Meter:
         if call.route is not None:
             route = route_saving(call.route, cost, reading, self.prices, call.started_at)
             savings += [route] if route is not None else []
-        savings += prune_savings(call.prunes, reading, self.prices, call.started_at)
+        savings += prune_savings(call.prunes, reading, self.prices, call.started_at, route=call.route)
+        if mark is not None and mark.verdict == "observed_hit":
+            savings = once_only(savings)
         return self._record(
             call,
             outcome,

@@ -66,18 +66,28 @@ def route_saving(
 
 
 def prune_savings(
-    marks: Iterable[PruneMark], reading: UsageReading, prices: PriceBook, at: datetime | None
+    marks: Iterable[PruneMark],
+    reading: UsageReading,
+    prices: PriceBook,
+    at: datetime | None,
+    *,
+    route: RouteMark | None = None,
 ) -> list[Saving]:
-    """Return what pruning saved: the tokens taken out, at what the model would have charged for them on top."""
+    """Return what pruning saved: the tokens taken out, at what the model would have charged for them on top.
+
+    Where both the pruner and the router only observed, that is the model the router chose:
+    what the dearer one charges for those tokens is in the router's saving already.
+    """
     savings = []
     for mark in marks:
         if mark.removed_tokens <= 0:
             continue
+        model, provider = reading.model, reading.provider
+        if mark.observed and route is not None and route.observed and route.chosen not in (None, route.target):
+            model, provider = route.chosen_model, route.chosen_provider
         more = (
-            prices.marginal_input(
-                reading.model, mark.removed_tokens, provider=reading.provider, at=at, after=reading.usage
-            )
-            if reading.model
+            prices.marginal_input(model, mark.removed_tokens, provider=provider, at=at, after=reading.usage)
+            if model
             else Cost(usd=None, basis="unpriced")
         )
         basis: Basis = "unpriced" if more.usd is None else "estimated"
@@ -85,6 +95,11 @@ def prune_savings(
             Saving(part="prune", usd=more.usd, basis=basis, tokens=mark.removed_tokens, hypothetical=mark.observed)
         )
     return savings
+
+
+def once_only(savings: Iterable[Saving]) -> list[Saving]:
+    """Leave out what else would have been saved on a call that the cache would have answered: it saves all of it."""
+    return [saving for saving in savings if saving.part == "cache" or not saving.hypothetical]
 
 
 def basis_of(name: str | None) -> Basis:

@@ -123,7 +123,26 @@ async def test_a_rag_chain(way: Any, switch: Any, ledger: Ledger) -> None:
     if way not in (batch, abatch):  # the repeats of a batch are asked at once: a hit is a matter of luck
         assert set(total.hypothetical_by_part) == parts
     assert all(usd > 0 for usd in total.hypothetical_by_part.values())
+    assert total.hypothetical_usd < total.usd
     assert "observe mode would have saved (in no sum)" in repr(ledger.report(by="model"))
+
+
+def test_observing_foretells_what_is_saved_when_it_is_switched_on(ledger: Ledger) -> None:
+    """No saving is counted twice: a call that would have been served needs no cheaper model."""
+    spent = {}
+    for mode in ("observe", "on"):
+        with FakeProvider(answer=lambda request: "It takes five working days.") as provider, Ledger() as own:
+            with SemanticCache(mode=mode) as cache:
+                chain = kit_rag(provider, cache, mode=mode)
+                for text in ASKED:
+                    chain.invoke(ask(text), metered(ledger if mode == "observe" else own))
+            spent[mode] = provider.billed_usd
+    for record in calls(ledger):
+        assert sum(one.usd or 0 for one in record.saved) <= (record.cost.usd or 0)
+    foretold, came = ledger.report().total.hypothetical_usd, spent["observe"] - spent["on"]
+    # Counted sentence by sentence, a context has a few tokens more or fewer than as a whole.
+    assert came > 0
+    assert abs(foretold - came) < came / 50
 
 
 @tool
