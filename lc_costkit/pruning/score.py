@@ -115,8 +115,12 @@ class LexicalScorer:
         lengths = [bag.total() for bag in bags]
         mean = sum(lengths) / len(bags) or 1.0
         scores = [0.0] * len(bags)
+        places: dict[str, list[int]] = {}
+        for i, bag in enumerate(bags):
+            for term in query.keys() & bag.keys():
+                places.setdefault(term, []).append(i)
         for term, times in query.items():
-            holding = [i for i, bag in enumerate(bags) if term in bag]
+            holding = places.get(term, ())
             idf = log(1 + (len(bags) - len(holding) + 0.5) / (len(holding) + 0.5))
             for i in holding:
                 count = bags[i][term]
@@ -200,10 +204,7 @@ def as_scorer(scorer: object) -> Scorer:
     if scorer is None:
         return LexicalScorer()
     if not isinstance(scorer, type | str | bytes):
-        if any(
-            callable(getattr(scorer, name, None))
-            for name in ("embed", "embed_documents", "get_text_embedding_batch", "encode")
-        ):
+        if any(callable(getattr(scorer, name, None)) for name in _EMBEDS):
             from lc_costkit.embedding import as_embedder
 
             return EmbeddingScorer(as_embedder(scorer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lc_costkit.pruning.result import Passage
 from lc_costkit.pruning.split import Span
@@ -56,8 +56,8 @@ class Selection:
 
     def take(self, positions: Iterable[int]) -> None:
         """Choose these sentences whatever they cost."""
-        for position in positions:
-            self._recount(self._add(position))
+        for passage in {self._add(position) for position in positions}:
+            self._recount(passage)
 
     def fill(self, order: Sequence[int], budget: int) -> None:
         """Choose from ``order``, best first, what fits into ``budget`` tokens beside what is chosen."""
@@ -81,17 +81,24 @@ class Selection:
 
     def _mend(self, order: Sequence[int], skipped: Sequence[int], budget: int) -> None:
         """Hold the exact budget: pieces do not add up, since tokens merge over seams and neighbours need no joiner."""
-        for position in reversed(order):
-            if self.tokens <= budget:
-                break
-            if position in self._kept.get(self._sentences[position][0], ()):
-                self._drop(position)
+        kept = self.kept
+        worst_first = iter([position for position in reversed(order[1:]) if position in kept])
+        while (excess := self.tokens - budget) > 0 and (dropped := self._worth(worst_first, (excess + 1) // 2)):
+            self._drop(dropped)
         room = budget - self.tokens
         for position in [p for p in skipped if self._costs[p] <= room][:_MOST_REFILLS]:
             if self._words(position) not in self._seen:
                 self.take([position])
                 if self.tokens > budget:
-                    self._drop(position)
+                    self._drop([position])
+
+    def _worth(self, positions: Iterator[int], tokens: int) -> list[int]:
+        """Take sentences from ``positions`` until they cost ``tokens``: a recount for each would be slow."""
+        taken: list[int] = []
+        while tokens > 0 and (position := next(positions, None)) is not None:
+            taken.append(position)
+            tokens -= self._costs[position]
+        return taken
 
     def _add(self, position: int) -> int:
         passage = self._sentences[position][0]
@@ -99,11 +106,12 @@ class Selection:
         self._seen.add(self._words(position))
         return passage
 
-    def _drop(self, position: int) -> None:
-        passage = self._sentences[position][0]
-        self._kept[passage].discard(position)
-        self._seen.discard(self._words(position))
-        self._recount(passage)
+    def _drop(self, positions: Sequence[int]) -> None:
+        for position in positions:
+            self._kept[self._sentences[position][0]].discard(position)
+            self._seen.discard(self._words(position))
+        for passage in {self._sentences[position][0] for position in positions}:
+            self._recount(passage)
 
     def _recount(self, passage: int) -> None:
         kept = self._kept[passage]

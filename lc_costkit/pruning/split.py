@@ -23,13 +23,14 @@ _CLOSERS = "\"'”’“»«›‹)\\]}"
 _WIDE_CLOSERS = "”’）」』】》〉］｝"
 _WIDE_MARKS = "。！？｡؟۔।॥።፧။។᙮"
 
+# Nothing here goes back over what it has read: a run of a million dots must cost what it is long.
 _END = re.compile(
-    rf"(?P<wide>[{_WIDE_MARKS}]+[{_WIDE_CLOSERS}]*)"
-    rf"|(?P<mark>[.!?…．]+)[{_CLOSERS}{_WIDE_CLOSERS}]*(?:\[\d+\])*(?=\s)"
+    rf"(?P<wide>[{_WIDE_MARKS}]++[{_WIDE_CLOSERS}]*+)"
+    rf"|(?P<mark>(?<![.!?…．])[.!?…．]++)[{_CLOSERS}{_WIDE_CLOSERS}]*+(?:\[\d++\])*+(?=\s)"
     # Korean closes a sentence with a verb ending, often without a mark.
     r"|(?P<verb>(?:니다|[습입]니까|세요|[어아해에예네]요|군요|죠))(?=\s)"
 )
-_NEXT = re.compile(r"[\W_]*(?P<first>[^\W_])")
+_NEXT = re.compile(r"[\W_]{0,64}+(?P<first>[^\W_])")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“„‘«]+\Z")
 _DOTTED = re.compile(r"(?:\w\.)*\w\Z")
 _ORDINAL = re.compile(r"\d{1,2}\Z")

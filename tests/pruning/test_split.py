@@ -91,6 +91,14 @@ def test_a_large_text_is_split_without_recursion() -> None:
     assert len(split_sentences("word " * 100_000)) > 1_000
 
 
+@pytest.mark.parametrize("run", ["." * 300_000, ". " * 150_000, "?!" * 150_000, "x" + ".[1]" * 75_000, ".)" * 150_000])
+def test_a_long_run_of_marks_is_bounded(run: str) -> None:
+    """Quadratic work on these would take minutes."""
+    found = pieces(run)
+    assert max(map(len, found)) <= 480
+    assert "".join("".join(found).split()) == "".join(run.split())
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=400), st.lists(PIECES, max_size=40).map("".join)), st.integers(20, 200))
 def test_spans_are_a_partition_of_what_is_visible(text: str, limit: int) -> None:
