@@ -120,6 +120,34 @@ def input_split(
     )
 
 
+_STANDARD_TOOLS = ("web_search", "file_search", "code_interpreter", "image_generation")
+
+
+def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
+    """Return how often the provider's own paid tools ran, by what an answer holds of them.
+
+    OpenAI never counts them in its usage report, and Anthropic's count does not outlive
+    LangChain's streams. A search that failed is not billed and not counted.
+
+    >>> tools_used([{"type": "web_search_call", "action": {"type": "search"}}, {"type": "text", "text": "Yes."}])
+    (('web_search', 1),)
+    """
+    counts: defaultdict[str, int] = defaultdict(int)
+    for block in blocks if isinstance(blocks, (list, tuple)) else ():
+        inside = as_mapping(block) or {}
+        kind = inside.get("type")
+        if kind == "web_search_call":
+            action = as_mapping(inside.get("action")) or {}
+            counts["web_search"] += action.get("type", "search") == "search" and inside.get("status") != "failed"
+        elif kind == "web_search_tool_result":
+            counts["web_search"] += isinstance(inside.get("content"), (list, tuple))
+        elif kind in ("file_search_call", "code_interpreter_call", "image_generation_call"):
+            counts[kind.removesuffix("_call")] += 1
+        elif kind == "server_tool_call" and inside.get("name") in _STANDARD_TOOLS:  # LangChain's output_version="v1"
+            counts[inside["name"]] += 1
+    return tuple((tool, count) for tool, count in counts.items() if count)
+
+
 def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, list[tuple[str, TokenUsage]]]:
     """Return what is billed at the answering model's rates, and what at those of others."""
     top = _anthropic_counts(payload)
@@ -130,7 +158,7 @@ def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, li
         own = text(iteration.data.get("model"))
         if not counts.total_output:
             continue
-        if own is None or own == model:
+        if own is None or model is None or own == model:
             main = counts if main is None else main + counts
         else:
             others.append((own, counts))

@@ -175,7 +175,7 @@ class PriceBook:
             return replace(more, usd=more.usd - base.usd, low=None, high=None)
 
     def _price_one(self, reading: UsageReading, at: datetime) -> Cost:
-        if not reading.model:
+        if not reading.model or not reading.model.strip():
             return _unpriced("the provider did not say which model answered")
         provider = provider_id(reading.provider)
         model = self._aliases.get(_name(reading.model), reading.model)

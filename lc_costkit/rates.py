@@ -125,6 +125,7 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
     draft.start(asked)
     for key, value in asked.items():
         draft.apply_variant(key, value)
+    draft.doubt_combination(asked)
     geo = (reading.inference_geo or "").strip().lower()
     if geo not in _STANDARD["inference_geo"]:
         draft.apply_geo(geo)
@@ -166,6 +167,13 @@ class _Draft:
         else:
             self._doubt(f"the price list has no rates for {key}={value!r}; the standard rates were used")
             self._widen(*_UNLISTED_BOUNDS.get(value, (None, None)))
+
+    def doubt_combination(self, asked: Mapping[str, str]) -> None:
+        """Doubt several variants at once: the list has each by itself and says nothing of them together."""
+        if len(asked) > 1:
+            both = " and ".join(f"{key}={value!r}" for key, value in asked.items())
+            self._doubt(f"the price list does not say what {both} cost together")
+            self._widen(None, None)
 
     def apply_geo(self, geo: str) -> None:
         if geo == "us" and self._entry.provider.id == "anthropic":

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lc_costkit.catalog import provider_id
-from lc_costkit.payloads import Payload, anthropic_parts, as_mapping, input_split, text
+from lc_costkit.payloads import Payload, anthropic_parts, as_mapping, input_split, text, tools_used
 from lc_costkit.usage import TokenUsage, UsageReading
 
 _TRAFFIC_TIERS = {
@@ -22,6 +22,11 @@ _TRAFFIC_TIERS = {
     "provisioned_throughput": "provisioned_throughput",
 }
 """Vertex AI's ``trafficType`` for anything but plain on-demand traffic."""
+
+_GOOGLE_COUNTS = (
+    *("promptTokenCount", "prompt_token_count", "candidatesTokenCount", "candidates_token_count"),
+    *("totalTokenCount", "total_token_count"),
+)
 
 _TIERS = ("flex", "priority")
 """Service tiers after which langchain-openai renames the detail keys (``flex_cache_read``)."""
@@ -47,11 +52,17 @@ def read_openai(
     reasoning = out_details.count("reasoning_tokens")
     if reasoning and payload.count("total_tokens") == prompt + output + reasoning:
         output += reasoning
+    # LiteLLM's proxy says so much more of Anthropic's cache; OpenAI and OpenRouter only the first.
+    write = details.count("cache_write_tokens", "cache_creation_tokens") or payload.count("cache_creation_input_tokens")
+    lifetimes = details.part("cache_creation_token_details")
+    write_5m, write_1h = lifetimes.count("ephemeral_5m_input_tokens"), lifetimes.count("ephemeral_1h_input_tokens")
     counts = input_split(
         payload,
         total=prompt,
         read=details.count("cached_tokens") or payload.count("prompt_cache_hit_tokens", "cached_tokens"),
-        write=details.count("cache_write_tokens"),
+        write=max(0, write - write_5m - write_1h),
+        write_5m=write_5m,
+        write_1h=write_1h,
         audio=details.count("audio_tokens"),
         read_audio=cached_details.count("audio_tokens"),
         image=details.count("image_tokens"),
@@ -90,6 +101,7 @@ def read_anthropic(
     tools = payload.part("server_tool_use")
     requests = tuple((str(name).removesuffix("_requests"), tools.count(name)) for name in tools.data)
     main, others = anthropic_parts(payload, model)
+    _check_input(payload, main, main.total_output)
     tier = text(data.get("service_tier"))
     reading = UsageReading(
         usage=main + TokenUsage(tool_requests=requests),
@@ -112,26 +124,30 @@ def read_google(usage: object, *, model: str | None = None, provider: str | None
     on top of the candidates. Documents are counted as images, as they are billed.
     """
     data = as_mapping(usage)
-    names = ("promptTokenCount", "prompt_token_count", "candidatesTokenCount", "candidates_token_count")
-    if data is None or not _has_any(data, *names, "totalTokenCount", "total_token_count"):
+    if data is None or not _has_any(data, *_GOOGLE_COUNTS):
         return None
     payload = Payload(data)
     prompt = payload.modalities("promptTokensDetails", "prompt_tokens_details")
     cached = payload.modalities("cacheTokensDetails", "cache_tokens_details")
     candidates = payload.modalities("candidatesTokensDetails", "candidates_tokens_details", "responseTokensDetails")
     thoughts = payload.count("thoughtsTokenCount", "thoughts_token_count")
+    sent = payload.count("promptTokenCount", "prompt_token_count")
+    sent += payload.count("toolUsePromptTokenCount", "tool_use_prompt_token_count")
+    output = payload.count(
+        "candidatesTokenCount", "candidates_token_count", "responseTokenCount", "response_token_count"
+    )
+    unnamed = payload.count("totalTokenCount", "total_token_count") - sent - output - thoughts
+    if unnamed > 0:
+        payload.repaired()
+        sent, output = (sent, output + unnamed) if sent else (unnamed, output)
     counts = input_split(
         payload,
-        total=payload.count("promptTokenCount", "prompt_token_count")
-        + payload.count("toolUsePromptTokenCount", "tool_use_prompt_token_count"),
+        total=sent,
         read=payload.count("cachedContentTokenCount", "cached_content_token_count"),
         audio=prompt["audio"],
         read_audio=cached["audio"],
         image=prompt["image"] + prompt["document"],
         read_image=cached["image"] + cached["document"],
-    )
-    output = payload.count(
-        "candidatesTokenCount", "candidates_token_count", "responseTokenCount", "response_token_count"
     )
     traffic = (text(data.get("trafficType")) or text(data.get("traffic_type")) or "").lower()
     return UsageReading(
@@ -162,19 +178,15 @@ def read_bedrock(usage: object, *, model: str | None = None, provider: str | Non
         if lifetime in lifetimes:
             lifetimes[lifetime] += entry.count("inputTokens")
     write = payload.count("cacheWriteInputTokens", "cacheWriteInputTokensCount")
-    return UsageReading(
-        usage=TokenUsage(
-            input_tokens=payload.count("inputTokens"),
-            cache_read_tokens=payload.count("cacheReadInputTokens", "cacheReadInputTokensCount"),
-            cache_write_tokens=max(0, write - sum(lifetimes.values())),
-            cache_write_5m_tokens=lifetimes["5m"],
-            cache_write_1h_tokens=lifetimes["1h"],
-            output_tokens=payload.count("outputTokens"),
-        ),
-        model=model,
-        provider=provider,
-        estimated=payload.odd,
+    counts = TokenUsage(
+        input_tokens=payload.count("inputTokens"),
+        cache_read_tokens=payload.count("cacheReadInputTokens", "cacheReadInputTokensCount"),
+        cache_write_tokens=max(0, write - sum(lifetimes.values())),
+        cache_write_5m_tokens=lifetimes["5m"],
+        cache_write_1h_tokens=lifetimes["1h"],
     )
+    counts = _with_output(payload, counts, total=payload.count("outputTokens"))
+    return UsageReading(usage=counts, model=model, provider=provider, estimated=payload.odd)
 
 
 def read_usage(payload: object, provider: str | None = None, *, model: str | None = None) -> UsageReading | None:
@@ -198,9 +210,7 @@ def read_usage(payload: object, provider: str | None = None, *, model: str | Non
         inner = as_mapping(body.get(wrapper))
         if inner is not None and _usage_of(body) is None and _usage_of(inner) is not None:
             body = inner
-    usage = _usage_of(body)
-    if usage is None:
-        usage = body
+    usage = _usage_of(body) or body
     model = next(
         (name for key in ("model", "modelVersion", "model_version", "modelId") if (name := text(body.get(key)))), model
     )
@@ -208,14 +218,15 @@ def read_usage(payload: object, provider: str | None = None, *, model: str | Non
     if _has_any(usage, "input_token_details", "output_token_details"):
         start = {"ls_provider": provider, "ls_model_name": model}
         return read_langchain(usage, as_mapping(body.get("response_metadata")), start_metadata=start)
-    if _has_any(usage, "promptTokenCount", "prompt_token_count", "totalTokenCount", "total_token_count"):
+    if _has_any(usage, *_GOOGLE_COUNTS):
         return read_google(usage, model=model, provider=source)
     if _has_any(usage, "inputTokens", "outputTokens"):
         return read_bedrock(usage, model=model, provider=source)
     openai_only = ("prompt_tokens", "completion_tokens", "input_tokens_details")
     anthropic_only = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use")
     if _has_any(usage, *openai_only) or (source in ("openai", "azure") and not _has_any(usage, *anthropic_only)):
-        return read_openai(usage, model=model, provider=source, service_tier=text(body.get("service_tier")))
+        tier = text(body.get("service_tier"))
+        return _with_tools(read_openai(usage, model=model, provider=source, service_tier=tier), body.get("output"))
     return read_anthropic(usage, model=model, provider=source)
 
 
@@ -225,6 +236,7 @@ def read_langchain(
     *,
     start_metadata: Mapping[str, Any] | None = None,
     cache_ttl: str | None = None,
+    content: object = None,
 ) -> UsageReading | None:
     """Read what LangChain says about a call.
 
@@ -237,14 +249,16 @@ def read_langchain(
         start_metadata: the callback metadata of the call (``ls_provider``, ``ls_model_name``).
         cache_ttl: ``5m`` or ``1h``, the lifetime that the request asked for (see
             ``find_cache_ttl``), for streams that lost it.
+        content: the message's content blocks, for paid tools where the counts say nothing of them.
     """
     counts = as_mapping(usage_metadata) or {}
     response, start = as_mapping(response_metadata) or {}, as_mapping(start_metadata) or {}
-    model = text(response.get("model_name")) or text(response.get("model")) or text(start.get("ls_model_name"))
+    model = _once(text(response.get("model_name")) or text(response.get("model"))) or text(start.get("ls_model_name"))
     provider = _langchain_provider(response, start)
     cached_locally = "total_cost" in counts and counts["total_cost"] == 0
-    reading = _langchain_view(counts, response, model, provider)
-    raw = _langchain_raw(response, model, provider)
+    tier = _once(text(response.get("service_tier")))
+    reading = _langchain_view(counts, tier, model, provider)
+    raw = _langchain_raw(response, tier, model, provider)
     if raw is not None and (reading is None or raw.usage.total >= reading.usage.total):
         reading = raw
     if reading is None:
@@ -252,6 +266,7 @@ def read_langchain(
         return empty if cached_locally else None
     if cache_ttl in ("5m", "1h"):
         reading = replace(reading, usage=_with_lifetime(reading.usage, cache_ttl))
+    reading = _with_tools(reading, content) or reading
     return replace(reading, cached_locally=True) if cached_locally else reading
 
 
@@ -283,13 +298,13 @@ def find_cache_ttl(request: object) -> str | None:
 
 
 def _langchain_view(
-    counts: Mapping[str, Any], response: Mapping[str, Any], model: str | None, provider: str | None
+    counts: Mapping[str, Any], tier: str | None, model: str | None, provider: str | None
 ) -> UsageReading | None:
     if not _has_any(counts, "input_tokens", "output_tokens"):
         return None
     payload = Payload(counts)
     details, out_details = payload.part("input_token_details"), payload.part("output_token_details")
-    tier = text(response.get("service_tier")) or next((tier for tier in _TIERS if tier in details.data), None)
+    tier = tier or next((renamed for renamed in _TIERS if renamed in details.data), None)
     read, unstated = details.renamed("cache_read", _TIERS), details.renamed("cache_creation", _TIERS)
     write_5m, write_1h = details.count("ephemeral_5m_input_tokens"), details.count("ephemeral_1h_input_tokens")
     unstated = max(0, unstated - write_5m - write_1h)
@@ -311,23 +326,37 @@ def _langchain_view(
     return UsageReading(usage=usage, model=model, provider=provider, service_tier=tier, estimated=payload.odd)
 
 
-def _langchain_raw(response: Mapping[str, Any], model: str | None, provider: str | None) -> UsageReading | None:
+def _langchain_raw(
+    response: Mapping[str, Any], tier: str | None, model: str | None, provider: str | None
+) -> UsageReading | None:
     for key, needed, read in (("usage", "input_tokens", read_anthropic), ("token_usage", "prompt_tokens", read_openai)):
         raw = as_mapping(response.get(key))
         if raw is not None and needed in raw:
             reading = read(raw, model=model, provider=provider)
-            tier = text(response.get("service_tier"))
             return replace(reading, service_tier=tier) if reading is not None and tier else reading
     return None
 
 
 def _langchain_provider(response: Mapping[str, Any], start: Mapping[str, Any]) -> str | None:
     # AzureChatOpenAI and Bedrock answer as "openai" or "anthropic"; only the start says who bills.
-    started, answered = (
-        provider_id(text(start.get("ls_provider"))),
-        provider_id(text(response.get("model_provider"))),
-    )
+    started = provider_id(text(start.get("ls_provider")))
+    answered = provider_id(text(response.get("model_provider")))
     return started if started in ("azure", "aws", "google") else answered or started
+
+
+def _once(name: str | None) -> str | None:
+    """Undo what LangChain does to a string that several chunks of a stream carry: it joins them."""
+    if name is None:
+        return None
+    period = (name + name).find(name, 1)
+    return name[:period] if period > 3 else name
+
+
+def _with_tools(reading: UsageReading | None, blocks: object) -> UsageReading | None:
+    if reading is None or reading.usage.tool_requests:
+        return reading
+    requests = tools_used(blocks)
+    return replace(reading, usage=replace(reading.usage, tool_requests=requests)) if requests else reading
 
 
 def _with_lifetime(usage: TokenUsage, lifetime: str) -> TokenUsage:
@@ -336,9 +365,16 @@ def _with_lifetime(usage: TokenUsage, lifetime: str) -> TokenUsage:
     return replace(usage, cache_write_tokens=0) + known
 
 
+def _check_input(payload: Payload, counts: TokenUsage, output: int) -> None:
+    """Mark a report of output without input: it is a part of one (a stream's last event), since no call has none."""
+    if output and not counts.total_input:
+        payload.repaired()
+
+
 def _with_output(
     payload: Payload, counts: TokenUsage, *, total: int, reasoning: int = 0, audio: int = 0, image: int = 0
 ) -> TokenUsage:
+    _check_input(payload, counts, total)
     audio = payload.at_most(audio, total)
     image = payload.at_most(image, total - audio)
     plain = total - audio - image

@@ -87,6 +87,7 @@ def test_unknown_models_are_unpriced_and_never_free() -> None:
         assert model in cost.reasons[0]
         assert "overrides" in cost.reasons[0]
     assert BOOK.price(UsageReading(usage=TokenUsage())).basis == "unpriced"
+    assert BOOK.price(UsageReading(usage=TokenUsage(), model="  ")).basis == "unpriced"
 
 
 def test_tokens_of_a_kind_the_price_does_not_cover_make_a_call_unpriced() -> None:
@@ -124,6 +125,9 @@ def reading(model: str, **extra: Any) -> UsageReading:
         (reading("claude-fable-5-1", speed="fast"), AT, "0.015", "estimated"),
         (reading("gpt-5", service_tier="priority", provider="azure"), AT, "0.00225", "estimated"),
         (reading("gpt-4.5-preview", processing="batch"), AT, "0.045", "estimated"),
+        # Each is listed, both at once are not.
+        (reading("gpt-5", processing="batch", service_tier="flex"), AT, "0.001125", "estimated"),
+        (reading("claude-opus-5-5", processing="batch", speed="fast"), AT, "0.003", "estimated"),
     ],
 )
 def test_variants(call: UsageReading, at: datetime, expected: str, basis: str) -> None:

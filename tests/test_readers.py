@@ -486,3 +486,97 @@ def test_langchain_bedrock_input_that_excludes_the_cache() -> None:
     counts = {"input_tokens": 10, "output_tokens": 5, "input_token_details": {"cache_read": 100, "cache_creation": 0}}
     reading = read_langchain(counts, {"model_provider": "bedrock_converse"})
     assert usage_of(reading) == TokenUsage(input_tokens=10, cache_read_tokens=100, output_tokens=5)
+
+
+def test_paid_tools_are_read_from_the_answer_where_the_usage_leaves_them_out() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 2}
+    output = [
+        {"type": "web_search_call", "status": "completed", "action": {"type": "search"}},
+        {"type": "web_search_call", "status": "failed", "action": {"type": "search"}},
+        {"type": "web_search_call", "status": "completed", "action": {"type": "open_page"}},
+        {"type": "file_search_call"},
+        {"type": "message"},
+        "odd",
+    ]
+    found = (("file_search", 1), ("web_search", 1))
+    body = {"model": "gpt-4o", "output": output, "usage": {**usage, "input_tokens_details": {"cached_tokens": 0}}}
+    assert usage_of(read_usage(body)).tool_requests == found
+    assert usage_of(read_langchain(usage, {"model_name": "gpt-4o"}, content=output)).tool_requests == found
+    v1 = [{"type": "server_tool_call", "name": "web_search"}, {"type": "server_tool_call", "name": "own"}]
+    assert usage_of(read_langchain(usage, {}, content=v1)).tool_requests == (("web_search", 1),)
+
+
+def test_anthropic_searches_are_counted_once_and_failed_ones_never() -> None:
+    blocks = [
+        {"type": "server_tool_use", "name": "web_search"},
+        {"type": "web_search_tool_result", "content": [{"type": "web_search_result"}]},
+        {"type": "web_search_tool_result", "content": {"type": "web_search_tool_result_error"}},
+    ]
+    counts = {"input_tokens": 10, "output_tokens": 2}
+    streamed = read_langchain(counts, {"model_name": "claude-sonnet-4-6"}, content=blocks)
+    assert usage_of(streamed).tool_requests == (("web_search", 1),)
+    raw = {**counts, "server_tool_use": {"web_search_requests": 1}}
+    whole = read_langchain(counts, {"model_name": "claude-sonnet-4-6", "usage": raw}, content=blocks)
+    assert usage_of(whole).tool_requests == (("web_search", 1),)
+
+
+def test_names_that_langchain_joined_over_the_chunks_of_a_stream_are_parted() -> None:
+    joined = {"model_name": "gpt-4o-mini" * 2, "service_tier": "flex" * 3}
+    reading = read_langchain({"input_tokens": 1, "output_tokens": 1}, joined)
+    assert reading is not None
+    assert (reading.model, reading.service_tier) == ("gpt-4o-mini", "flex")
+
+
+def test_litellm_says_what_anthropic_wrote_to_its_cache() -> None:
+    usage = {
+        "prompt_tokens": 5010,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {
+            "cached_tokens": 1000,
+            "cache_creation_tokens": 4000,
+            "cache_creation_token_details": {"ephemeral_5m_input_tokens": 1000, "ephemeral_1h_input_tokens": 3000},
+        },
+        "cache_creation_input_tokens": 4000,
+    }
+    split = TokenUsage(
+        input_tokens=10,
+        cache_read_tokens=1000,
+        cache_write_5m_tokens=1000,
+        cache_write_1h_tokens=3000,
+        output_tokens=10,
+    )
+    assert usage_of(read_usage({"model": "claude-sonnet-4-5", "usage": usage})) == split
+    plain = {**usage, "prompt_tokens_details": {"cached_tokens": 1000}}
+    assert usage_of(read_openai(plain)).cache_write_tokens == 4000
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"type": "message_delta", "usage": {"output_tokens": 20}},
+        {"usage": {"prompt_tokens": 0, "completion_tokens": 20}},
+        {"usage": {"outputTokens": 20}},
+        {"usageMetadata": {"candidatesTokenCount": 20}},
+        {"usage_metadata": {"input_tokens": 0, "output_tokens": 20, "input_token_details": {}}},
+    ],
+)
+def test_output_without_input_is_a_part_of_a_report(payload: dict[str, Any]) -> None:
+    reading = read_usage(payload)
+    assert reading is not None
+    assert reading.estimated
+
+
+def test_gemini_tokens_that_only_the_total_has_are_not_free() -> None:
+    whole = read_google({"totalTokenCount": 60})
+    rest = read_google({"promptTokenCount": 10, "totalTokenCount": 60})
+    assert whole is not None
+    assert rest is not None
+    assert (whole.usage, whole.estimated) == (TokenUsage(input_tokens=60), True)
+    assert (rest.usage, rest.estimated) == (TokenUsage(input_tokens=10, output_tokens=50), True)
+
+
+def test_anthropic_iterations_are_not_billed_twice_where_the_model_is_not_known() -> None:
+    counts = {"input_tokens": 10, "output_tokens": 5}
+    reading = read_anthropic({**counts, "iterations": [{"model": "claude-sonnet-4-5", **counts}]})
+    assert reading is not None
+    assert (reading.usage, reading.also) == (TokenUsage(**counts), ())

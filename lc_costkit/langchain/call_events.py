@@ -86,6 +86,7 @@ def usage_reader(
     # Taken now: the application owns the message from here on.
     usage = dict(getattr(message, "usage_metadata", None) or {})
     details = dict(getattr(message, "response_metadata", None) or {})
+    blocks = _blocks(message)
     totals = dict((response.llm_output if response is not None else None) or {})
     extra = dict(getattr(generation, "generation_info", None) or {})
     if error is not None and not (details.get("finish_reason") or details.get("stop_reason")):
@@ -97,7 +98,7 @@ def usage_reader(
         start = running.call.hints.get("start")
         wrote = (usage.get("input_token_details") or {}).get("cache_creation")
         ttl = find_cache_ttl(running.call.hints.get("request")) if wrote else None
-        reading = read_langchain(usage or None, details or None, start_metadata=start, cache_ttl=ttl)
+        reading = read_langchain(usage or None, details or None, start_metadata=start, cache_ttl=ttl, content=blocks)
         return reading or read_langchain(None, {**extra, **totals}, start_metadata=start)
 
     return read
@@ -136,6 +137,13 @@ def is_counted_with_another(response: LLMResult, running: Running) -> bool:
 def _first(response: Any) -> Generation | None:
     generations = getattr(response, "generations", None)
     return generations[0][0] if generations and generations[0] else None
+
+
+def _blocks(message: Any) -> list[Any]:
+    """Return what an answer holds besides text; langchain-openai may keep tool outputs beside the content."""
+    content = getattr(message, "content", None)
+    outputs = (getattr(message, "additional_kwargs", None) or {}).get("tool_outputs")
+    return [*(content if isinstance(content, list) else ()), *(outputs if isinstance(outputs, list) else ())]
 
 
 def _role(message: BaseMessage) -> str:
