@@ -1,14 +1,15 @@
 """What does the fake provider charge for a call?
 
-The table is written by hand from the providers' own price pages, as they stood on
-2026-11-20, and shares nothing with the prices the rest of the kit uses, so that a ledger
-that agrees with this bill was checked against something:
+The table is written by hand from published prices as they stood on 2026-11-20, and shares
+nothing with the prices the rest of the kit uses, so that a ledger that agrees with this
+bill was checked against something.
 
-- OpenAI: developers.openai.com/api/docs/pricing (standard, flex and priority columns;
-  above 272,000 input tokens the long-context rates hold for the whole request).
-- Anthropic: platform.claude.com/docs/en/about-claude/pricing (5-minute writes 1.25x,
-  1-hour writes 2x, reads as listed for each model; Sonnet 4.5 above 200,000 and Haiku 5.5
-  above 100,000 input tokens at the long-context rates).
+Matched against the providers' own pages (developers.openai.com/api/docs/pricing,
+platform.claude.com/docs/en/about-claude/pricing): the input price of GPT-5.6 Sol and most
+rows of Terra and Luna; that from GPT-5.6 on a write costs 1.25x and that above 272,000
+input tokens the long-context rates hold for the whole request; the priority rows of
+GPT-4o, 4.1, 5, 5-mini and 5.1; and the Claude rows from 4.5 to 5. The other rows are
+published prices as secondary sources list them.
 """
 
 from __future__ import annotations
@@ -264,4 +265,4 @@ PUBLISHED_RATES: Mapping[str, ModelRate] = MappingProxyType(
         **_anthropic_rates(),
     }
 )
-"""The rates of each model known here, by its plain name; see the module for where they are from."""
+"""The rates of each model known here, by its plain name; the module says how far each was checked."""
