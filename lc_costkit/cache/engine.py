@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from lc_costkit.cache.accept import DEFAULT_THRESHOLD, Acceptor
+from lc_costkit.cache.accept import Acceptor, threshold_of
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.explain import Explanation, explain
@@ -65,7 +65,9 @@ class Cache:
         path_or_url: a SQLite file, ``":memory:"``, or a PostgreSQL URL.
         embedder: what turns questions into vectors (see ``lc_costkit.embedding.as_embedder``);
             ``None`` takes the bundled one, which runs offline.
-        similarity_threshold: cosine from which a stored question is a candidate, 0 to 1.
+        similarity_threshold: cosine from which a stored question is a candidate, 0 to 1; ``None``
+            takes what fits the embedder (the bundled one: .85, and .5 outside the Latin script;
+            one that does not say: .9).
         gates: what may refuse a candidate; ``()`` turns them off, ``None`` takes the built-in ones.
         admission: rules about what is cached at all; ``()`` turns them off.
         ttl: how long an answer is served, as ``timedelta`` or seconds; ``None`` is for ever.
@@ -88,7 +90,7 @@ class Cache:
         path_or_url: str | Path = ":memory:",
         *,
         embedder: object | None = None,
-        similarity_threshold: float = DEFAULT_THRESHOLD,
+        similarity_threshold: float | None = None,
         gates: Iterable[Gate] | None = None,
         admission: Iterable[AdmissionRule] | None = None,
         ttl: timedelta | float | None = None,
@@ -118,7 +120,7 @@ class Cache:
         self._costs = Costs(self._prices, self._embedder)
         self._faults = Faults(_logger)
         self._store = EntryStore(path_or_url)
-        acceptor = Acceptor(self._knobs.similarity_threshold, self._knobs.gates)
+        acceptor = Acceptor(threshold_of(self._embedder, self._knobs.similarity_threshold), self._knobs.gates)
         self._matcher = Matcher(self._store, self._embedder, acceptor, self._costs, namespace=namespace)
         self._acceptor = acceptor
         self._tally = Tally(namespace)
@@ -281,7 +283,8 @@ class Cache:
         gates: tuple[GateOpinion, ...] = ()
         if candidate is not None and match.tier != "exact":
             gates = self._acceptor.opinions(candidate.question, key.question)
-        return explain(request, key, match, self._knobs, candidate=candidate, gates=gates)
+        threshold = self._acceptor.threshold(key.question)
+        return explain(request, key, match, self._knobs, candidate=candidate, gates=gates, threshold=threshold)
 
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""

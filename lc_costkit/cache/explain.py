@@ -79,6 +79,7 @@ def explain(
     *,
     candidate: Entry | None,
     gates: tuple[GateOpinion, ...],
+    threshold: float,
 ) -> Explanation:
     """Put together what is known about a decision."""
     return Explanation(
@@ -93,7 +94,7 @@ def explain(
         candidate_id=None if candidate is None else candidate.id,
         candidate=None if candidate is None else candidate.question,
         similarity=match.similarity,
-        threshold=knobs.similarity_threshold,
+        threshold=threshold,
         gates=gates,
     )
 

@@ -21,7 +21,7 @@ MAX_NAMESPACE = 255
 class Knobs:
     """The settings of a cache after they were checked; see ``Cache`` for what they mean."""
 
-    similarity_threshold: float
+    similarity_threshold: float | None
     gates: tuple[Gate, ...]
     admission: tuple[AdmissionRule, ...]
     ttl_seconds: float | None
@@ -36,7 +36,7 @@ class Knobs:
     def checked(
         cls,
         *,
-        similarity_threshold: float,
+        similarity_threshold: float | None,
         gates: Iterable[Gate],
         admission: Iterable[AdmissionRule],
         ttl: timedelta | float | None,
@@ -70,7 +70,9 @@ class Knobs:
         )
 
 
-def _threshold(value: object) -> float:
+def _threshold(value: object) -> float | None:
+    if value is None:
+        return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ConfigurationError(
             f"similarity_threshold must be a cosine from 0 to 1, not {value!r}; higher is stricter"

@@ -95,7 +95,7 @@ class Matcher:
                 if found is None:
                     return NOTHING, costs
                 entry_id, similarity = found
-                if not self._acceptor.near_enough(similarity):
+                if not self._acceptor.near_enough(similarity, key.question):
                     return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
                 entry = self._store.by_id(self._namespace, entry_id)
                 if entry is not None and not _over(entry, now):

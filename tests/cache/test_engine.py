@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lc_costkit.cache import Cache, CacheRequest, Hit, Miss, Turn, question
-from lc_costkit.embedding import as_embedder
+from lc_costkit.cache.accept import CAUTIOUS_THRESHOLD, threshold_of
+from lc_costkit.embedding import as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError, EmbedderError, StoreError
 from lc_costkit.usage import TokenUsage, UsageReading
 from tests.cache.support import Clock, WordsEmbedder, ask
@@ -410,7 +411,7 @@ def test_an_embedder_that_fails_later_costs_hits_not_answers(caplog: pytest.LogC
             return super().embed(texts)
 
     embedder = Fails()
-    with small(embedder=embedder) as cache:
+    with small(embedder=embedder, similarity_threshold=0.7) as cache:
         embedder.broken = True
         miss = cache.lookup(ask(ASKED))
         assert isinstance(miss, Miss)
@@ -570,3 +571,13 @@ def test_threads_may_look_up_store_and_delete_at_once(tmp_path: Path) -> None:
         assert not stats.faults
         assert stats.entries <= 150
         assert cache.check() == ()
+
+
+def test_an_embedder_that_does_not_say_how_high_its_cosines_run_gets_a_cautious_threshold() -> None:
+    assert threshold_of(WordsEmbedder(), None)(ASKED) == CAUTIOUS_THRESHOLD
+    assert threshold_of(WordsEmbedder(), 0.6)(ASKED) == 0.6
+
+
+def test_the_bundled_embedder_asks_for_less_outside_the_latin_script() -> None:
+    threshold = threshold_of(bundled_embedder(), None)
+    assert threshold("How do I reset my password?") > threshold("비밀번호를 어떻게 재설정하나요?")
