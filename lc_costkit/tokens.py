@@ -188,7 +188,10 @@ def _candidate_folders(named: tuple[str | None, ...]) -> Iterator[Path]:
             yield Path(folder)
     for location in _package_folders("llama_index"):
         yield Path(location) / "core" / "_static" / "tiktoken_cache"
-    yield Path(tempfile.gettempdir()) / "data-gym-cache"
+    try:
+        yield Path(tempfile.gettempdir()) / "data-gym-cache"
+    except FileNotFoundError:  # a read-only machine has no temporary folder
+        return
 
 
 def _package_folders(package: str) -> list[str]:

@@ -129,6 +129,19 @@ def test_without_a_vocabulary_the_count_is_approximate() -> None:
     assert counter.count("How do I reset my card PIN?") == approximate_tokens("How do I reset my card PIN?")
 
 
+def test_a_machine_without_a_temporary_folder_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    monkeypatch.setattr(tokens, "_package_folders", lambda package: [])
+    tokens._find_vocabulary.cache_clear()
+    try:
+        assert TokenCounter("gpt-4o").count("How do I reset my card PIN?") > 0
+    finally:
+        tokens._find_vocabulary.cache_clear()
+
+
 @needs_vocabulary
 def test_a_damaged_vocabulary_is_neither_used_nor_removed(
     tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture

@@ -74,12 +74,12 @@ class ContextPruner(BaseDocumentCompressor):
     ) -> Sequence[Document]:
         """Return what of ``documents`` is worth sending with ``query``."""
         result = self._prune(documents, query)
-        config, data = self._event(result, callbacks)
-        if data is not None:
-            try:
+        try:
+            if (event := _event(result, callbacks)) is not None:
+                data, config = event
                 dispatch_custom_event(PRUNE_EVENT, data, config=config)
-            except Exception as error:
-                self._event_failed(error)
+        except Exception as error:
+            self._event_failed(error)
         return _documents(documents, result)
 
     async def acompress_documents(
@@ -87,12 +87,12 @@ class ContextPruner(BaseDocumentCompressor):
     ) -> Sequence[Document]:
         """As ``compress_documents``, off the event loop."""
         result = await asyncio.to_thread(self._prune, documents, query)
-        config, data = self._event(result, callbacks)
-        if data is not None:
-            try:
+        try:
+            if (event := _event(result, callbacks)) is not None:
+                data, config = event
                 await adispatch_custom_event(PRUNE_EVENT, data, config=config)
-            except Exception as error:
-                self._event_failed(error)
+        except Exception as error:
+            self._event_failed(error)
         return _documents(documents, result)
 
     def _prune(self, documents: Sequence[Document], query: str) -> PruneResult:
@@ -108,16 +108,17 @@ class ContextPruner(BaseDocumentCompressor):
         parts = [str(document.metadata[key]) for key in self.title_keys if document.metadata.get(key)]
         return " - ".join(parts) or None
 
-    def _event(self, result: PruneResult, callbacks: Callbacks | None) -> tuple[RunnableConfig, dict[str, Any] | None]:
-        """Return config and data of the event for the meter; no data where there is no run it could belong to."""
-        config = ensure_config({"callbacks": callbacks} if callbacks is not None else None)
-        mark = result.mark()
-        if mark is None or get_callback_manager_for_config(config).parent_run_id is None:
-            return config, None
-        return config, mark.to_dict()
-
     def _event_failed(self, error: Exception) -> None:
         self.pruner.faults.record("pruning event", error, "the context was pruned, but the ledger may not say so")
+
+
+def _event(result: PruneResult, callbacks: Callbacks | None) -> tuple[dict[str, Any], RunnableConfig] | None:
+    """Return data and config of the event for the meter; ``None`` where there is no run it could belong to."""
+    mark = result.mark()
+    config = ensure_config({"callbacks": callbacks} if callbacks is not None else None)
+    if mark is None or get_callback_manager_for_config(config).parent_run_id is None:
+        return None
+    return mark.to_dict(), config
 
 
 def _documents(documents: Sequence[Document], result: PruneResult) -> Sequence[Document]:

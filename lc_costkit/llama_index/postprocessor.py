@@ -106,7 +106,13 @@ class PruningPostprocessor(BaseNodePostprocessor):
                 self._pruner.faults.record(
                     "pruning event", error, "the context was pruned, but the ledger may not say so"
                 )
-        return _pruned(nodes, result) if result.applied else nodes
+        if not result.applied:
+            return nodes
+        try:
+            return _pruned(nodes, result)
+        except Exception as error:
+            self._pruner.faults.record("pruned nodes", error, "a node refused its new text; the nodes went out whole")
+            return nodes
 
     def _title(self, node: BaseNode) -> str | None:
         parts = [str(node.metadata[key]) for key in self.title_keys if node.metadata.get(key)]

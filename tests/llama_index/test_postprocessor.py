@@ -150,9 +150,13 @@ def test_observing_disabled_and_faulty_it_returns_the_nodes_given(
     faulty = PruningPostprocessor(keep=0.1, scorer=broken)
     assert faulty.postprocess_nodes(given, query_str=QUESTION) is given
     assert faulty.pruner.faults.counts == {"pruning: OSError": 1}
+    monkeypatch.setattr(TextNode, "set_content", lambda self, value: broken("", []))
+    refused = PruningPostprocessor(max_tokens=7, counter=words)
+    assert refused.postprocess_nodes(given, query_str=QUESTION) is given
+    assert refused.pruner.faults.counts == {"pruned nodes: OSError": 1}
     monkeypatch.setenv("LC_COSTKIT_DISABLE", "1")
     assert PruningPostprocessor(max_tokens=1).postprocess_nodes(given, query_str=QUESTION) is given
-    assert len(events.seen) == 1
+    assert len(events.seen) == 2
 
 
 @pytest.mark.parametrize(
