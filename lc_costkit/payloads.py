@@ -133,6 +133,7 @@ def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
     (('web_search', 1),)
     """
     counts: defaultdict[str, int] = defaultdict(int)
+    found = 0
     for block in blocks if isinstance(blocks, (list, tuple)) else ():
         inside = as_mapping(block) or {}
         kind = inside.get("type")
@@ -140,11 +141,15 @@ def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
             action = as_mapping(inside.get("action")) or {}
             counts["web_search"] += action.get("type", "search") == "search" and inside.get("status") != "failed"
         elif kind == "web_search_tool_result":
-            counts["web_search"] += isinstance(inside.get("content"), (list, tuple))
+            found += isinstance(inside.get("content"), (list, tuple))
         elif kind in ("file_search_call", "code_interpreter_call", "image_generation_call"):
             counts[kind.removesuffix("_call")] += 1
         elif kind == "server_tool_call" and inside.get("name") in _STANDARD_TOOLS:  # LangChain's output_version="v1"
             counts[inside["name"]] += 1
+        elif kind == "server_tool_result":  # the same, of Anthropic's tools, whose calls lose their type in streams
+            origin = (as_mapping(inside.get("extras")) or {}).get("block_type")
+            found += origin == "web_search_tool_result" and inside.get("status") == "success"
+    counts["web_search"] = found or counts["web_search"]
     return tuple((tool, count) for tool, count in counts.items() if count)
 
 

@@ -515,6 +515,9 @@ def test_anthropic_searches_are_counted_once_and_failed_ones_never() -> None:
     counts = {"input_tokens": 10, "output_tokens": 2}
     streamed = read_langchain(counts, {"model_name": "claude-sonnet-4-6"}, content=blocks)
     assert usage_of(streamed).tool_requests == (("web_search", 1),)
+    result = {"type": "server_tool_result", "extras": {"block_type": "web_search_tool_result"}, "status": "success"}
+    v1 = [{"type": "server_tool_call", "name": "web_search"}, result]
+    assert usage_of(read_langchain(counts, {}, content=v1)).tool_requests == (("web_search", 1),)
     raw = {**counts, "server_tool_use": {"web_search_requests": 1}}
     whole = read_langchain(counts, {"model_name": "claude-sonnet-4-6", "usage": raw}, content=blocks)
     assert usage_of(whole).tool_requests == (("web_search", 1),)
