@@ -33,8 +33,9 @@ class FakeProvider:
     """A local stand-in for OpenAI and Anthropic that answers, fails and bills as they do.
 
     It serves on 127.0.0.1 while it is used as a context manager (``with`` or ``async with``)
-    and is an ASGI application besides. Any key is accepted. Answers are made up; token
-    counts, prompt-cache rules, wire formats and prices are those of the real providers.
+    and is an ASGI application besides. Any key is accepted. Answers are made up. Wire formats,
+    prompt-cache rules and prices follow what the providers publish (``prompt_cache`` and ``rates``
+    say what was checked); text is counted with OpenAI's vocabulary, which is an estimate for Claude.
 
     Args:
         answer: ``function(FakeRequest) -> str | FakeAnswer``, called for one request at a time
