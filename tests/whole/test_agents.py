@@ -248,8 +248,8 @@ async def test_a_query_engine_with_all_four_parts(
         assert (hit.feature, hit.user, hit.cost.usd, hit.usage.total) == ("docs", "u7", 0, 0)
         assert saved(hit, "cache") == live.cost.usd
         assert hit.model == live.model
-        # a query engine streams after its query has ended: which pruning was for which call is lost then
-        assert (saved(live, "prune") is None) == streaming
+        # newer query engines stream after their query has ended: which pruning was for which call is lost then
+        assert streaming or saved(live, "prune") is not None
     assert (saved(chats[0], "route") or 0) > 0
     assert_agrees(ledger, provider, operation="chat")
 

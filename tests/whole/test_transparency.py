@@ -222,7 +222,10 @@ def test_a_query_engine(streaming: bool, switch: Any, ledger: Ledger) -> None:
         assert cache.stats().hits == 0
         assert cache.stats().faults == {}
     # A query engine streams after its query has ended, so the pruning cannot be told to be this call's.
-    assert_observed(ledger, switch, bill, {"cache", "route"} | (set() if streaming else {"prune"}))
+    if streaming:  # newer query engines stream after their query has ended, and lose the pruning
+        assert_observed(ledger, switch, bill, {"cache", "route"}, perhaps=frozenset({"prune"}))
+    else:
+        assert_observed(ledger, switch, bill, {"cache", "route", "prune"})
 
 
 # The agent's own base looks at every attribute of itself, pydantic's deprecated ones among them.
@@ -247,14 +250,16 @@ async def test_a_function_agent(switch: Any, ledger: Ledger) -> None:
     assert_observed(ledger, switch, bill, {"cache", "route"})
 
 
-def assert_observed(ledger: Ledger, switch: str, bill: Any, parts: set[str]) -> None:
+def assert_observed(
+    ledger: Ledger, switch: str, bill: Any, parts: set[str], *, perhaps: frozenset[str] = frozenset()
+) -> None:
     total = ledger.report(operation="chat").total
     assert ledger.faults.counts == {}
     if switch == "on":
         assert len(ledger) == 0
         return
     assert (total.usd, total.saved_usd, total.hits) == (bill, 0, 0)
-    assert set(total.hypothetical_by_part) == parts
+    assert set(total.hypothetical_by_part) - perhaps == parts
 
 
 def test_switched_on_again_in_a_running_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
