@@ -40,10 +40,11 @@ def explanation(*, live: bool) -> str:
             "Invented: the bank and its help articles. Whether the cheaper model's answers are as good is not judged."
         )
     return (
-        "Real: the LangChain and OpenAI clients and their HTTP, the questions (BANKING77, typos included) and their\n"
+        "Real: the LangChain and OpenAI clients and their HTTP, the questions (BANKING77, typos included) and their "
         "intent labels, token counts by the models' own tokenizer, published prices, every decision of the kit.\n"
-        "Simulated: the provider (on this machine) and its answers, so whether a smaller model or a shorter context\n"
-        "would have answered as well is not judged here; the popularity of the questions follows Zipf's law."
+        "Simulated: the popularity of the questions (Zipf's law), and the provider, on this machine. It answers at "
+        "once, so a hit saves no time here as it does against a real one. Its answers are invented, so whether a "
+        "smaller model or a shorter context would have answered as well is not judged."
     )
 
 

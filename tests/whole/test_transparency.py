@@ -221,7 +221,6 @@ def test_a_query_engine(streaming: bool, switch: Any, ledger: Ledger) -> None:
         assert provider.billed_usd == bill
         assert cache.stats().hits == 0
         assert cache.stats().faults == {}
-    # A query engine streams after its query has ended, so the pruning cannot be told to be this call's.
     if streaming:  # newer query engines stream after their query has ended, and lose the pruning
         assert_observed(ledger, switch, bill, {"cache", "route"}, perhaps=frozenset({"prune"}))
     else:
