@@ -67,7 +67,7 @@ _SMALL_WORDS = frozenset(
 
 
 _MARKED_QUESTION = re.compile(
-    r"^\W*(?:user )?(?:question|query|질문|frage)\W*[::][ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE
+    r"^\W*(?:user )?(?:question|query|질문|frage)\W*[:\uff1a][ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE
 )
 
 
@@ -180,4 +180,4 @@ def question_in(text: str) -> str:
     if marked:
         return str(marked[-1]).strip()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if line.endswith(("?", "?"))), lines[-1] if lines else "")
+    return next((line for line in reversed(lines) if line.endswith(("?", "\uff1f"))), lines[-1] if lines else "")

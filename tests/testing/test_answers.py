@@ -94,3 +94,8 @@ def test_tools() -> None:
     assert called("weather?", messages=after) == []
     assert called("weather?", messages=after, tool_choice="required") == []
     assert called("weather?", messages=after, tool_choice="getWeather") == ["getWeather"]
+
+
+def test_full_width_marks_are_marks() -> None:
+    assert question_in("Kontext.\n질문\uff1a카드는 언제 와요") == "카드는 언제 와요"
+    assert question_in("我的卡在哪里\uff1f\n谢谢") == "我的卡在哪里\uff1f"
