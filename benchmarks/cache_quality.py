@@ -4,8 +4,8 @@
 
 Each set is a list of pairs (stored question, new question, may be served). A pair is served
 when both questions are admitted to the semantic tier, their cosine reaches the threshold and
-no gate refuses. Beside the shipped gates stand the balanced ones and a bare threshold at .85,
-which is what other caches do. Intervals are Wilson's, 95 %.
+no gate refuses. Beside the defaults stand the same gates and the balanced ones at a lower
+threshold, and a bare threshold at .85, which is what other caches do. Intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _data import data_dir, missing
 
+from lc_costkit.cache.accept import Threshold, threshold_of
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, admit
 from lc_costkit.cache.gates import BALANCED_GATES, DEFAULT_GATES, Gate, prepare, run_gates
 from lc_costkit.embedding.bundled import bundled_embedder
+from lc_costkit.intervals import wilson
 
 BARE = 0.85
 
@@ -46,7 +47,7 @@ class Setting:
     """One way to decide."""
 
     name: str
-    threshold: float
+    threshold: Threshold
     gates: tuple[Gate, ...] = ()
     admission: bool = True
 
@@ -63,10 +64,13 @@ def main() -> None:
     if data is None or not (data / "cache").is_dir():
         print(missing("cache/"))
         return
+    embedder = bundled_embedder()
+    lower, bare = threshold_of(embedder, arguments.threshold), threshold_of(embedder, BARE)
     settings = (
-        Setting("strict", arguments.threshold, DEFAULT_GATES),
-        Setting("balanced", arguments.threshold, BALANCED_GATES),
-        Setting(f"bare cosine {BARE}", BARE, admission=False),
+        Setting("default", threshold_of(embedder, None), DEFAULT_GATES),
+        Setting(f"strict {arguments.threshold}", lower, DEFAULT_GATES),
+        Setting(f"balanced {arguments.threshold}", lower, BALANCED_GATES),
+        Setting(f"bare cosine {BARE}", bare, admission=False),
     )
     for name, pairs in load(data / "cache", arguments.limit).items():
         if not arguments.sets or name in arguments.sets:
@@ -142,8 +146,8 @@ def report(name: str, pairs: Sequence[Pair], settings: Sequence[Setting], *, sho
         right_hits = sum(hit and pair.same for hit, pair in zip(served, pairs, strict=True))
         wrong_hits = sum(hit and not pair.same for hit, pair in zip(served, pairs, strict=True))
         print(
-            f"{setting.name:18} {wilson(right_hits, yes):>24} {wilson(wrong_hits, len(pairs) - yes):>32}"
-            f" {wilson(wrong_hits, right_hits + wrong_hits):>26}"
+            f"{setting.name:18} {rate(right_hits, yes):>24} {rate(wrong_hits, len(pairs) - yes):>32}"
+            f" {rate(wrong_hits, right_hits + wrong_hits):>26}"
         )
         if setting.gates:
             print(f"{'':18} right ones refused by: {', '.join(f'{gate} {n}' for gate, n in refused.most_common(12))}")
@@ -155,21 +159,18 @@ def decide(pair: Pair, cosine: float, setting: Setting) -> str | None:
         for text in (pair.cached, pair.new):
             if admit(text, DEFAULT_ADMISSION).verdict != "cacheable":
                 return "admission"
-    if cosine < setting.threshold:
+    if cosine < setting.threshold(pair.new):
         return "similarity"
     verdict = run_gates(setting.gates, prepare(pair.cached), prepare(pair.new))
     return None if verdict.accepted else str(verdict.gate)
 
 
-def wilson(hits: int, of: int) -> str:
+def rate(hits: int, of: int) -> str:
     """Format a share with its 95 % interval."""
     if not of:
         return "-"
-    z = 1.96
-    share = hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z * sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / (1 + z * z / of)
-    return f"{hits}/{of} {share:.3f} [{max(0.0, middle - half):.3f} {middle + half:.3f}]"
+    low, high = wilson(hits, of)
+    return f"{hits}/{of} {hits / of:.3f} [{low:.3f} {high:.3f}]"
 
 
 def decision_cost(pairs: Sequence[Pair]) -> None:
