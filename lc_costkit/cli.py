@@ -11,6 +11,7 @@ from lc_costkit.errors import CostKitError, MissingDependency
 try:
     import typer
     from rich.console import Console
+    from rich.markup import escape
 except ImportError as error:
     raise MissingDependency("the costkit command", "cli") from error
 
@@ -88,7 +89,7 @@ def main() -> None:
     try:
         app()
     except CostKitError as error:
-        Console(stderr=True).print(f"[red]costkit:[/red] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]costkit:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

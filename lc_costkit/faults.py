@@ -29,23 +29,31 @@ class Faults:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
-    def record(self, where: str, error: BaseException, advice: str) -> None:
-        """Count ``error`` at ``where``; warn the first time this kind is seen there."""
+    def record(self, where: str, error: BaseException, advice: str, *, may_quote: bool = False) -> None:
+        """Count ``error`` at ``where``; warn the first time this kind is seen there.
+
+        Args:
+            where: the place, in words.
+            error: what was raised.
+            advice: what to do about it.
+            may_quote: its message may hold somebody's text, so that it is logged at DEBUG only.
+        """
         kind = f"{where}: {type(error).__name__}"
         with self._lock:
             self._counts[kind] += 1
             first = self._counts[kind] == 1
         if first:
+            told = "its message is logged at DEBUG" if may_quote else _first_line(error)
             self._logger.warning(
                 "lc_costkit %s failed (%s: %s); the call went on without it. %s. "
                 "Further faults of this kind are counted, not logged.",
                 where,
                 type(error).__name__,
-                str(error).splitlines()[0][:300] if str(error) else "no message",
+                told,
                 advice,
             )
-        else:
-            self._logger.debug("lc_costkit %s failed again", where, exc_info=error)
+        if may_quote or not first:
+            self._logger.debug("lc_costkit %s failed", where, exc_info=error)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,3 +72,8 @@ class Faults:
 
     def __setstate__(self, state: dict[str, str]) -> None:
         self.__init__(logging.getLogger(state["logger"]))  # type: ignore[misc]
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:300] if lines else "no message"

@@ -20,7 +20,7 @@ from lc_costkit.faults import Faults
 from lc_costkit.record import CallRecord, Score
 from lc_costkit.report import Report
 from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES, SCORES, from_row, instant_text, storable, to_row
-from lc_costkit.store import describe, open_engine, prepare_schema, problems
+from lc_costkit.store import describe, open_engine, prepare_schema, problems, writing
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
 from lc_costkit.writer import BackgroundWriter
 
@@ -110,14 +110,20 @@ class Ledger:
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"{describe(self._engine)} cannot be written to: {_cause(error)}") from error
 
-    def record_later(self, make: Callable[[], CallRecord | None]) -> None:
+    def record_later(
+        self, make: Callable[[], CallRecord | None], *, written: Callable[[CallRecord], None] | None = None
+    ) -> None:
         """Make and add a record on the background thread; for callers on an event loop.
+
+        Args:
+            make: gives the record; ``None`` adds nothing.
+            written: called with it on that thread once it is in the store; must not raise.
 
         Raises:
             StoreError: the ledger is closed.
         """
         self._open()
-        self._writer.submit(make)
+        self._writer.submit(make, written)
 
     def flush(self) -> None:
         """Wait until every call handed over so far is in the store."""
@@ -180,7 +186,7 @@ class Ledger:
         self._open()
         self.flush()
         try:
-            with self._engine.begin() as connection:
+            with writing(self._engine) as connection:
                 known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
                 if known is None:
                     raise ConfigurationError(
@@ -230,8 +236,9 @@ class Ledger:
     def close(self) -> None:
         """Write what is buffered and close the store; a second time does nothing."""
         if not self._closed:
-            self._writer.close()
+            # First, so that no call is taken that nobody would write any more.
             self._closed = True
+            self._writer.close()
             self._engine.dispose()
 
     def __len__(self) -> int:

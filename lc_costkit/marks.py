@@ -89,6 +89,7 @@ class RouteMark(_Mark):
         score: the policy's score, 0 to 1.
         reasons: why, in words.
         chosen: the target the policy chose; differs from ``target`` in observe mode or on a fault.
+        strong: the target for whatever cannot be decided: what would have been called without a router.
         baseline_model: model name of the strong target, to price what was saved.
         baseline_provider: its provider id.
         chosen_model: model name of ``chosen``.
@@ -101,6 +102,7 @@ class RouteMark(_Mark):
     score: float | None = None
     reasons: tuple[str, ...] = ()
     chosen: str | None = None
+    strong: str | None = None
     baseline_model: str | None = None
     baseline_provider: str | None = None
     chosen_model: str | None = None

@@ -23,7 +23,7 @@ from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
 from lc_costkit.savings import basis_of, hit_saving, miss_savings, once_only, prune_savings, route_saving
-from lc_costkit.tokens import TokenCounter
+from lc_costkit.tokens import TokenCounter, approximate_tokens
 from lc_costkit.usage import TokenUsage, UsageReading
 
 _logger = logging.getLogger(__name__)
@@ -128,8 +128,8 @@ class Meter:
     Args:
         ledger: where records go; its ``faults`` count what goes wrong here.
         prices: how calls are priced; the public price list by default.
-        on_record: called with each record after it was written (on the writer's thread for
-            a buffered ledger); what it raises is counted, not raised.
+        on_record: called with each record after it was written (on the ledger's thread where
+            that writes it); what it raises is counted, not raised.
 
     Raises:
         ConfigurationError: an argument is of the wrong kind.
@@ -163,7 +163,7 @@ class Meter:
         """
         try:
             if later or self.ledger.buffered:
-                self.ledger.record_later(lambda: self._told(self.price(call, outcome)))
+                self.ledger.record_later(lambda: self.price(call, outcome), written=self._told)
             else:
                 record = self.price(call, outcome)
                 self.ledger.record(record)
@@ -179,7 +179,7 @@ class Meter:
 
     def price(self, call: OpenCall, outcome: Outcome) -> CallRecord:
         """Return the record of a finished call, without writing it."""
-        reading = outcome.read()
+        reading = self._read(outcome)
         mark = outcome.cache
         if mark is not None and mark.verdict == "hit":
             return self._hit(call, outcome, mark, reading)
@@ -195,21 +195,14 @@ class Meter:
         if reading.model is None or reading.provider is None:
             model, provider = reading.model or call.model_asked, reading.provider or call.provider
             reading = replace(reading, model=model, provider=provider)
-        cost = self.prices.price(reading, at=call.started_at)
-        savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
-        if call.route is not None:
-            route = route_saving(call.route, cost, reading, self.prices, call.started_at)
-            savings += [route] if route is not None else []
-        savings += prune_savings(call.prunes, reading, self.prices, call.started_at, route=call.route)
-        if mark is not None and mark.verdict == "observed_hit":
-            savings = once_only(savings)
+        cost = self._cost(reading, call.started_at)
         return self._record(
             call,
             outcome,
             reading=reading,
             answered=answered,
             cost=cost,
-            saved=tuple(savings),
+            saved=self._savings(call, mark, cost, reading),
             interrupted=interrupted,
         )
 
@@ -220,7 +213,7 @@ class Meter:
         elif reading is not None and reading.usage.total:
             # Not said what it cost then; what it would cost now is an estimate of it.
             spent = replace(reading, cached_locally=False, estimated=True, model=reading.model or call.model_asked)
-            answer = self.prices.price(spent, at=call.started_at)
+            answer = self._cost(spent, call.started_at)
         tokens = mark.answer_tokens if mark.answer_tokens is not None else reading.usage.total if reading else 0
         saving = hit_saving(answer, tokens, mark.lookup_usd or Decimal(0), basis_of(mark.lookup_basis))
         return self._record(
@@ -232,13 +225,43 @@ class Meter:
             saved=(saving,),
         )
 
-    def _estimated(self, call: OpenCall, outcome: Outcome) -> UsageReading:
-        counter = TokenCounter(call.model_asked)
-        usage = TokenUsage(
-            input_tokens=sum(call.prompt.counted(counter.count).values()),
-            output_tokens=counter.count(outcome.answer()),
-        )
-        return UsageReading(usage=usage, estimated=True)
+    def _read(self, outcome: Outcome) -> UsageReading | None:
+        try:
+            return outcome.read()
+        except Exception as error:
+            self.ledger.faults.record("reading usage", error, "the call is in the ledger with an estimated cost")
+            return None
+
+    def _cost(self, reading: UsageReading, at: datetime) -> Cost:
+        try:
+            return self.prices.price(reading, at=at)
+        except Exception as error:
+            self.ledger.faults.record("pricing", error, "the call is in the ledger, unpriced")
+            return Cost(usd=None, basis="unpriced", reasons=(f"pricing failed ({type(error).__name__})",))
+
+    def _savings(self, call: OpenCall, mark: CacheMark | None, cost: Cost, reading: UsageReading) -> tuple[Saving, ...]:
+        try:
+            savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
+            if call.route is not None:
+                route = route_saving(call.route, cost, reading, self.prices, call.started_at)
+                savings += [route] if route is not None else []
+            savings += prune_savings(call.prunes, reading, self.prices, call.started_at, route=call.route)
+            return tuple(once_only(savings) if mark is not None and mark.verdict == "observed_hit" else savings)
+        except Exception as error:
+            self.ledger.faults.record("pricing", error, "the call is in the ledger without what was saved on it")
+            return ()
+
+    @staticmethod
+    def _estimated(call: OpenCall, outcome: Outcome) -> UsageReading:
+        answer = outcome.answer()
+        try:
+            counter = TokenCounter(call.model_asked)
+            counts = sum(call.prompt.counted(counter.count).values()), counter.count(answer)
+        except Exception as error:
+            # As a process ends, tiktoken can no longer be imported.
+            _logger.debug("lc_costkit counts by script", exc_info=error)
+            counts = sum(call.prompt.counted(approximate_tokens).values()), approximate_tokens(answer)
+        return UsageReading(usage=TokenUsage(input_tokens=counts[0], output_tokens=counts[1]), estimated=True)
 
     def _record(
         self,
@@ -297,13 +320,12 @@ class Meter:
             answer=outcome.answer() if self.ledger.record_text else None,
         )
 
-    def _told(self, record: CallRecord) -> CallRecord:
+    def _told(self, record: CallRecord) -> None:
         if self._on_record is not None:
             try:
                 self._on_record(record)
             except Exception as error:
                 self.ledger.faults.record("on_record", error, "the call is recorded; mend the callback")
-        return record
 
 
 def billing_terms(reading: UsageReading) -> dict[str, Any]:

@@ -114,14 +114,18 @@ class Report:
         notes = []
         if total.saved_by_part:
             notes.append(f"saved, net of the kit's own cost: {_parts_text(total.saved_by_part)}")
+        if total.estimated_saved_usd:
+            notes.append(f"of what was saved, estimated: {usd_text(total.estimated_saved_usd)}")
         if total.side_usd:
             notes.append(f"spent by the kit itself, included in USD: {usd_text(total.side_usd)}")
-        if total.estimated_calls:
-            notes.append(f"estimated: {_calls_text(total.estimated_calls)}, {usd_text(total.estimated_usd)}")
+        if total.estimated_calls or total.estimated_usd:
+            notes.append(f"of USD, estimated: {usd_text(total.estimated_usd)}, {_calls_text(total.estimated_calls)}")
         if total.unpriced_calls:
             notes.append(
                 f"unpriced: {_calls_text(total.unpriced_calls)}, in no sum; give their models a price in a PriceBook"
             )
+        if total.unpriced_lookups:
+            notes.append(f"lookups whose own cost is unknown, in no sum: {total.unpriced_lookups}")
         if total.unpriced_savings:
             notes.append(f"saved on unpriced models, in no sum: {_calls_text(total.unpriced_savings)}")
         if total.hypothetical_by_part:
@@ -193,6 +197,7 @@ _FRAME_COLUMNS = (
     "estimated_calls",
     "unpriced_calls",
     "saved_usd",
+    "estimated_saved_usd",
     "unpriced_savings",
     "hypothetical_usd",
     "hits",
@@ -204,5 +209,5 @@ _FRAME_COLUMNS = (
 
 
 def _shortened(group: str) -> str:
-    line = " ".join(group.split())
+    line = "".join(one if one.isprintable() else "?" for one in " ".join(group.split()))
     return line if len(line) <= 48 else line[:47] + "…"

@@ -23,7 +23,8 @@ def hit_saving(answer: Cost, tokens: int, lookup_usd: Decimal, lookup_basis: Bas
     """Return what a cache hit saved: the answer's cost less the lookup's."""
     if answer.usd is None:
         return Saving(part="cache", usd=None, basis="unpriced", tokens=tokens)
-    basis: Basis = "estimated" if "estimated" in (answer.basis, lookup_basis) else "exact"
+    # A lookup at an unknown price leaves the net amount uncertain, too.
+    basis: Basis = "exact" if answer.basis == lookup_basis == "exact" else "estimated"
     return Saving(part="cache", usd=_minus(answer.usd, lookup_usd), basis=basis, tokens=tokens)
 
 
@@ -31,7 +32,7 @@ def miss_savings(mark: CacheMark, cost: Cost, tokens: int) -> list[Saving]:
     """Return what the cache's part in a call that was made is: its lookup, and in observe mode the hit it saw."""
     savings = []
     if mark.lookup_usd:
-        savings.append(Saving(part="cache", usd=-mark.lookup_usd, basis=basis_of(mark.lookup_basis)))
+        savings.append(Saving(part="cache", usd=mark.lookup_usd.copy_negate(), basis=basis_of(mark.lookup_basis)))
     if mark.verdict == "observed_hit":
         basis: Basis = "unpriced" if cost.usd is None else "estimated"
         savings.append(Saving(part="cache", usd=cost.usd, basis=basis, tokens=tokens, hypothetical=True))
@@ -52,7 +53,7 @@ def route_saving(
         model, provider = mark.chosen_model, mark.chosen_provider
     else:
         model, provider = mark.baseline_model, mark.baseline_provider
-        if model is not None and model == reading.model:
+        if mark.target == mark.strong or (model is not None and model == reading.model):
             return None
     if model is None:
         return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
@@ -75,16 +76,21 @@ def prune_savings(
 ) -> list[Saving]:
     """Return what pruning saved: the tokens taken out, at what the model would have charged for them on top.
 
-    Where both the pruner and the router only observed, that is the model the router chose:
-    what the dearer one charges for those tokens is in the router's saving already.
+    Beside a router the parts must add up to the difference between all and nothing. Its saving
+    is that on the tokens that were sent. So tokens that were taken out are priced at the strong
+    target's rates; and where both only observed, tokens that would have been, at those of the
+    target the router chose.
     """
     savings = []
     for mark in marks:
         if mark.removed_tokens <= 0:
             continue
         model, provider = reading.model, reading.provider
-        if mark.observed and route is not None and route.observed and route.chosen not in (None, route.target):
-            model, provider = route.chosen_model, route.chosen_provider
+        if route is not None and route.observed == mark.observed and _moved(route):
+            if mark.observed:
+                model, provider = route.chosen_model, route.chosen_provider
+            else:
+                model, provider = route.baseline_model, route.baseline_provider
         more = (
             prices.marginal_input(model, mark.removed_tokens, provider=provider, at=at, after=reading.usage)
             if model
@@ -95,6 +101,12 @@ def prune_savings(
             Saving(part="prune", usd=more.usd, basis=basis, tokens=mark.removed_tokens, hypothetical=mark.observed)
         )
     return savings
+
+
+def _moved(route: RouteMark) -> bool:
+    """Tell whether the router's choice was another target than the strong one, as far as that is known."""
+    other = route.target if route.observed else route.strong
+    return None not in (route.chosen, other) and route.chosen != other
 
 
 def once_only(savings: Iterable[Saving]) -> list[Saving]:

@@ -83,7 +83,9 @@ class ReportRow:
         estimated_usd: how much of ``usd`` is estimated.
         estimated_calls: calls whose cost is estimated.
         unpriced_calls: calls whose cost is not known; not 0, just not counted.
+        unpriced_lookups: requests whose lookup in the cache cost something unknown; in no sum.
         saved_by_part: USD saved by each part, net of its cost.
+        estimated_saved_usd: how much of ``saved_usd`` is estimated.
         unpriced_savings: savings whose amount is not known.
         hypothetical_by_part: USD that observe mode would have saved; never part of ``saved_usd``.
         hits: requests the cache answered.
@@ -104,7 +106,9 @@ class ReportRow:
     estimated_usd: Decimal = Decimal(0)
     estimated_calls: int = 0
     unpriced_calls: int = 0
+    unpriced_lookups: int = 0
     saved_by_part: Mapping[str, Decimal] = field(default_factory=dict)
+    estimated_saved_usd: Decimal = Decimal(0)
     unpriced_savings: int = 0
     hypothetical_by_part: Mapping[str, Decimal] = field(default_factory=dict)
     hits: int = 0
@@ -166,7 +170,7 @@ def tally(
                 tallies.setdefault(group, _Tally()).add(row)
     made = [tally.row(group) for group, tally in tallies.items()]
     in_order = by in ("day", "hour", "month")
-    made.sort(key=lambda row: row.group if in_order else (-row.usd, -row.requests, row.group))
+    made.sort(key=lambda row: row.group if in_order else (row.usd.copy_negate(), -row.requests, row.group))
     return tuple(made), total.row("total")
 
 
@@ -179,7 +183,7 @@ def checked_group(by: str | None) -> Callable[[Mapping[str, Any]], list[str]]:
     if by is None:
         return lambda row: []
     if by == "tag":
-        return lambda row: json.loads(row["tags"] or "[]") or [_UNKNOWN]
+        return lambda row: list(dict.fromkeys(json.loads(row["tags"] or "[]"))) or [_UNKNOWN]
     if isinstance(by, str) and by.startswith("metadata:") and len(by) > len("metadata:"):
         key = by.removeprefix("metadata:")
         return lambda row: [str(json.loads(row["metadata"] or "{}").get(key, _UNKNOWN))]
@@ -230,6 +234,7 @@ class _Tally:
             if row["cost_basis"] == "estimated":
                 sums["estimated_usd"] += usd
                 sums["estimated_calls"] += 1
+        sums["unpriced_lookups"] += row["side_cost_basis"] == "unpriced"
         if row["side_cost_usd"]:
             side = Decimal(row["side_cost_usd"])
             sums["side_usd"] += side
@@ -239,6 +244,8 @@ class _Tally:
             into = self._hypothetical if saving.hypothetical else self._saved
             if saving.usd is not None:
                 into[saving.part] = into.get(saving.part, Decimal(0)) + saving.usd
+                if saving.basis == "estimated" and not saving.hypothetical:
+                    sums["estimated_saved_usd"] += saving.usd
             elif not saving.hypothetical:
                 sums["unpriced_savings"] += 1
 

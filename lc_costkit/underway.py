@@ -6,6 +6,7 @@ and now and then never tell the end. Everything here is bounded.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -90,20 +91,30 @@ class CallsUnderWay:
             raise ConfigurationError(f"the number of open calls must be at least 1, not {limit}")
         self._meter = meter
         self._limit = limit
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._process_id = os.getpid()
         self._lock = threading.Lock()
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._running: OrderedDict[str, Running] = OrderedDict()
         self._prunes: OrderedDict[str, list[PruneMark]] = OrderedDict()
         self._groups: OrderedDict[int, Group] = OrderedDict()
         # At the end of the process, or when the adapter that owns this is collected.
-        weakref.finalize(self, _give_up_all, meter, self._running)
+        weakref.finalize(self, _give_up_all, self._meter, self._running, self._process_id)
+
+    def _alone(self) -> threading.Lock:
+        """Return the lock; in a forked child a new one, since a thread that stayed behind may hold the old."""
+        if self._process_id != os.getpid():
+            self._start_over()
+        return self._lock
 
     def __len__(self) -> int:
         return len(self._running)
 
     def enter(self, run: str, parent: str | None) -> str:
         """Note that ``run`` is part of ``parent``; return the root of its trace."""
-        with self._lock:
+        with self._alone():
             return self._enter(run, parent)
 
     def _enter(self, run: str, parent: str | None) -> str:
@@ -119,7 +130,7 @@ class CallsUnderWay:
 
     def leave(self, run: str) -> None:
         """Note that ``run`` is over."""
-        with self._lock:
+        with self._alone():
             if self._roots.pop(run, None) == run:
                 self._prunes.pop(run, None)
 
@@ -127,7 +138,7 @@ class CallsUnderWay:
         """Keep a pruning for the next call of the same trace."""
         if run is None:
             return
-        with self._lock:
+        with self._alone():
             self._return(self._roots.get(run, run), (mark,))
 
     def _return(self, root: str, marks: tuple[PruneMark, ...]) -> None:
@@ -144,7 +155,7 @@ class CallsUnderWay:
             call: as it was opened.
             together: what it shares with the other calls of one request for several prompts.
         """
-        with self._lock:
+        with self._alone():
             root = self._roots.get(call.call_id) or self._enter(call.call_id, call.parent_id)
             call.trace_id = root
             call.prunes = tuple(self._prunes.pop(root, ()))
@@ -174,19 +185,20 @@ class CallsUnderWay:
         """Forget a call without a record, because another event stands for it; its prunings go back."""
         running = self.end(call_id)
         if running is not None and running.call.prunes and running.call.trace_id is not None:
-            with self._lock:
+            with self._alone():
                 self._return(running.call.trace_id, running.call.prunes)
         return running is not None
 
     def cancel(self, parent: str, error: BaseException) -> None:
         """Finish the calls that ``parent`` made and that were cancelled with it."""
-        for call_id, running in list(self._running.items()):
-            if running.call.parent_id == parent:
-                self.fail(call_id, lambda running: running.failed(error))
+        with self._alone():
+            cancelled = [call_id for call_id, running in self._running.items() if running.call.parent_id == parent]
+        for call_id in cancelled:
+            self.fail(call_id, lambda running: running.failed(error))
 
     def settle(self) -> None:
         """Write down every call under way as one whose answer was lost."""
-        with self._lock:
+        with self._alone():
             given_up = list(self._running.values())
             self._running.clear()
         for running in given_up:
@@ -206,7 +218,7 @@ class CallsUnderWay:
 
     def end(self, call_id: str) -> Running | None:
         """Return a call that ended, and forget it."""
-        with self._lock:
+        with self._alone():
             self._roots.pop(call_id, None)
             running = self._running.pop(call_id, None)
             if running is not None and running.group is not None:
@@ -227,7 +239,7 @@ class CallsUnderWay:
             return None
         ended = outcome(running)
         if not ended.billed and running.call.prunes and running.call.trace_id is not None:
-            with self._lock:
+            with self._alone():
                 self._return(running.call.trace_id, running.call.prunes)
         self._meter.finish(running.call, ended, later=later)
         if running.group is not None and self._is_blocking(running.group):
@@ -249,7 +261,8 @@ def _give_up(meter: Meter, running: Running, *, later: bool = False) -> None:
     meter.finish(running.call, running.failed(AnswerLost()), later=later)
 
 
-def _give_up_all(meter: Meter, running: OrderedDict[str, Running]) -> None:
+def _give_up_all(meter: Meter, running: OrderedDict[str, Running], process_id: int) -> None:
+    # What was under way at a fork ends in the parent, which writes it.
     # Not on this thread: the collector may have interrupted somebody who holds the store.
-    while running:
+    while running and process_id == os.getpid():
         _give_up(meter, running.popitem(last=False)[1], later=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lc_costkit import CallRecord, Cost, Ledger, SemanticCache
+from lc_costkit import CallRecord, Cost, Ledger, SemanticCache, cli
+from lc_costkit.errors import MissingDependency
 from tests.support.command import run_command
 
 
@@ -72,3 +73,15 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
 def test_without_arguments_it_shows_the_commands() -> None:
     done = run_command()
     assert all(name in done.stdout + done.stderr for name in ("demo", "report", "check"))
+
+
+def test_an_error_keeps_its_square_brackets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise MissingDependency("the demo", "testing")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "pip install 'lc_costkit[testing]'" in capsys.readouterr().err

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,11 +20,12 @@ from hypothesis import strategies as st
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.failure import AnswerLost, may_be_billed
 from lc_costkit.ledger import Ledger
-from lc_costkit.marks import PruneMark
+from lc_costkit.marks import CacheMark, PruneMark, RouteMark
 from lc_costkit.metering import Meter, OpenCall, Outcome, failed, owner, plain_metadata
-from lc_costkit.pricing import Cost
+from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.prompt import PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_LIMIT, Prompt, divided
 from lc_costkit.record import CallRecord
+from lc_costkit.savings import hit_saving, miss_savings
 from lc_costkit.underway import CallsUnderWay
 from lc_costkit.usage import TokenUsage, UsageReading
 from lc_costkit.writer import BATCH_LIMIT, WAITING_LIMIT, BackgroundWriter
@@ -62,13 +67,133 @@ def test_other_models_and_terms_are_kept_for_pricing_again(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_reader_that_fails_is_a_fault(ledger: Ledger, later: bool) -> None:
+def test_usage_that_cannot_be_read_is_estimated(ledger: Ledger, later: bool) -> None:
     def read() -> UsageReading:
         raise ZeroDivisionError
 
-    Meter(ledger).finish(OpenCall(prompt=PROMPT), Outcome(read=read), later=later)
-    assert len(ledger) == 0
-    assert ledger.faults.counts == {"metering: ZeroDivisionError": 1}
+    call = OpenCall(prompt=PROMPT, model_asked="gpt-4o-mini")
+    Meter(ledger).finish(call, Outcome(read=read, answer=lambda: "Because."), later=later)
+    (record,) = ledger.records()
+    assert (record.cost.basis, record.error, record.interrupted) == ("estimated", None, False)
+    assert record.usage.total_output > 0
+    assert ledger.faults.counts == {"reading usage: ZeroDivisionError": 1}
+
+
+@pytest.mark.parametrize("model", [" ", "gpt-4o-mini"])
+def test_a_counter_that_cannot_be_had_does_not_lose_the_call(
+    ledger: Ledger, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: str | None) -> Any:
+        raise RuntimeError("can't register atexit after shutdown")
+
+    monkeypatch.setattr("lc_costkit.metering.TokenCounter", fail)
+    Meter(ledger).finish(OpenCall(prompt=PROMPT, model_asked=model), failed(TimeoutError()))
+    (record,) = ledger.records()
+    assert record.interrupted
+    assert record.usage.total_input > 0
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_on_record_may_read_the_ledger_and_finds_the_call_there(tmp_path: Path, buffered: bool) -> None:
+    seen: list[int] = []
+    with Ledger(tmp_path / "costkit.db", buffered=buffered) as ledger:
+        meter = Meter(ledger, on_record=lambda record: seen.append(len(ledger)))
+        meter.finish(OpenCall(prompt=PROMPT), Outcome())
+        meter.finish(OpenCall(prompt=PROMPT), Outcome(), later=True)
+        ledger.flush()
+        assert ledger.faults.counts == {}
+    assert seen in ([1, 2], [2, 2])  # buffered calls may be written together
+
+
+def test_a_call_that_was_not_written_is_not_told(ledger: Ledger) -> None:
+    seen: list[str] = []
+    meter = Meter(ledger, on_record=lambda record: seen.append(record.call_id))
+    for later in (False, True, True):
+        meter.finish(OpenCall(prompt=PROMPT, call_id="one"), Outcome(), later=later)
+    ledger.flush()
+    assert seen == ["one"]
+
+
+def test_a_ledger_let_go_by_its_own_thread_does_not_wait_for_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path / "costkit.db")
+    Meter(ledger).finish(OpenCall(prompt=PROMPT), Outcome(), later=True)
+    (thread,) = [one for one in threading.enumerate() if one.name == "lc_costkit-writer"]
+    del ledger
+    thread.join(20)
+    assert not thread.is_alive()
+    assert caplog.records == []
+    with Ledger(tmp_path / "costkit.db") as again:
+        assert len(again) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_was_under_way_at_a_fork_is_left_to_the_parent(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from lc_costkit.ledger import Ledger
+from lc_costkit.metering import Meter, OpenCall
+from lc_costkit.prompt import Prompt
+from lc_costkit.underway import CallsUnderWay
+
+calls = CallsUnderWay(Meter(Ledger(sys.argv[1])))
+calls.start(OpenCall(prompt=Prompt(turns=(("user", "Why?"),)), call_id="parent", model_asked="gpt-4o-mini"))
+calls._lock.acquire()  # as another thread of the parent may have, which stays behind
+if os.fork() == 0:
+    calls.start(OpenCall(prompt=Prompt(turns=(("user", "Why not?"),)), call_id="child", model_asked="gpt-4o-mini"))
+    sys.exit()
+os.wait()
+calls._lock.release()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "costkit.db")], timeout=60, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    with Ledger(tmp_path / "costkit.db") as ledger:
+        assert [(call.call_id, call.cost.basis) for call in ledger.records()] == [
+            ("child", "estimated"),
+            ("parent", "estimated"),
+        ]
+
+
+def priced(*prunes: PruneMark, route: RouteMark) -> dict[str, Decimal | None]:
+    with Ledger() as ledger:
+        call = OpenCall(prompt=PROMPT, model_asked="gpt-4o-mini", route=route, prunes=prunes)
+        record = Meter(ledger).price(call, Outcome(read=lambda: reported(input_tokens=1000, output_tokens=100)))
+    return {saving.part: saving.usd for saving in record.saved}
+
+
+def test_router_and_pruner_together_save_the_difference_between_all_and_nothing() -> None:
+    route = RouteMark(
+        target="small", chosen="small", strong="large", baseline_model="gpt-4o", baseline_provider="openai"
+    )
+    saved = priced(PruneMark(removed_tokens=3000, kept_tokens=900), route=route)
+    whole = PriceBook().cost("gpt-4o", TokenUsage(input_tokens=4000, output_tokens=100)).usd
+    paid = PriceBook().cost("gpt-4o-mini", TokenUsage(input_tokens=1000, output_tokens=100)).usd
+    assert whole is not None
+    assert paid is not None
+    assert saved["route"] is not None
+    assert saved["prune"] is not None
+    assert saved["route"] + saved["prune"] == whole - paid
+
+
+def test_the_strong_target_saves_nothing_whatever_its_name_in_the_price_list() -> None:
+    route = RouteMark(target="large", chosen="large", strong="large", baseline_model="our-deployment")
+    assert priced(route=route) == {}
+
+
+def test_the_sign_of_a_lookup_keeps_every_digit() -> None:
+    mark = CacheMark(verdict="miss", lookup_usd=Decimal("0.000123456789"))
+    with localcontext() as context:
+        context.prec = 3
+        (saving,) = miss_savings(mark, Cost(usd=Decimal(1), basis="exact"), 1)
+    assert saving.usd == Decimal("-0.000123456789")
+
+
+def test_a_hit_after_a_lookup_of_unknown_price_is_no_exact_saving() -> None:
+    saving = hit_saving(Cost(usd=Decimal(1), basis="exact"), 1, Decimal(0), "unpriced")
+    assert (saving.usd, saving.basis) == (Decimal(1), "estimated")
 
 
 def test_a_call_told_twice_is_billed_once(ledger: Ledger) -> None:

@@ -144,13 +144,34 @@ def test_the_text(ledger: Ledger) -> None:
         "total               4      3        420     120          30  0.121000 + unpriced (1 call)"
         "  0.149000 + unpriced (1 call)     50.0%",
         "saved, net of the kit's own cost: cache 0.099000, route 0.050000",
+        "of what was saved, estimated: 0.050000",
         "spent by the kit itself, included in USD: 0.001000",
-        "estimated: 1 call, 0.020000",
+        "of USD, estimated: 0.020000, 1 call",
         "unpriced: 1 call, in no sum; give their models a price in a PriceBook",
         "saved on unpriced models, in no sum: 1 call",
         "observe mode would have saved (in no sum): route 9.000000",
         "errors: 1, interrupted: 1",
     ]
+
+
+def test_what_is_not_known_of_lookups_is_said(ledger: Ledger) -> None:
+    ledger.record(CallRecord(cost=exact("1"), cache="miss", side_cost_basis="unpriced"))
+    ledger.record(CallRecord(cost=exact("1"), cache="miss", side_cost_usd=Decimal("0.1"), side_cost_basis="estimated"))
+    assert repr(ledger.report()).splitlines()[-3:] == [
+        "spent by the kit itself, included in USD: 0.100000",
+        "of USD, estimated: 0.100000, 0 calls",
+        "lookups whose own cost is unknown, in no sum: 1",
+    ]
+
+
+def test_a_tag_given_twice_counts_once(ledger: Ledger) -> None:
+    ledger.record(CallRecord(cost=exact("1"), tags=("a", "a", "b")))
+    assert [(row.group, row.requests, row.usd) for row in ledger.report("tag").rows] == [("a", 1, 1), ("b", 1, 1)]
+
+
+def test_names_cannot_steer_a_terminal(ledger: Ledger) -> None:
+    ledger.record(CallRecord(cost=exact("1"), user="\x1b[2Jgone"))
+    assert "\x1b" not in repr(ledger.report("user"))
 
 
 def test_an_empty_ledger_says_so(ledger: Ledger) -> None:

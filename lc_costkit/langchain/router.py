@@ -26,6 +26,7 @@ from lc_costkit.routing.choose import Choice, ModelIdentity, TargetChooser, name
 from lc_costkit.routing.explain import RouteExplanation
 from lc_costkit.routing.policy import Policy, RouteRequest
 from lc_costkit.routing.rules import Rules
+from lc_costkit.streams import aclosing, closing
 from lc_costkit.switch import Mode, disabled
 
 Model = Runnable[Any, Any]
@@ -187,9 +188,10 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
         """Stream from the target that is enough for ``input``, as its chunks come."""
         route = self._route(input, config, kwargs)
         choice = route.choice
-        for chunk in self._target(route.name).stream(input, route.config, **self._kwargs(kwargs)):
-            yield stamped(chunk, choice)
-            choice = None
+        with closing(self._target(route.name).stream(input, route.config, **self._kwargs(kwargs))) as chunks:
+            for chunk in chunks:
+                yield stamped(chunk, choice)
+                choice = None
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -197,9 +199,10 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
         """Stream from the target that is enough for ``input``, as its chunks come."""
         route = await self._aroute(input, config, kwargs)
         choice = route.choice
-        async for chunk in self._target(route.name).astream(input, route.config, **self._kwargs(kwargs)):
-            yield stamped(chunk, choice)
-            choice = None
+        async with aclosing(self._target(route.name).astream(input, route.config, **self._kwargs(kwargs))) as chunks:
+            async for chunk in chunks:
+                yield stamped(chunk, choice)
+                choice = None
 
     def batch(
         self,
@@ -288,7 +291,7 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
 
     def _marked(self, choice: Choice, config: RunnableConfig, kwargs: dict[str, Any]) -> _Route:
         baseline, chosen = self._identity(self.strong, kwargs), self._identity(choice.decision.target, kwargs)
-        mark = route_mark(choice, baseline=baseline, chosen=chosen)
+        mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen)
         metadata = {**(config.get("metadata") or {}), ROUTE_KEY: mark.to_dict()}
         return _Route(choice.target, {**config, "metadata": metadata}, choice)
 
@@ -310,7 +313,7 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
 
     def _config(self, config: RunnableConfig | None) -> RunnableConfig:
         own = cast(RunnableConfig, self.bound_config)
-        return merge_configs(own, config) if own else ensure_config(config)
+        return ensure_config(merge_configs(own, config) if own else config)
 
     def _prepared(self, method: str, *args: Any, **kwargs: Any) -> ModelRouter:
         prepared = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
@@ -13,6 +13,7 @@ from lc_costkit.cache.key import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.choose import Choice, ModelIdentity
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
+from lc_costkit.streams import aclosing, closing
 
 Response = TypeVar("Response", ChatResponse, CompletionResponse)
 
@@ -76,3 +77,19 @@ def stamped(response: Response, choice: Choice | None) -> Response:
     route = {"target": choice.target, "score": choice.decision.score, "reasons": list(choice.decision.reasons)}
     mark = {**response.additional_kwargs.get(MARK, {}), ROUTE_KEY: route}
     return response.model_copy(update={"additional_kwargs": {**response.additional_kwargs, MARK: mark}})
+
+
+def stamped_stream(chunks: Generator[Response, None, None], choice: Choice | None) -> Generator[Response, None, None]:
+    """Stamp each chunk."""
+    with closing(chunks):
+        for chunk in chunks:
+            yield stamped(chunk, choice)
+
+
+async def astamped_stream(
+    chunks: AsyncGenerator[Response, None], choice: Choice | None
+) -> AsyncGenerator[Response, None]:
+    """Stamp each chunk."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield stamped(chunk, choice)

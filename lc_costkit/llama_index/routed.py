@@ -29,10 +29,12 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.llama_index.route_request import (
     as_messages,
+    astamped_stream,
     conversation,
     identify,
     route_request,
     stamped,
+    stamped_stream,
     tool_names,
 )
 from lc_costkit.marks import MARK, ROUTE_KEY
@@ -170,14 +172,14 @@ class RoutedLLM(LLM):
         choice = self._choice(messages, kwargs)
         with self._calling(choice) as target:
             chunks = target.stream_chat(messages, **kwargs)
-        return (stamped(chunk, choice) for chunk in chunks)
+        return stamped_stream(chunks, choice)
 
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Stream from the target that is enough."""
         choice = await self._achoice(messages, kwargs)
         with self._calling(choice) as target:
             chunks = await target.astream_chat(messages, **kwargs)
-        return (stamped(chunk, choice) async for chunk in chunks)
+        return astamped_stream(chunks, choice)
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Complete with the target that is enough."""
@@ -196,14 +198,14 @@ class RoutedLLM(LLM):
         choice = self._choice(prompt, kwargs)
         with self._calling(choice) as target:
             chunks = target.stream_complete(prompt, formatted=formatted, **kwargs)
-        return (stamped(chunk, choice) for chunk in chunks)
+        return stamped_stream(chunks, choice)
 
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Stream from the target that is enough."""
         choice = await self._achoice(prompt, kwargs)
         with self._calling(choice) as target:
             chunks = await target.astream_complete(prompt, formatted=formatted, **kwargs)
-        return (stamped(chunk, choice) async for chunk in chunks)
+        return astamped_stream(chunks, choice)
 
     def _choice(
         self, prompt: str | Sequence[ChatMessage], kwargs: dict[str, Any], tools: tuple[str, ...] = ()
@@ -228,7 +230,7 @@ class RoutedLLM(LLM):
             yield self.targets[self.strong]
             return
         baseline, chosen = (identify(self.targets[name]) for name in (self.strong, choice.decision.target))
-        mark = route_mark(choice, baseline=baseline, chosen=chosen).to_dict()
+        mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen).to_dict()
         dispatcher.event(RouteEvent(mark=mark))
         active = active_instrument_tags.get()
         with instrument_tags({**active, MARK: {**active.get(MARK, {}), ROUTE_KEY: mark}}):

@@ -120,7 +120,8 @@ class TargetChooser:
         return decision
 
     def _strong(self, error: Exception, where: str = "the routing policy") -> RouteDecision:
-        self.faults.record(where, error, f"every such request goes to {self.strong!r}; mend or replace the policy")
+        advice = f"every such request goes to {self.strong!r}; mend or replace the policy"
+        self.faults.record(where, error, advice, may_quote=True)
         return RouteDecision(target=self.strong, reasons=(f"{where} failed ({type(error).__name__})",))
 
     def _choice(self, notes: tuple[str, ...], decision: RouteDecision, started: float) -> Choice:
@@ -135,11 +136,12 @@ class TargetChooser:
         )
 
 
-def route_mark(choice: Choice, *, baseline: ModelIdentity, chosen: ModelIdentity) -> RouteMark:
+def route_mark(choice: Choice, *, strong: str, baseline: ModelIdentity, chosen: ModelIdentity) -> RouteMark:
     """Say what was decided, as the meter reads it.
 
     Args:
         choice: the decision.
+        strong: the strong target.
         baseline: the strong target's model, to price what was saved.
         chosen: the model of the target the policy chose.
     """
@@ -148,6 +150,7 @@ def route_mark(choice: Choice, *, baseline: ModelIdentity, chosen: ModelIdentity
         score=choice.decision.score,
         reasons=choice.decision.reasons,
         chosen=choice.decision.target,
+        strong=strong,
         baseline_model=baseline.model,
         baseline_provider=baseline.provider,
         chosen_model=chosen.model,

@@ -116,7 +116,14 @@ def words(text: str, rule: Rule) -> Finding:
     """Different words of the rule's lists; ``rule.enough`` of them are full strength."""
     pattern = _pattern(rule.english, rule.korean)
     found = dict.fromkeys(match.casefold() for match in pattern.findall(text)) if pattern else {}
-    return Finding(_saturating(len(found), rule.enough), ", ".join(list(found)[:4]))
+    # By the rule's own entry: what follows a stem is the user's text, and may be anything.
+    entries = dict.fromkeys(_entry(word, rule.english) for word in list(found)[:4])
+    return Finding(_saturating(len(found), rule.enough), ", ".join(entries))
+
+
+def _entry(word: str, english: tuple[str, ...]) -> str:
+    stems = (entry for entry in english if entry.endswith("*") and word.startswith(entry[:-1].casefold()))
+    return word if word in english else next(stems, word)
 
 
 def clauses(text: str, rule: Rule) -> Finding:

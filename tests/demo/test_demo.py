@@ -43,7 +43,7 @@ def test_the_figures_add_up(tmp_path: Path) -> None:
     assert set(outcome.saved) == {"cache", "prune", "route"}
     shown = text_of(console)
     assert "the two ledgers say the same, to the last digit" in shown
-    assert "Simulated: the provider" in shown
+    assert "Simulated: the popularity" in shown
     assert "false-hit rate by intent label" in shown
 
 

@@ -711,7 +711,8 @@ def test_a_broken_price_book_never_reaches_the_application(
     handler = CostCallbackHandler(ledger, prices=Broken())
     assert chat_openai(provider).invoke("Hello", config={"callbacks": [handler]}).text
     assert list(chat_openai(provider).stream("Hello", config={"callbacks": [handler]}))
-    assert ledger.faults.counts == {"metering: ZeroDivisionError": 2}
+    assert ledger.faults.counts == {"pricing: ZeroDivisionError": 2}
+    assert [(call.cost.basis, call.usage.total > 0) for call in ledger.records()] == [("unpriced", True)] * 2
 
 
 def test_on_record_sees_every_record_and_may_fail(provider: FakeProvider, ledger: Ledger) -> None:

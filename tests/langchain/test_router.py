@@ -485,3 +485,58 @@ def test_more_than_two_targets() -> None:
 def test_bad_input_is_refused_at_construction(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         ModelRouter(**{"targets": fakes(), **arguments})
+
+
+class Endless(Runnable[Any, Any]):
+    """Streams until it is closed, and notes that it was."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        return "whole"
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[str]:
+        try:
+            while True:
+                yield "piece"
+        finally:
+            self.closed = True
+
+    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "piece"
+        finally:
+            self.closed = True
+
+
+async def test_closing_a_stream_closes_the_targets_at_once() -> None:
+    for way in ("stream", "astream"):
+        target = Endless()
+        chunks: Any = getattr(ModelRouter({"only": target}), way)("Hi")
+        if way == "stream":
+            assert next(chunks) == "piece"
+            chunks.close()
+        else:
+            assert await anext(chunks) == "piece"
+            await chunks.aclose()
+        assert target.closed
+
+
+def test_any_iterator_is_a_stream() -> None:
+    class Plain(Recorder):
+        def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[str]:
+            return iter(["a", "b"])
+
+    assert list(ModelRouter({"only": Plain("only")}).stream("Hi")) == ["a", "b"]
+
+
+def test_a_bound_config_does_not_hide_what_surrounds_the_call() -> None:
+    watcher = Watcher()
+    bound = router(policy=lambda request: "small").with_config(tags=["bound"])
+    chain = RunnableLambda(lambda text: bound.invoke(text))
+    chain.invoke("Hi", config={"callbacks": [watcher], "metadata": {"user": "u42"}, "tags": ["outer"]})
+    ((metadata, tags),) = watcher.starts
+    assert metadata["user"] == "u42"
+    assert "bound" in tags

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ImageBlock, MessageRole, TextBlock
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -276,3 +276,27 @@ def _llms() -> Sequence[tuple[str, LLM]]:
 def test_bad_input_is_refused_at_construction(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         routed_llm(**{"targets": _llms(), **arguments})
+
+
+class EndlessLLM(MockLLM):
+    """Streams until it is closed, and notes that it was."""
+
+    closed: bool = False
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:
+        async def pieces() -> Any:
+            try:
+                while True:
+                    yield ChatResponse(message=ChatMessage("piece", role=MessageRole.ASSISTANT))
+            finally:
+                self.closed = True
+
+        return pieces()
+
+
+async def test_closing_a_stream_closes_the_targets_at_once() -> None:
+    target = EndlessLLM()
+    chunks = await routed_llm({"only": target}).astream_chat([ChatMessage("Hi")])
+    await anext(chunks)
+    await chunks.aclose()  # type: ignore[attr-defined]
+    assert target.closed

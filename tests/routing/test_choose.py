@@ -66,6 +66,14 @@ def test_a_failing_policy_means_the_strong_target(policy: object, kind: str, cap
     assert len(caplog.records) == 1
 
 
+def test_what_a_policy_says_when_it_fails_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: int(request.question))  # type: ignore[arg-type,return-value]
+    with caplog.at_level(logging.INFO):
+        chooser.choose(RouteRequest(question="my PIN is 4711"))
+    assert "ValueError" in caplog.text
+    assert "4711" not in caplog.text
+
+
 async def test_asynchronous_policies_are_awaited() -> None:
     chooser = TargetChooser(NAMES, policy=waits)
     assert (await chooser.achoose(REQUEST)).target == "small"
@@ -108,8 +116,9 @@ def test_notes_become_reasons() -> None:
 def test_a_mark_carries_what_the_meter_needs() -> None:
     chooser = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="small", score=0.1, reasons=("short",)))
     cheap, dear = ModelIdentity("gpt-4o-mini", "openai"), ModelIdentity("claude-opus-4-5", "anthropic")
-    mark = route_mark(chooser.choose(REQUEST), baseline=dear, chosen=cheap)
+    mark = route_mark(chooser.choose(REQUEST), strong="large", baseline=dear, chosen=cheap)
     assert mark.target == mark.chosen == "small"
+    assert mark.strong == "large"
     assert (mark.baseline_model, mark.baseline_provider) == ("claude-opus-4-5", "anthropic")
     assert (mark.chosen_model, mark.chosen_provider) == ("gpt-4o-mini", "openai")
     assert (mark.score, mark.reasons, mark.observed) == (0.1, ("short",), False)

@@ -104,8 +104,8 @@ def assert_accounted(record: CallRecord, *, route: str, model: str) -> None:
     assert record.cost.basis == "exact"
     removed = [one.tokens for one in record.saved if one.part == "prune"]
     assert removed
-    assert saved(record, "prune") == into * removed[0]
     dear_in, dear_out = PER_TOKEN[STRONG]
+    assert saved(record, "prune") == dear_in * removed[0]
     if model == CHEAP:
         dear = dear_in * tokens.total_input + dear_out * tokens.total_output
         assert saved(record, "route") == dear - record.cost.usd
