@@ -31,18 +31,20 @@ def demo(
     html: Annotated[Path | None, typer.Option(help="where the HTML report goes")] = Path("costkit-demo.html"),
     live: Annotated[bool, typer.Option("--live", help="ask the real provider; needs OPENAI_API_KEY")] = False,
     max_usd: Annotated[float, typer.Option(help="with --live: no call is made that could pass this, USD")] = 0.50,
-    base_url: Annotated[str | None, typer.Option(help="with --live: another OpenAI-compatible endpoint")] = None,
+    base_url: Annotated[str | None, typer.Option(help="with --live: another endpoint, at OpenAI's prices")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="with --live: do not ask before spending")] = False,
 ) -> None:
     """Ask real support questions of a RAG chain, without the kit and with it, and compare the bills."""
     from lc_costkit.demo.main import DemoOptions, run_demo
 
-    run_demo(
+    outcome = run_demo(
         DemoOptions(
             requests=requests, seed=seed, html=html, live=live, max_usd=max_usd, base_url=base_url, confirmed=yes
         ),
         Console(),
     )
+    if outcome is None:
+        raise typer.Exit(1)
 
 
 @app.command()

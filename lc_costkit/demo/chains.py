@@ -26,6 +26,9 @@ from lc_costkit.routing import Rules
 KNOWLEDGE_VERSION = "help-centre-1"
 """Names the state of the articles: with it, the same question may share an answer."""
 
+ARTICLES = 6
+"""Articles that the retriever puts into a prompt."""
+
 CONTEXT_TOKENS = 400
 """Budget of the pruned context, in tokens; the six articles have about 900."""
 
@@ -54,6 +57,8 @@ class Endpoint:
         cheap: the model that is enough for easy questions.
         strong: the model that the plain chain always asks.
         max_tokens: longest answer, tokens.
+        retries: how often the client asks again by itself. Where a limit must hold it is 0: what a
+            try that timed out costs is on the provider's bill, and nobody is told.
     """
 
     base_url: str | None
@@ -61,6 +66,7 @@ class Endpoint:
     cheap: str = "gpt-4o-mini"
     strong: str = "gpt-4o"
     max_tokens: int = 220
+    retries: int = 2
 
     def model(self, name: str, *, cache: SemanticCache | None = None) -> ChatOpenAI:
         """Return a client for ``name``; without ``cache`` none is used, not even a global one."""
@@ -69,6 +75,7 @@ class Endpoint:
             base_url=self.base_url,
             api_key=SecretStr(self.api_key),
             max_completion_tokens=self.max_tokens,
+            max_retries=self.retries,
             cache=cache if cache is not None else False,
         )
 
@@ -88,7 +95,7 @@ class BundledEmbeddings(Embeddings):
         return self.embed_documents([text])[0]
 
 
-def article_retriever(articles: Sequence[Article], *, count: int = 6) -> BaseRetriever:
+def article_retriever(articles: Sequence[Article], *, count: int = ARTICLES) -> BaseRetriever:
     """Return a vector-store retriever that finds ``count`` articles for a question."""
     store = InMemoryVectorStore(BundledEmbeddings())
     store.add_documents([Document(f"{a.title}\n{a.text}", metadata={"title": a.title}) for a in articles])

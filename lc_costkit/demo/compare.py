@@ -90,8 +90,23 @@ class Comparison:
         self._timed.append((question, plain_seconds, kit_seconds))
 
     def spent(self) -> Decimal:
-        """Return the USD spent so far by both chains together."""
-        return self._plain.ledger.report().total.usd + self._kit.ledger.report().total.usd
+        """Return the USD that both ledgers hold so far, estimates and unfinished requests included."""
+        return sum((side.ledger.report().total.usd for side in (self._plain, self._kit)), Decimal(0))
+
+    def spent_at_most(self, ceiling: Decimal) -> Decimal:
+        """Return an upper bound of what the finished requests cost, USD.
+
+        A call whose cost is not known exactly (estimated, unpriced, not in the ledger) counts as
+        ``ceiling``.
+        """
+        known = [
+            row
+            for side in (self._plain, self._kit)
+            for row in side.ledger.report(by="basis").rows
+            if row.group == "exact"
+        ]
+        unknown = 2 * len(self) - sum(row.requests for row in known)
+        return sum((row.usd for row in known), ceiling * max(0, unknown))
 
     def asked(self) -> list[Asked]:
         """Return every finished request with what both ledgers recorded of it."""
@@ -129,6 +144,7 @@ class Outcome:
     exact_hits: int
     semantic_hits: int
     false_hits: int
+    false_semantic_hits: int
     unlabelled_hits: int
     saved: dict[str, Decimal]
     side_usd: Decimal
@@ -145,6 +161,11 @@ class Outcome:
         return self.exact_hits + self.semantic_hits
 
     @property
+    def labelled_hits(self) -> int:
+        """Hits of which it is known whether they were right."""
+        return self.hits - self.unlabelled_hits
+
+    @property
     def difference(self) -> Decimal:
         """What the second bill is lower by, USD; the kit's own cost is in it."""
         return self.plain_usd - self.kit_usd
@@ -153,6 +174,7 @@ class Outcome:
 def summarise(asked: Sequence[Asked]) -> Outcome:
     """Add up a comparison."""
     hits = [a for a in asked if a.kit.cache == "hit"]
+    wrong = [a for a in hits if a.served_from is not None and a.served_from.intent != a.question.intent]
     misses = [a for a in asked if a.kit.cache != "hit"]
     return Outcome(
         requests=len(asked),
@@ -164,7 +186,8 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
         provider_calls=len(misses),
         exact_hits=sum(a.kit.cache_tier == "exact" for a in hits),
         semantic_hits=sum(a.kit.cache_tier == "semantic" for a in hits),
-        false_hits=sum(a.served_from is not None and a.served_from.intent != a.question.intent for a in hits),
+        false_hits=len(wrong),
+        false_semantic_hits=sum(a.kit.cache_tier == "semantic" for a in wrong),
         unlabelled_hits=sum(a.served_from is None for a in hits),
         saved=_split(hits, misses),
         side_usd=sum((a.kit.side_cost_usd for a in asked), Decimal(0)),
@@ -178,11 +201,12 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
 
 
 def _split(hits: Sequence[Asked], misses: Sequence[Asked]) -> dict[str, Decimal]:
-    """Split the difference of the bills among the parts, in the order in which a call meets them.
+    """Split the difference of the bills among the parts: cache, then pruner, then router.
 
-    The cache saves what the plain chain paid for the requests it answered. Of the others, the
-    pruner saves the input that was not sent, at the strong model's rate; the router then saves
-    the difference of the two models for what was sent. Each is net of what the part itself cost.
+    Another order would give each another share of the same sum. The cache saves what the plain
+    chain paid for the requests it answered. Of the others, the pruner saves the input that was not
+    sent, at the strong model's rate; the router then saves the difference of the two models for
+    what was sent. Each is net of what the part itself cost.
     """
     cache = _usd(a.plain for a in hits) - sum((a.kit.side_cost_usd for a in (*hits, *misses)), Decimal(0))
     prune = sum((_input_usd(a.plain, a.plain.usage.total_input - a.kit.usage.total_input) for a in misses), Decimal(0))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Confirm
 
@@ -19,6 +20,7 @@ from lc_costkit.demo.data import Article, Question, load_articles, load_question
 from lc_costkit.errors import ConfigurationError, MissingDependency
 from lc_costkit.ledger import Ledger
 from lc_costkit.pricing import PriceBook
+from lc_costkit.switch import DISABLE_VARIABLE, disabled
 from lc_costkit.tokens import TokenCounter
 from lc_costkit.usage import TokenUsage
 
@@ -62,8 +64,11 @@ def run_demo(options: DemoOptions, console: Console) -> Outcome | None:
 
     Raises:
         MissingDependency: a part that the demo uses is not installed.
-        ConfigurationError: the models have no known price, so that no limit could hold.
+        ConfigurationError: the models have no known price, so that no limit could hold; or the kit
+            is switched off, so that there is nothing to compare.
     """
+    if disabled():
+        raise ConfigurationError(f"the kit is switched off by {DISABLE_VARIABLE}; unset it to see the demo")
     _require_parts()
     from lc_costkit.demo.compare import summarise
     from lc_costkit.demo.page import write_page
@@ -79,18 +84,19 @@ def run_demo(options: DemoOptions, console: Console) -> Outcome | None:
         comparison = stack.enter_context(_comparison(plain_end, kit_end, articles, questions))
         limit = Decimal(str(options.max_usd)) if options.live else None
         stopped = _ask_all(comparison, requests, console, ceiling=ceiling, limit=limit)
+        if stopped and options.live:
+            stopped += f" Spent in all: {comparison.spent():.4f} USD."
         if not len(comparison):
             console.print(stopped or "Nothing was asked.")
             return None
         asked = comparison.asked()
         outcome = summarise(asked)
         show(outcome, console, live=options.live)
-        for line in (stopped, *_audit(outcome, providers)):
-            if line:
-                console.print(line)
+        for line in [stopped] if stopped else _audit(outcome, providers):
+            console.print(line)
         if options.html is not None:
             path = write_page(options.html, asked, outcome, live=options.live)
-            console.print(f"The same with a chart: {path}")
+            console.print(f"The same with a chart: {escape(str(path))}")
     return outcome
 
 
@@ -98,16 +104,18 @@ def call_ceiling(endpoint: Endpoint, articles: tuple[Article, ...], questions: t
     """Return the most that one request can cost, both chains together, USD.
 
     The prompt is bounded by the longest articles and the longest question, the answer by
-    ``max_tokens``; both chains are taken to ask the strong model.
+    ``max_tokens``; both chains are taken to ask the strong model. Where its vocabulary is not on
+    this machine, a byte counts as a token: no text has more.
 
     Raises:
         ConfigurationError: a model has no known price.
     """
-    from lc_costkit.demo.chains import SYSTEM
+    from lc_costkit.demo.chains import ARTICLES, SYSTEM
 
-    count = TokenCounter(endpoint.strong).count
-    longest = sorted((count(f"{a.title}\n{a.text}\n\n") for a in articles), reverse=True)[:6]
-    framing = 60  # roles, separators and the words of the template
+    counter = TokenCounter(endpoint.strong)
+    count = counter.count if counter.exact else lambda text: len(text.encode())
+    longest = sorted((count(f"{a.title}\n{a.text}\n\n") for a in articles), reverse=True)[:ARTICLES]
+    framing = 60 if counter.exact else 100  # roles, separators and the words of the template
     prompt = count(SYSTEM) + sum(longest) + max(count(q.text) for q in questions) + framing
     usage = TokenUsage(input_tokens=prompt, output_tokens=endpoint.max_tokens)
     costs = [PriceBook().cost(model, usage).usd for model in (endpoint.strong, endpoint.cheap)]
@@ -128,7 +136,7 @@ def _endpoints(options: DemoOptions, stack: ExitStack) -> tuple[Endpoint, Endpoi
     from lc_costkit.demo.chains import Endpoint
 
     if options.live:
-        real = Endpoint(base_url=options.base_url, api_key=os.environ[KEY_VARIABLE])
+        real = Endpoint(base_url=options.base_url, api_key=os.environ[KEY_VARIABLE], retries=0)
         return real, real, []
     from lc_costkit.testing import FakeProvider
 
@@ -164,7 +172,10 @@ def _agreed(options: DemoOptions, ceiling: Decimal, console: Console) -> bool:
         f"This asks the real provider up to {options.requests} questions twice. One question can cost at most "
         f"${ceiling:.4f}, all of them ${ceiling * options.requests:.2f}; it stops before ${options.max_usd:.2f}."
     )
-    return options.confirmed or Confirm.ask("Spend it?", console=console, default=False)
+    try:
+        return options.confirmed or Confirm.ask("Spend it?", console=console, default=False)
+    except EOFError:  # nobody is there to answer
+        return False
 
 
 def _ask_all(
@@ -181,15 +192,22 @@ def _ask_all(
         task = progress.add_task("", total=len(requests))
         try:
             for request in requests:
-                if ceiling is not None and limit is not None and (spent := comparison.spent()) + ceiling > limit:
-                    return (
-                        f"Stopped after {len(comparison)} requests: {spent:.4f} USD spent, and the next could cost "
-                        f"{ceiling:.4f}, which would pass {limit}."
-                    )
+                if ceiling is not None and limit is not None:
+                    spent = comparison.spent_at_most(ceiling)
+                    if spent + ceiling > limit:
+                        return (
+                            f"Stopped after {len(comparison)} requests: they cost up to {spent:.4f} USD, and the next "
+                            f"could cost {ceiling:.4f}, which would pass {limit}."
+                        )
                 comparison.ask(request)
                 progress.advance(task)
         except KeyboardInterrupt:
             return f"Interrupted after {len(comparison)} requests; the figures are of those."
+        except Exception as error:
+            if limit is None:  # the provider is ours: a fault to be seen whole
+                raise
+            reason = escape(str(error).partition("\n")[0][:300])
+            return f"Stopped after {len(comparison)} requests by the provider ({type(error).__name__}: {reason})."
     return None
 
 

@@ -11,7 +11,16 @@ from pathlib import Path
 from string import Template
 
 from lc_costkit.demo.compare import Asked, Outcome
-from lc_costkit.demo.screen import REST, WHAT_EACH_PART_SAVED, explanation, false_hit_text, quantiles, share, usd
+from lc_costkit.demo.screen import (
+    ADDED,
+    REST,
+    WHAT_EACH_PART_SAVED,
+    explanation,
+    false_hits,
+    quantiles,
+    share,
+    usd,
+)
 from lc_costkit.errors import MissingDependency
 
 _PAGE = Template("""<!doctype html>
@@ -55,13 +64,13 @@ def write_page(path: Path, asked: Sequence[Asked], outcome: Outcome, *, live: bo
         ("hit rate", share(outcome.hits, outcome.requests)),
         ("exact hits", f"{outcome.exact_hits:,}"),
         ("semantic hits", f"{outcome.semantic_hits:,}"),
-        ("false-hit rate by intent label", false_hit_text(outcome)),
+        *false_hits(outcome),
         *((f"calls to {m}", share(n, outcome.provider_calls)) for m, n in sorted(outcome.model_shares.items())),
     ]
     latency = [
         ("a request without the kit", quantiles(outcome.plain_seconds)),
         ("a request answered from the cache", quantiles(outcome.hit_seconds)),
-        ("added by the kit where the provider was called", quantiles(outcome.added_seconds)),
+        (ADDED, quantiles(outcome.added_seconds)),
     ]
     change = share(outcome.kit_usd - outcome.plain_usd, outcome.plain_usd)
     page = _PAGE.substitute(

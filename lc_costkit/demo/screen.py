@@ -18,9 +18,12 @@ WHAT_EACH_PART_SAVED = {
     "prune": "pruner: less context sent",
     "route": "router: a cheaper model asked",
 }
-"""The parts, in the order in which a call meets them and the difference is split."""
+"""The parts, in the order in which the difference of the bills is split among them."""
 
 REST = "rest: answers of another length"
+
+ADDED = "with the kit less without, where the provider was called"
+"""Against a real provider that may be negative: the cheaper model tends to be the faster one."""
 
 
 def show(outcome: Outcome, console: Console, *, live: bool) -> None:
@@ -80,15 +83,27 @@ def quantiles(seconds: Sequence[float]) -> str:
     return f"{p50:.1f} / {p95:.1f} ms"
 
 
-def false_hit_text(outcome: Outcome) -> str:
-    """Say how many hits served an answer to another intent, with a 95 % interval."""
-    if not outcome.hits:
+def false_hits(outcome: Outcome) -> list[tuple[str, str]]:
+    """Say how many hits served an answer to another intent: of all, and of those that were not the same words."""
+    rows = [
+        ("false-hit rate by intent label", rate(outcome.false_hits, outcome.labelled_hits)),
+        ("the same of semantic hits alone", rate(outcome.false_semantic_hits, outcome.semantic_hits)),
+    ]
+    if outcome.unlabelled_hits:
+        rows.append(("hits without a label, not judged", f"{outcome.unlabelled_hits:,}"))
+    return rows
+
+
+def rate(wrong: int, hits: int) -> str:
+    """Format a share of hits with its 95 % interval.
+
+    >>> rate(1, 50), rate(0, 0)
+    ('2.0 % (1 of 50 hits; 95 % interval 0.4 to 10.5 %)', 'no hits')
+    """
+    if not hits:
         return "no hits"
-    low, high = wilson(outcome.false_hits, outcome.hits)
-    return (
-        f"{share(outcome.false_hits, outcome.hits)} ({outcome.false_hits} of {outcome.hits} hits; "
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
-    )
+    low, high = wilson(wrong, hits)
+    return f"{share(wrong, hits)} ({wrong} of {hits} hits; 95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
 
 
 def _bills(outcome: Outcome) -> Table:
@@ -142,7 +157,8 @@ def _quality(outcome: Outcome) -> Table:
         "hit rate",
         f"{share(outcome.hits, outcome.requests)} ({outcome.exact_hits:,} exact, {outcome.semantic_hits:,} semantic)",
     )
-    table.add_row("false-hit rate by intent label", false_hit_text(outcome))
+    for row in false_hits(outcome):
+        table.add_row(*row)
     for model, count in sorted(outcome.model_shares.items(), key=lambda item: -item[1]):
         table.add_row(f"calls to {model}", share(count, outcome.provider_calls))
     return table
@@ -154,7 +170,7 @@ def _latency(outcome: Outcome) -> Table:
     )
     table.add_row("a request without the kit", quantiles(outcome.plain_seconds))
     table.add_row("a request answered from the cache", quantiles(outcome.hit_seconds))
-    table.add_row("added by the kit where the provider was called", quantiles(outcome.added_seconds))
+    table.add_row(ADDED, quantiles(outcome.added_seconds))
     return table
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,8 +17,11 @@ from lc_costkit.demo import main as demo_main
 from lc_costkit.demo.compare import Comparison
 from lc_costkit.demo.data import Question
 from lc_costkit.demo.main import DemoOptions, run_demo
+from lc_costkit.demo.screen import false_hits
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.testing import FakeProvider
+from lc_costkit.pricing import Cost, PriceBook
+from lc_costkit.testing import FakeProvider, Fault
+from lc_costkit.usage import UsageReading
 from tests.support.command import run_command
 
 
@@ -61,6 +66,23 @@ def test_the_page_has_one_chart_and_loads_nothing(tmp_path: Path) -> None:
     assert page.count("<svg") == 1
     assert not re.findall(r"""(?:src|href)=["']https?://""", page)
     assert "false-hit rate by intent label" in page
+
+
+def test_hits_are_judged_by_label_and_semantic_ones_apart() -> None:
+    outcome = run_demo(DemoOptions(requests=60), screen())
+    assert outcome is not None
+    some = replace(outcome, exact_hits=6, semantic_hits=4, false_hits=2, false_semantic_hits=2, unlabelled_hits=2)
+    assert [(heading, text.partition(" (")[0]) for heading, text in false_hits(some)] == [
+        ("false-hit rate by intent label", "25.0 %"),
+        ("the same of semantic hits alone", "50.0 %"),
+        ("hits without a label, not judged", "2"),
+    ]
+
+
+def test_it_does_not_run_while_the_kit_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_COSTKIT_DISABLE", "1")
+    with pytest.raises(ConfigurationError, match="unset it"):
+        run_demo(DemoOptions(requests=1), screen())
 
 
 def test_another_seed_asks_other_questions() -> None:
@@ -116,6 +138,47 @@ class TestLive:
             assert run_demo(options, console) is None
             assert provider.calls == 0
         assert "Stopped after 0 requests" in text_of(console)
+
+    def test_a_call_whose_cost_is_not_known_counts_as_the_most_it_can_cost(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unpriced(self: PriceBook, reading: UsageReading, **_options: object) -> Cost:
+            return Cost(usd=None, basis="unpriced")
+
+        console = screen()
+        with FakeProvider() as provider:
+            options = DemoOptions(
+                requests=50, live=True, max_usd=0.03, base_url=provider.openai_base_url, confirmed=True
+            )
+            ceiling = demo_main.call_ceiling
+
+            def unpriced_from_then_on(*arguments: Any) -> Decimal:
+                amount = ceiling(*arguments)
+                monkeypatch.setattr(PriceBook, "price", unpriced)
+                return amount
+
+            monkeypatch.setattr(demo_main, "call_ceiling", unpriced_from_then_on)
+            outcome = run_demo(options, console)
+            assert outcome is not None
+            assert outcome.unpriced > 0
+            assert provider.billed_usd <= Decimal("0.03")
+
+    def test_the_client_does_not_ask_again_behind_the_limits_back(self) -> None:
+        console = screen()
+        with FakeProvider() as provider:
+            provider.fail_next(Fault.rate_limit())
+            options = DemoOptions(requests=5, live=True, max_usd=0.5, base_url=provider.openai_base_url, confirmed=True)
+            assert run_demo(options, console) is None
+            assert len(provider.log) == 1
+        said = " ".join(text_of(console).split())
+        assert "Stopped after 0 requests by the provider (RateLimitError: Error code: 429" in said
+        assert "Spent in all: 0.0000 USD" in said
+
+    def test_nobody_there_to_answer_means_no(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        with FakeProvider() as provider:
+            assert run_demo(DemoOptions(live=True, base_url=provider.openai_base_url), screen()) is None
+            assert provider.calls == 0
 
     def test_it_asks_before_spending(self, monkeypatch: pytest.MonkeyPatch) -> None:
         console = screen()
