@@ -23,7 +23,8 @@ of questions that were chosen to be alike)."""
 Threshold = Callable[[str], float]
 """The cosine from which a stored question is a candidate for this new one."""
 
-_KEPT = 20_000
+_KEPT = 4_096
+"""Stored questions whose reading is kept: 3 kB each, 11 kB for one of 60 words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

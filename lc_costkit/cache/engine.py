@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 import weakref
@@ -32,6 +31,7 @@ from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.results import Hit, LookupCost, Miss
 from lc_costkit.cache.stats import CacheStats, Tally, make_stats
 from lc_costkit.cache.store import Entry, EntryStore
+from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.writing import Writer, question_hash
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
@@ -43,6 +43,7 @@ from lc_costkit.usage import UsageReading
 _logger = logging.getLogger(__name__)
 
 DISABLED = Miss(verdict="none", reason="LC_COSTKIT_DISABLE is set")
+CLOSED = Miss(verdict="none", reason="the cache is closed")
 
 Decode = Callable[[str], object]
 """Turns the JSON text of a stored answer into the caller's own objects."""
@@ -70,7 +71,8 @@ class Cache:
             one that does not say: .9).
         gates: what may refuse a candidate; ``()`` turns them off, ``None`` takes the built-in ones.
         admission: rules about what is cached at all; ``()`` turns them off.
-        ttl: how long an answer is served, as ``timedelta`` or seconds; ``None`` is for ever.
+        ttl: how long an answer is served, as ``timedelta`` or seconds; ``None`` is as long as it was
+            stored for. The shorter of the two holds.
         max_entries: how many answers to keep; the least recently used go first.
         namespace: keeps tenants or uses apart that share a file.
         mode: ``observe`` looks up and stores, but serves nothing.
@@ -121,13 +123,21 @@ class Cache:
         self._faults = Faults(_logger)
         self._store = EntryStore(path_or_url)
         acceptor = Acceptor(threshold_of(self._embedder, self._knobs.similarity_threshold), self._knobs.gates)
-        self._matcher = Matcher(self._store, self._embedder, acceptor, self._costs, namespace=namespace)
+        self._matcher = Matcher(
+            self._store,
+            self._embedder,
+            acceptor,
+            self._costs,
+            namespace=namespace,
+            ttl_seconds=self._knobs.ttl_seconds,
+        )
         self._acceptor = acceptor
         self._tally = Tally(namespace)
         self._writer = Writer(
             self._store, self._matcher, self._embedder, self._costs, self._tally, self._faults, self._knobs
         )
         self._clock: Callable[[], float] = time.time
+        self._closed = False
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
         self._last_words = weakref.finalize(self, _flush, self._store, self._tally, self._faults)
 
@@ -140,8 +150,9 @@ class Cache:
             request: the call.
             decode: turns a stored payload into ``Hit.answer``; a payload it cannot read is a miss.
         """
-        if disabled():
-            return DISABLED
+        off = self._off()
+        if off is not None:
+            return off
         started = time.perf_counter()
         outcome = self._exactly(request)
         if isinstance(outcome, CacheKey):
@@ -151,15 +162,16 @@ class Cache:
     async def alookup(self, request: CacheRequest, *, decode: Decode = _as_it_is) -> Hit | Miss:
         """Do what ``lookup`` does without blocking the event loop."""
         if not self.embeds_remotely:
-            return await asyncio.to_thread(self.lookup, request, decode=decode)
-        if disabled():
-            return DISABLED
+            return await off_loop(self.lookup, request, decode=decode)
+        off = self._off()
+        if off is not None:
+            return off
         started = time.perf_counter()
-        outcome = await asyncio.to_thread(self._exactly, request)
+        outcome = await off_loop(self._exactly, request)
         if isinstance(outcome, CacheKey):
             embedded = await self._aembed(outcome)
-            outcome = await asyncio.to_thread(self._nearby, outcome, embedded)
-        return await asyncio.to_thread(self._finish, outcome, decode, started)
+            outcome = await off_loop(self._nearby, outcome, embedded)
+        return await off_loop(self._finish, outcome, decode, started)
 
     @property
     def embeds_remotely(self) -> bool:
@@ -187,7 +199,7 @@ class Cache:
         Returns:
             The entry's id, or ``None`` where it was not stored. Never raises.
         """
-        if disabled() or (miss is not None and miss.verdict == "observed_hit"):
+        if self._off() is not None or (miss is not None and miss.verdict == "observed_hit"):
             return None  # what observe mode would have served is there already
         try:
             key = self._key(request) if miss is None or miss.key is None else miss.key
@@ -213,7 +225,7 @@ class Cache:
         exact_only: bool = False,
     ) -> int | None:
         """Do what ``store`` does without blocking the event loop."""
-        return await asyncio.to_thread(self.store, request, payload, reading=reading, miss=miss, exact_only=exact_only)
+        return await off_loop(self.store, request, payload, reading=reading, miss=miss, exact_only=exact_only)
 
     def skipped(self, reason: str) -> None:
         """Count an answer that the caller chose not to store (cut off, refused, empty)."""
@@ -291,7 +303,8 @@ class Cache:
         return tuple(self._store.audit())
 
     def close(self) -> None:
-        """Write down the statistics and close the store. Lookups after this are misses."""
+        """Write down the statistics and close the store. After this all is missed and nothing stored."""
+        self._closed = True
         self._flush()
         self._last_words.detach()
         self._store.close()
@@ -304,9 +317,15 @@ class Cache:
 
     # -- steps ---------------------------------------------------------------
 
+    def _off(self) -> Miss | None:
+        """Return what every lookup finds while the cache is out of use."""
+        if disabled():
+            return DISABLED
+        return CLOSED if self._closed else None
+
     def _key(self, request: CacheRequest) -> CacheKey:
         knobs = self._knobs
-        return make_key(
+        key = make_key(
             request,
             namespace=knobs.namespace,
             question=knobs.question,
@@ -315,6 +334,9 @@ class Cache:
             admission=knobs.admission,
             context=knobs.context,
         )
+        if key.exact_only or len(key.question) <= self._embedder.max_characters:
+            return key
+        return replace(key, exact_only=True, exact_only_reason="the question is longer than the embedder reads")
 
     def _exactly(self, request: CacheRequest) -> Hit | Miss | CacheKey:
         """Try the exact tier; return the key if the semantic tier is to be asked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lc_costkit.cache.gates import GateOpinion
@@ -11,6 +12,16 @@ from lc_costkit.cache.matcher import Match
 from lc_costkit.cache.results import Tier
 from lc_costkit.cache.stats import html_table
 from lc_costkit.cache.store import Entry
+
+_NAMED_SECRET = re.compile(
+    r"""(["'][\w.-]*(?:api[_-]?key|authorization|secret|password|credential|cookie|token)\\?["']\s*[:,]\s*)"""
+    r"""(\\?["'])(?:(?!\2).)*\2""",
+    re.IGNORECASE,
+)
+_TYPICAL_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|gsk|ghp|hf|xai)[-_][\w-]{6,}|\bA(?:KIA|Iza)[\w-]{12,}|\b(?:Bearer|Basic)\s+[\w.~+/=-]+"
+    r"|(?<=://)[^/\s@\"']+@"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -23,7 +34,7 @@ class Explanation:
         decision: in one sentence.
         question: the part of the request that may be matched by meaning.
         model: the model asked for.
-        settings: what else the answer depends on (model parameters, tools, format).
+        settings: what else the answer depends on (model parameters, tools, format), without keys and passwords.
         namespace: whose entries were looked at.
         key: the key, with scope and script.
         candidate_id: the nearest stored entry.
@@ -88,7 +99,7 @@ def explain(
         decision=_decision(key, match, knobs),
         question=key.question,
         model=request.model,
-        settings=request.settings,
+        settings=without_secrets(request.settings),
         namespace=knobs.namespace,
         key=key,
         candidate_id=None if candidate is None else candidate.id,
@@ -97,6 +108,15 @@ def explain(
         threshold=threshold,
         gates=gates,
     )
+
+
+def without_secrets(settings: str) -> str:
+    """Blank out what looks like a key or a password: headers and extra parameters may hold one.
+
+    >>> without_secrets('{"headers":{"Authorization":"Bearer abc"},"max_tokens":5}')
+    '{"headers":{"Authorization":"***"},"max_tokens":5}'
+    """
+    return _TYPICAL_SECRET.sub("***", _NAMED_SECRET.sub(r"\1\2***\2", settings))
 
 
 def _decision(key: CacheKey, match: Match, knobs: Knobs) -> str:

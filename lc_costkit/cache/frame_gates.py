@@ -10,6 +10,7 @@ from lc_costkit.cache import lexicon
 from lc_costkit.cache.align import Alignment, Similar, align, contradict, spelled_alike
 from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, stem
 from lc_costkit.cache.text import words
+from lc_costkit.scripts import KOREAN
 
 SAME_FRAME = 0.7
 """Share of words in the same order from which two questions are one sentence with words exchanged."""
@@ -43,7 +44,7 @@ def make_swap_gate(
         """Refuse another thing in the same sentence."""
         laid = align(cached, new)
         if (
-            laid.order < (min(frame, SHORT_FRAME) if new.script == "hangul" else frame)
+            laid.order < (min(frame, SHORT_FRAME) if new.script == KOREAN else frame)
             or not laid.only_cached
             or not laid.only_new
         ):

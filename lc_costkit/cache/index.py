@@ -7,7 +7,6 @@ it is first asked for; the least recently used ones are dropped from memory.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -124,18 +123,14 @@ class ScopeIndex:
         self._rows: Rows = ArrayRows(dimensions)
         self._slot_of: dict[int, int] = {}
         self._id_at: list[int | None] = []
-        self._expiry_at: list[float] = []
         self._free: list[int] = []
 
     def __len__(self) -> int:
         return len(self._slot_of)
 
-    def add(self, entry_id: int, vector: Vector, expires_at: float | None) -> None:
-        """Add an entry, or renew the expiry of one that is there."""
-        expiry = math.inf if expires_at is None else expires_at
-        slot = self._slot_of.get(entry_id)
-        if slot is not None:
-            self._expiry_at[slot] = expiry
+    def add(self, entry_id: int, vector: Vector) -> None:
+        """Add an entry; one that is there stays as it is, as an entry's question never changes."""
+        if entry_id in self._slot_of:
             return
         if vector.shape != (self._dimensions,) or not np.isfinite(vector).all():
             return  # a damaged row: the exact tier still serves it, check() names it
@@ -144,13 +139,11 @@ class ScopeIndex:
         else:
             slot = len(self._id_at)
             self._id_at.append(None)
-            self._expiry_at.append(math.inf)
         if slot == self._large and isinstance(self._rows, ArrayRows):
             self._rows = FaissRows(self._rows.all())
         self._rows.write(slot, vector)
         self._slot_of[entry_id] = slot
         self._id_at[slot] = entry_id
-        self._expiry_at[slot] = expiry
 
     def remove(self, entry_id: int) -> None:
         """Forget an entry, if it is there."""
@@ -158,26 +151,16 @@ class ScopeIndex:
         if slot is not None:
             self._rows.erase(slot)
             self._id_at[slot] = None
-            self._expiry_at[slot] = math.inf
             self._free.append(slot)
 
-    def nearest(self, vector: Vector, *, now: float) -> tuple[int, float] | None:
-        """Return (entry id, similarity) of the nearest entry that has not expired."""
-        while self._slot_of:
-            slot, similarity = self._rows.nearest(vector)
-            entry_id = self._id_at[slot]
-            if entry_id is None:
-                return None  # an empty slot scores 0: everything else is below
-            if self._expiry_at[slot] > now:
-                return entry_id, min(similarity, 1.0)
-            self.drop_expired(now)
-        return None
-
-    def drop_expired(self, now: float) -> None:
-        """Forget every entry whose time is over."""
-        for entry_id, slot in list(self._slot_of.items()):
-            if self._expiry_at[slot] <= now:
-                self.remove(entry_id)
+    def nearest(self, vector: Vector) -> tuple[int, float] | None:
+        """Return (entry id, similarity) of the nearest entry; SQL knows whether it is still good."""
+        if not self._slot_of:
+            return None
+        slot, similarity = self._rows.nearest(vector)
+        entry_id = self._id_at[slot]
+        # An empty slot scores 0: everything else is below.
+        return None if entry_id is None else (entry_id, min(similarity, 1.0))
 
 
 class LoadedScope:
@@ -187,7 +170,6 @@ class LoadedScope:
         self.lock = threading.RLock()
         self.index = ScopeIndex(dimensions)
         self.last_id = 0
-        self.complete = False
 
 
 class ScopeIndexes:
@@ -196,13 +178,13 @@ class ScopeIndexes:
     Args:
         dimensions: length of a vector.
         max_scopes: how many scopes to keep.
-        max_rows: how many rows to keep over all of them; the scope in use always stays.
+        max_bytes: how much their vectors may take; the scope in use always stays.
     """
 
-    def __init__(self, dimensions: int, *, max_scopes: int = 512, max_rows: int = 500_000) -> None:
+    def __init__(self, dimensions: int, *, max_scopes: int = 512, max_bytes: int = 2**29) -> None:
         self._dimensions = dimensions
         self._max_scopes = max_scopes
-        self._max_rows = max_rows
+        self._max_rows = max_bytes // (4 * dimensions)
         self._lock = threading.Lock()
         self._scopes: OrderedDict[tuple[str, str], LoadedScope] = OrderedDict()
 

@@ -15,12 +15,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule, admit
-from lc_costkit.cache.text import normalise, script_of
+from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.scripts import script_of
 
 MAX_TEMPERATURE = 1.0
 """Sampling temperature above which an answer is meant to vary, so that replaying one is wrong."""
@@ -36,7 +37,8 @@ TOOL_RESULTS = frozenset({"tool", "function"})
 _log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"([^\n.!?:>]{1,60}:)[ \t]*\Z")
-_HEAD_LINE = re.compile(r"\A\s*([^\n]{1,200}:)[ \t]*(?:\n|\Z)")
+_SHORT = 200
+"""Characters around a declared question that are a template's words and no document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class CacheRequest:
     Attributes:
         turns: the messages in order; a completion prompt is one human turn.
         settings: canonical model, sampling parameters, tools and response format, volatile parts left out.
+            May hold headers with a key in them, so it is hashed, and never stored or shown as it is.
         model: the model asked for, if known.
         temperature: the sampling temperature that was set; ``None`` where the client left it to the provider.
         plain_text: a completion prompt, which is the question as it stands.
@@ -74,7 +77,7 @@ class CacheRequest:
     """
 
     turns: tuple[Turn, ...]
-    settings: str
+    settings: str = field(repr=False)
     model: str | None = None
     temperature: float | None = None
     plain_text: bool = False
@@ -93,7 +96,7 @@ class CacheKey:
         exact_only: match to the letter only.
         refused: why the request is neither served from nor stored in the cache; ``None`` if it may be.
         exact_only_reason: why it is matched to the letter only.
-        script: script of the question; part of the scope.
+        script: script of the question as an ISO 15924 name; part of the scope.
     """
 
     scope: str
@@ -144,10 +147,10 @@ def question(text: str, *, scope: str | None = None) -> Iterator[DeclaredQuestio
 
     Put it around a chain whose prompt carries documents beside the question. The text around the
     question then belongs to the scope and must be equal; with ``scope``, that name stands for it
-    instead, save for the labels that tell one template from another ("Question:", "Answer:").
-    Where a block makes several calls, each template should therefore name what it asks for, or
-    each call have a scope of its own. A call in the block whose last human message does not
-    contain the question is matched to the letter only.
+    instead, save for what tells one template from another: the first line, the label before the
+    question, and what follows it if that is short. A template should therefore open with a line of
+    its own and not with a document. A call in the block whose last human message does not contain
+    the question is matched to the letter only.
 
     It holds in the current context: in async code, in tasks started inside the block, and in
     threads that copy the context (as LangChain's do). The call must start inside the block.
@@ -311,11 +314,19 @@ def _template_labels(before: str, after: str) -> tuple[str, ...]:
 
     Two prompts of one chain ("Rewrite the question:", "Question:") carry the same question and
     version and must not answer each other. Documents differ between calls that may share an
-    answer, so nothing of them is read: only a first line, the words before the question and the
-    last words of all, and those only when they end in a colon.
+    answer, so as little as possible of them is read: the first line of all, the words before the
+    question if they end in a colon, and what follows the question: a short text whole ("Answer in
+    German."), of a longer one the last words if they end in a colon.
     """
-    head, near, tail = _HEAD_LINE.search(before[:400]), _LABEL.search(before[-80:]), _LABEL.search(after[-80:].rstrip())
-    return tuple(found[1].strip() if found else "" for found in (head, near, tail))
+    head = before.lstrip()[:_SHORT].partition("\n")[0]
+    near = _label(before[-80:])
+    tail = after.strip()
+    return head.rstrip(), near, tail if len(tail) <= _SHORT else _label(tail[-80:])
+
+
+def _label(text: str) -> str:
+    found = _LABEL.search(text)
+    return found[1].strip() if found else ""
 
 
 def _occurrence(text: str, asked: str) -> tuple[int, int] | None:
@@ -391,8 +402,8 @@ def _read_for_admission(text: str) -> str:
 def _digest(*fields: str) -> str:
     """Hash fields so that no two lists of fields share a digest by moving text from one to the next."""
     digest = hashlib.sha256()
-    for field in fields:
-        data = field.encode("utf-8", "surrogatepass")
+    for text in fields:
+        data = text.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
     return digest.hexdigest()

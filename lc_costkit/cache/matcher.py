@@ -64,22 +64,31 @@ class Matcher:
         acceptor: decides about the nearest.
         costs: prices what embedding again costs.
         namespace: whose entries to look at.
+        ttl_seconds: how old an answer may be, whatever it was stored with.
     """
 
     def __init__(
-        self, store: EntryStore, embedder: Embedder, acceptor: Acceptor, costs: Costs, *, namespace: str
+        self,
+        store: EntryStore,
+        embedder: Embedder,
+        acceptor: Acceptor,
+        costs: Costs,
+        *,
+        namespace: str,
+        ttl_seconds: float | None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._acceptor = acceptor
         self._costs = costs
         self._namespace = namespace
+        self._ttl_seconds = ttl_seconds
         self._scopes = ScopeIndexes(embedder.dimensions)
 
     def exact(self, key: CacheKey, *, now: float) -> Match:
         """Look for the same question to the letter."""
         entry = self._store.by_exact(self._namespace, key.exact)
-        if entry is None or _over(entry, now):
+        if entry is None or entry.over(now, self._ttl_seconds):
             return NOTHING
         return Match(
             tier="exact", entry=entry, nearest_id=entry.id, similarity=1.0, acceptance=Acceptance(accepted=True)
@@ -91,16 +100,16 @@ class Matcher:
         with loaded.lock:
             costs = self._catch_up(loaded, key.scope)
             while True:
-                found = loaded.index.nearest(vector, now=now)
+                found = loaded.index.nearest(vector)
                 if found is None:
                     return NOTHING, costs
                 entry_id, similarity = found
                 if not self._acceptor.near_enough(similarity, key.question):
                     return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
                 entry = self._store.by_id(self._namespace, entry_id)
-                if entry is not None and not _over(entry, now):
+                if entry is not None and entry.semantic and not entry.over(now, self._ttl_seconds):
                     break
-                # Another process deleted it or let it run out: it is not there to be nearest.
+                # It ran out, or another process deleted it or keeps it to the letter now: it cannot be the nearest.
                 loaded.index.remove(entry_id)
         acceptance = self._acceptor.judge(entry.question, key.question)
         tier: Tier | None = "semantic" if acceptance.accepted else None
@@ -112,12 +121,12 @@ class Matcher:
             return match.entry
         return self._store.by_id(self._namespace, match.nearest_id)
 
-    def added(self, scope: str, entry_id: int, vector: Vector, expires_at: float | None) -> None:
+    def added(self, scope: str, entry_id: int, vector: Vector) -> None:
         """Take in an entry that this process has just written."""
         loaded = self._scopes.in_memory(self._namespace, scope)
         if loaded is not None:
             with loaded.lock:
-                loaded.index.add(entry_id, vector, expires_at)
+                loaded.index.add(entry_id, vector)
 
     def forget(self, ids: list[int]) -> None:
         """Drop entries that were deleted."""
@@ -130,12 +139,11 @@ class Matcher:
     def _catch_up(self, loaded: LoadedScope, scope: str) -> list[LookupCost]:
         """Read what was written to the scope since the last look, by whichever process."""
         rows = self._store.vectors(self._namespace, scope, self._embedder.identity, after=loaded.last_id)
-        foreign = [row for row in rows if row.vector is None and row.semantic]
         for row in rows:
             if row.vector is not None:
-                loaded.index.add(row.id, row.vector, row.expires_at)
+                loaded.index.add(row.id, row.vector)
             loaded.last_id = row.id
-        return self._embed_again(loaded, [row.id for row in foreign][-REEMBED_ROWS:])
+        return self._embed_again(loaded, [row.id for row in rows if row.vector is None][-REEMBED_ROWS:])
 
     def _embed_again(self, loaded: LoadedScope, ids: list[int]) -> list[LookupCost]:
         if not ids:
@@ -144,12 +152,8 @@ class Matcher:
         texts = [entry.question for entry in entries]
         vectors = self._embedder.embed(texts)
         for entry, vector in zip(entries, vectors, strict=True):
-            loaded.index.add(entry.id, vector, entry.expires_at)
+            loaded.index.add(entry.id, vector)
         self._store.add_vectors(
             self._embedder.identity, [(entry.id, vector) for entry, vector in zip(entries, vectors, strict=True)]
         )
         return [self._costs.embedding(texts)]
-
-
-def _over(entry: Entry, now: float) -> bool:
-    return entry.expires_at is not None and entry.expires_at <= now

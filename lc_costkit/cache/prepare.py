@@ -9,7 +9,8 @@ from functools import cached_property, lru_cache
 
 from lc_costkit.cache import lexicon, lexicon_ko
 from lc_costkit.cache.quantities import Stated, read_stated
-from lc_costkit.cache.text import script_of, words
+from lc_costkit.cache.text import words
+from lc_costkit.scripts import HAN, JAPANESE, KOREAN, script_of
 
 MAX_TOKENS = 160
 """Longer questions must be equal (``length_gate``); tokens. Alignment is quadratic in them."""
@@ -46,7 +47,7 @@ _IDIOM_HINT = re.compile(
     r"|\bwhat time"
 )
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
-_EAST_ASIAN = frozenset({"kana", "han"})
+_EAST_ASIAN = frozenset({JAPANESE, HAN})
 _EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|无|無|未")
 
 
@@ -179,7 +180,7 @@ class Prepared:
                 negations.append(len(tokens))
             else:
                 _read_word(word, tokens, negations)
-        if self.script == "hangul":
+        if self.script == KOREAN:
             # A Korean denial is often an ending, so it is counted on the text.
             negations.extend([len(tokens)] * len(_KOREAN_NEGATION.findall(self.lowered)))
         return tuple(tokens), tuple(negations)

@@ -23,6 +23,9 @@ from lc_costkit.usage import Basis, TokenUsage
 # millisecond, and a model call is waiting behind it.
 BUSY_SECONDS = 2.0
 
+# Expired entries deleted in one transaction, for which other writers have to wait.
+_MOST_EXPIRED = 5_000
+
 # SQLite has a limit on the number of variables in one statement.
 _CHUNK = 500
 
@@ -46,6 +49,7 @@ class Entry:
         created_at: when it was stored (seconds since 1970).
         expires_at: when it stops being served; ``None`` is never.
         hits: how often it was served, as far as written down.
+        semantic: it may be served to other wordings, too.
     """
 
     id: int
@@ -60,6 +64,13 @@ class Entry:
     created_at: float
     expires_at: float | None
     hits: int
+    semantic: bool
+
+    def over(self, now: float, ttl_seconds: float | None) -> bool:
+        """Tell whether its time is over: the one it was stored with, or a shorter one that is asked for now."""
+        if self.expires_at is not None and self.expires_at <= now:
+            return True
+        return ttl_seconds is not None and self.created_at + ttl_seconds <= now
 
     @property
     def tokens(self) -> int | None:
@@ -89,11 +100,9 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class VectorRow:
-    """A row of a scope: ``vector`` is ``None`` where this embedder has not seen the question."""
+    """A row that may be matched by meaning: ``vector`` is ``None`` where this embedder has not seen the question."""
 
     id: int
-    expires_at: float | None
-    semantic: bool
     vector: NDArray[np.float32] | None
 
 
@@ -126,7 +135,8 @@ class EntryStore:
     def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
         """Write an answer, its vector and pending counts in one commit; return the entry's id.
 
-        An entry with the same exact key is refreshed in place: same id, new answer.
+        An entry with the same exact key is refreshed in place: same id, new answer. One whose time
+        was over gets a new id, by which processes that have dropped the old one learn of it.
         """
         values = _entry_values(entry)
         statement = self._insert(ENTRIES).values(**values)
@@ -134,6 +144,10 @@ class EntryStore:
         refreshed = {name: statement.excluded[name] for name in values if name not in kept}
         statement = statement.on_conflict_do_update(index_elements=kept, set_=refreshed)
         with writing(self._engine) as connection:
+            if entry.expires_at is not None:
+                connection.execute(
+                    _DROP_EXPIRED, {"space": entry.namespace, "key": entry.exact, "now": entry.created_at}
+                )
             entry_id = int(connection.execute(statement.returning(ENTRIES.c.id)).scalar_one())
             if entry.vector is not None:
                 self._write_vectors(connection, embedder, [(entry_id, entry.vector)])
@@ -163,17 +177,12 @@ class EntryStore:
         return self._one(_BY_ID, {"namespace": namespace, "id": entry_id})
 
     def vectors(self, namespace: str, scope: str, embedder: str, *, after: int) -> list[VectorRow]:
-        """Return a scope's rows that were written after id ``after``, in the order of their ids."""
+        """Return a scope's rows for the semantic tier with ids above ``after``, in the order of their ids."""
         values = {"namespace": namespace, "scope": scope, "embedder": embedder, "after": after}
         with self._engine.connect() as connection:
             rows = connection.execute(_VECTORS_AFTER, values).all()
         return [
-            VectorRow(
-                row.id,
-                row.expires_at,
-                row.semantic,
-                None if row.vector is None else np.frombuffer(row.vector, dtype=np.float32),
-            )
+            VectorRow(row.id, None if row.vector is None else np.frombuffer(row.vector, dtype=np.float32))
             for row in rows
         ]
 
@@ -213,7 +222,8 @@ class EntryStore:
         """
         mine = select(ENTRIES.c.id).where(ENTRIES.c.namespace == namespace)
         with writing(self._engine) as connection:
-            expired = list(connection.execute(mine.where(ENTRIES.c.expires_at <= now)).scalars())
+            over = mine.where(ENTRIES.c.expires_at <= now).limit(_MOST_EXPIRED)
+            expired = list(connection.execute(over).scalars())
             self._delete(connection, namespace, expired)
             if limit is None:
                 return expired, [], 0
@@ -310,14 +320,20 @@ class EntryStore:
 _BY_EXACT = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.exact == bindparam("exact"))
 _BY_ID = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.id == bindparam("id"))
 _VECTORS_AFTER = (
-    select(ENTRIES.c.id, ENTRIES.c.expires_at, ENTRIES.c.semantic, VECTORS.c.vector)
+    select(ENTRIES.c.id, VECTORS.c.vector)
     .outerjoin(VECTORS, (VECTORS.c.entry_id == ENTRIES.c.id) & (VECTORS.c.embedder == bindparam("embedder")))
     .where(
         ENTRIES.c.namespace == bindparam("namespace"),
         ENTRIES.c.scope == bindparam("scope"),
         ENTRIES.c.id > bindparam("after"),
+        ENTRIES.c.semantic,
     )
     .order_by(ENTRIES.c.id)
+)
+_DROP_EXPIRED = delete(ENTRIES).where(
+    ENTRIES.c.namespace == bindparam("space"),
+    ENTRIES.c.exact == bindparam("key"),
+    ENTRIES.c.expires_at <= bindparam("now"),
 )
 _TOUCH = (
     update(ENTRIES)
@@ -360,6 +376,7 @@ def _entry(row: Row[Any]) -> Entry:
         created_at=row.created_at,
         expires_at=row.expires_at,
         hits=row.hits,
+        semantic=row.semantic,
     )
 
 

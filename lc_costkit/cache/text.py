@@ -1,4 +1,4 @@
-"""Which two spellings are the same question to the letter, and in which script is a text?
+"""Which two spellings are the same question to the letter?
 
 The exact tier serves without asking anything else, so what is folded here must never
 change what is asked: numbers, symbols, inner punctuation, line breaks, case inside the
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 
 MAX_NORMALISED_CHARS = 20_000
 """Longer texts are compared as they stand, in characters: Unicode composition is not linear in the worst case."""
@@ -32,33 +31,6 @@ _PAYLOAD = re.compile(r"""["“”„«»‹›‘`{}\[\]<>\\|=_~^*#$@&;:\r\n\v\
 _KOREAN_QUESTION = re.compile(
     r"언제|어떻게|어떡|무엇|무슨|뭐|뭔|뭘|왜|어디|누구|누가|얼마|몇|어느|어떤|(?:나요|까요?|가요|는지요?|은지요?)$"
 )
-_SCRIPTS = (
-    # first code point after the last one of the range, script; letters between ranges count as "other"
-    (0x0041, 0x0250, "latin"),
-    (0x0370, 0x0400, "greek"),
-    (0x0400, 0x0530, "cyrillic"),
-    (0x0530, 0x0590, "armenian"),
-    (0x0590, 0x0600, "hebrew"),
-    (0x0600, 0x0780, "arabic"),
-    (0x0900, 0x0980, "devanagari"),
-    (0x0980, 0x0A00, "bengali"),
-    (0x0B80, 0x0C00, "tamil"),
-    (0x0E00, 0x0E80, "thai"),
-    (0x10A0, 0x1100, "georgian"),
-    (0x1100, 0x1200, "hangul"),
-    (0x1E00, 0x1F00, "latin"),
-    (0x1F00, 0x2000, "greek"),
-    (0x3040, 0x3100, "kana"),
-    (0x3130, 0x3190, "hangul"),
-    (0x3400, 0x4DC0, "han"),
-    (0x4E00, 0xA000, "han"),
-    (0xAC00, 0xD7B0, "hangul"),
-    (0xF900, 0xFB00, "han"),
-    (0xFF21, 0xFF5B, "latin"),
-)
-_DENSE = {"hangul": 2, "han": 2, "kana": 2}
-"""A syllable or ideograph weighs as much as about two letters."""
-_SCRIPT_SAMPLE = 4_000
 
 
 def normalise(text: str) -> str:
@@ -111,32 +83,3 @@ def _asks(text: str) -> bool:
     if text.partition(" ")[0].lower() in _QUESTION_OPENERS:
         return True
     return "가" <= text[-1] <= "힣" and _KOREAN_QUESTION.search(text) is not None
-
-
-def script_of(text: str) -> str:
-    """Name the script most of a text is written in; ``none`` without letters, ``other`` for a rare one.
-
-    >>> script_of("How do I pay?"), script_of("VPN 설정 방법"), script_of("2 + 2"), script_of("東京へ")
-    ('latin', 'hangul', 'none', 'kana')
-    """
-    sample = text[:_SCRIPT_SAMPLE]
-    if sample.isascii():
-        return "latin" if any(map(str.isalpha, sample)) else "none"
-    counts: Counter[str] = Counter()
-    for letter in filter(str.isalpha, sample):
-        script = _script_of_letter(ord(letter))
-        counts[script] += _DENSE.get(script, 1)
-    if not counts:
-        return "none"
-    if counts["kana"]:
-        counts["kana"] += counts.pop("han", 0)
-    return max(counts, key=lambda script: (counts[script], script))
-
-
-def _script_of_letter(code: int) -> str:
-    for first, end, script in _SCRIPTS:
-        if code < first:
-            break
-        if code < end:
-            return script
-    return "other"

@@ -11,6 +11,7 @@ from lc_costkit.cache.align import align, contradict, opposite_words, same_meani
 from lc_costkit.cache.prepare import Prepared, stem, stems
 from lc_costkit.cache.quantities import unmatched_quantities
 from lc_costkit.cache.text import words
+from lc_costkit.scripts import LATIN
 
 
 def script_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -257,7 +258,7 @@ _LANGUAGES = {
 
 def language_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another language of the same script, where both are plain to see from their small words."""
-    if cached.script != "latin" or new.script != "latin":
+    if cached.script != LATIN or new.script != LATIN:
         return None
     one, other = _language(cached), _language(new)
     if one and other and one != other:

@@ -108,7 +108,7 @@ class Writer:
             self._tally.unstored()
             raise
         if vector is not None:
-            self._matcher.added(key.scope, entry_id, vector, entry.expires_at)
+            self._matcher.added(key.scope, entry_id, vector)
         self._trim(now)
         return entry_id
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from lc_costkit.embedding.bundled import BundledEmbedder, bundled_embedder
 from lc_costkit.embedding.protocol import Embedder, ReadyEmbedder
-from lc_costkit.embedding.scripts import script_of
 from lc_costkit.embedding.wrap import WrappedEmbedder, as_embedder
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "WrappedEmbedder",
     "as_embedder",
     "bundled_embedder",
-    "script_of",
 ]

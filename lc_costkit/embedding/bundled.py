@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.embedding.hashed import HashedText
-from lc_costkit.embedding.scripts import LATIN, NONE, letters_of, runs, script_of
 from lc_costkit.embedding.table import TokenTable, load_table
 from lc_costkit.embedding.wordpiece import fold, split_words
+from lc_costkit.scripts import LATIN, NONE, letters_of, runs, script_of
 
 IDENTITY = "lc_costkit-static-v1"
 """Changes whenever a text would get another vector."""
@@ -51,6 +51,7 @@ class BundledEmbedder:
 
     identity = IDENTITY
     priced_model: str | None = None
+    max_characters = MAX_CHARACTERS
 
     def __init__(self, table: TokenTable, hashed: HashedText) -> None:
         self._table = table

@@ -15,7 +15,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from lc_costkit.embedding.scripts import DENSE, HAN, JAPANESE, KOREAN, UNSPACED
+from lc_costkit.scripts import DENSE, HAN, JAPANESE, KOREAN, UNSPACED
 
 HASHED_DIMENSIONS = 128
 """Korean question pairs (songys/Question_pair) are ranked at AUC .92 with 128, .93 with 256 to 512."""

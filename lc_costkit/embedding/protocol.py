@@ -37,6 +37,11 @@ class ReadyEmbedder(Embedder, Protocol):
         """The model whose price one call costs; None for one that costs nothing."""
         ...
 
+    @property
+    def max_characters(self) -> int:
+        """Of a longer text only the two ends are read, so that its vector says nothing of the middle."""
+        ...
+
     async def aembed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """As ``embed``, without blocking the event loop."""
         ...

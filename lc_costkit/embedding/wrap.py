@@ -80,6 +80,7 @@ def as_embedder(
     if source is None:
         source = bundled_embedder()
     plain = identity is None and dimensions is None and priced_model is FROM_OBJECT
+    plain = plain and max_characters == MAX_CHARACTERS
     if isinstance(source, BundledEmbedder | WrappedEmbedder) and plain:
         return source
     embed, aembed = _entry_points(source)
@@ -91,7 +92,7 @@ def as_embedder(
         fixed_identity=identity is not None or _is_embedder(source),
         dimensions=dimensions or _positive(known),
         priced_model=_priced_model(source) if isinstance(priced_model, Derived) else priced_model,
-        max_characters=max_characters,
+        max_characters=min(max_characters, _positive(getattr(source, "max_characters", None)) or max_characters),
     )
 
 
@@ -117,7 +118,7 @@ class WrappedEmbedder:
         self.label = label
         self._fixed_identity = fixed_identity
         self._dimensions = dimensions
-        self._max_characters = max_characters
+        self.max_characters = max_characters
         self._lock = threading.Lock()
         self.priced_model = priced_model
 
@@ -183,7 +184,7 @@ class WrappedEmbedder:
         sent: list[str] = []
         places: list[int] = []
         for place, text in enumerate(texts):
-            cleaned = _sendable_text(text, self._max_characters)
+            cleaned = _sendable_text(text, self.max_characters)
             if cleaned:
                 sent.append(cleaned)
                 places.append(place)

@@ -248,8 +248,10 @@ def test_refreshing_an_answer_many_times_keeps_one_row(tmp_path: Path) -> None:
             ids.add(put(cache, ask(ASKED)))
             assert isinstance(cache.lookup(ask(REWORDED)), Hit)
             clock.now += 11
-        assert len(ids) == 1
+        assert len(ids) == 60, "processes that have dropped the old one read the new one"
         assert cache.stats().entries == 1
+        (loaded,) = cache._matcher._scopes._scopes.values()
+        assert len(loaded.index) <= 2
         assert cache.check() == ()
 
 
@@ -581,3 +583,68 @@ def test_an_embedder_that_does_not_say_how_high_its_cosines_run_gets_a_cautious_
 def test_the_bundled_embedder_asks_for_less_outside_the_latin_script() -> None:
     threshold = threshold_of(bundled_embedder(), None)
     assert threshold("How do I reset my password?") > threshold("비밀번호를 어떻게 재설정하나요?")
+
+
+# -- what must never be served --------------------------------------------------------
+
+
+def test_an_answer_refreshed_to_the_letter_only_is_no_longer_served_to_other_wordings(tmp_path: Path) -> None:
+    with Cache(tmp_path / "c.db") as cache, Cache(tmp_path / "c.db") as elsewhere:
+        put(cache, ask(ASKED))
+        assert isinstance(cache.lookup(ask(REWORDED)), Hit)
+        cache.store(ask(ASKED), '"a tool call"', exact_only=True)
+        for one in (cache, elsewhere):
+            assert isinstance(one.lookup(ask(REWORDED)), Miss)
+            assert isinstance(one.lookup(ask(ASKED)), Hit)
+
+
+def test_a_shorter_lifetime_holds_for_answers_that_were_stored_for_ever(tmp_path: Path) -> None:
+    with Cache(tmp_path / "c.db") as cache:
+        clock = cache._clock = Clock()
+        put(cache, ask(ASKED))
+    with Cache(tmp_path / "c.db", ttl=60) as cache:
+        cache._clock = clock
+        assert isinstance(cache.lookup(ask(REWORDED)), Hit)
+        clock.now += 60
+        assert isinstance(cache.lookup(ask(ASKED)), Miss)
+        assert isinstance(cache.lookup(ask(REWORDED)), Miss)
+
+
+def test_an_answer_stored_again_after_its_time_is_found_by_a_process_that_dropped_it(tmp_path: Path) -> None:
+    clock = Clock()
+    with Cache(tmp_path / "c.db", ttl=60) as cache, Cache(tmp_path / "c.db", ttl=60) as elsewhere:
+        cache._clock = elsewhere._clock = clock
+        put(cache, ask(ASKED))
+        assert isinstance(elsewhere.lookup(ask(REWORDED)), Hit)
+        clock.now += 60
+        assert isinstance(elsewhere.lookup(ask(REWORDED)), Miss)
+        put(cache, ask(ASKED), '"new"')
+        hit = elsewhere.lookup(ask(REWORDED))
+        assert isinstance(hit, Hit)
+        assert hit.answer == '"new"'
+
+
+@pytest.mark.parametrize(("length", "reads"), [(300, 200), (3_000, 20_000), (30_000, 20_000)])
+def test_long_questions_that_differ_where_no_embedder_reads_are_never_matched(length: int, reads: int) -> None:
+    half = "word " * (length // 10)
+    embedder = as_embedder(bundled_embedder(), max_characters=reads)
+    with Cache(embedder=embedder, gates=(), similarity_threshold=0.0) as cache:
+        for text in (f"{half}red {half}".strip(), f"{half}blue {half}".strip()):
+            with question(text):
+                put(cache, ask(f"Documents\n\n{text}"))  # finds that it is a miss
+                assert isinstance(cache.lookup(ask(f"Documents\n\n{text}")), Hit)
+
+
+def test_explain_shows_no_key_and_no_password() -> None:
+    settings = (
+        '{"headers":{"Authorization":"Bearer abc.def","x-api-key":"k-1"},"base":"https://me:pw@host/v1",'
+        '"call":"[(\'extra_body\', {\'api_key\': \'k-2\'}), (\'token\', \'k-3\')]","q":"{\\"secret\\": \\"k-4\\"}",'
+        '"plain":"sk-proj-123456","max_tokens":5}'
+    )
+    request = ask(ASKED, settings=settings)
+    with Cache() as cache:
+        shown = cache.explain(request)
+    for hidden in ("abc.def", "k-1", "k-2", "k-3", "k-4", "pw@", "123456"):
+        assert hidden not in shown.settings
+        assert hidden not in repr(shown) + shown._repr_html_() + repr(request)
+    assert '"max_tokens":5' in shown.settings

@@ -113,11 +113,17 @@ def test_a_payload_the_caller_cannot_read_is_a_miss(tmp_path: Path) -> None:
 
 
 def test_a_closed_cache_misses(tmp_path: Path) -> None:
-    cache = open_cache(tmp_path / "c.db")
-    cache.store(ask("first question"), '"x"')
-    cache.close()
-    assert cache.stats().stored == 1, "closing is not the end: the store opens again on demand"
-    cache.close()
+    for place in (tmp_path / "c.db", ":memory:"):
+        cache = open_cache(place)
+        cache.store(ask("first question"), '"x"')
+        cache.close()
+        cache.close()
+        missed = cache.lookup(ask("first question"))
+        assert isinstance(missed, Miss)
+        assert missed.reason == "the cache is closed"
+        assert cache.store(ask("another question"), '"y"', miss=missed) is None
+    with open_cache(tmp_path / "c.db") as cache:
+        assert cache.stats().entries == cache.stats().stored == 1
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:

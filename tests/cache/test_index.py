@@ -22,12 +22,12 @@ def test_the_nearest_is_the_one_a_full_comparison_finds(large: int, steps: list[
     alive: set[int] = set()
     for add, number in steps:
         if add:
-            index.add(number + 1, pool[number], None)
+            index.add(number + 1, pool[number])
             alive.add(number)
         else:
             index.remove(number + 1)
             alive.discard(number)
-    found = index.nearest(pool[query], now=0.0)
+    found = index.nearest(pool[query])
     best = max(alive, key=lambda number: float(pool[number] @ pool[query]), default=None)
     assert len(index) == len(alive)
     if best is None or float(pool[best] @ pool[query]) <= 0:
@@ -42,11 +42,11 @@ def test_a_large_scope_moves_to_faiss_and_answers_the_same() -> None:
     pool = list(vectors(300, DIMENSIONS))
     small, large = ScopeIndex(DIMENSIONS, large=10_000), ScopeIndex(DIMENSIONS, large=100)
     for number, vector in enumerate(pool, start=1):
-        small.add(number, vector, None)
-        large.add(number, vector, None)
+        small.add(number, vector)
+        large.add(number, vector)
     assert isinstance(large._rows, FaissRows)
     for query in vectors(50, DIMENSIONS, seed=1):
-        one, other = small.nearest(query, now=0.0), large.nearest(query, now=0.0)
+        one, other = small.nearest(query), large.nearest(query)
         assert one is not None
         assert other is not None
         assert one[0] == other[0]
@@ -57,39 +57,24 @@ def test_a_large_scope_moves_to_faiss_and_answers_the_same() -> None:
 def test_slots_of_removed_entries_are_used_again(large: int) -> None:
     pool = list(vectors(50, DIMENSIONS))
     index = ScopeIndex(DIMENSIONS, large=large)
-    index.add(1, pool[0], None)
-    index.add(2, pool[1], None)
-    index.add(3, pool[2], None)
+    index.add(1, pool[0])
+    index.add(2, pool[1])
+    index.add(3, pool[2])
     for number in range(4, 50):
         index.remove(number - 1)
-        index.add(number, pool[number], None)
+        index.add(number, pool[number])
     assert index._rows.all().shape[0] <= 4
-    found = index.nearest(pool[49], now=0.0)
+    found = index.nearest(pool[49])
     assert found is not None
     assert found[0] == 49
 
 
-@pytest.mark.parametrize("large", [2, 1_000])
-def test_expired_entries_do_not_hide_live_ones(large: int) -> None:
-    near, far = np.eye(DIMENSIONS, dtype=np.float32)[:2]
-    mixed = ((near + far) / np.sqrt(2)).astype(np.float32)
-    index = ScopeIndex(DIMENSIONS, large=large)
-    for number in range(1, 40):
-        index.add(number, near, 10.0)
-    index.add(100, mixed, None)
-    assert index.nearest(near, now=5.0) is not None
-    found = index.nearest(near, now=10.0)
-    assert found is not None
-    assert found[0] == 100
-    assert len(index) == 1
-
-
 def test_a_damaged_row_is_left_out() -> None:
     index = ScopeIndex(DIMENSIONS)
-    index.add(1, np.zeros(3, dtype=np.float32), None)
-    index.add(2, np.full(DIMENSIONS, np.nan, dtype=np.float32), None)
+    index.add(1, np.zeros(3, dtype=np.float32))
+    index.add(2, np.full(DIMENSIONS, np.nan, dtype=np.float32))
     assert len(index) == 0
-    assert index.nearest(next(vectors(1, DIMENSIONS)), now=0.0) is None
+    assert index.nearest(next(vectors(1, DIMENSIONS))) is None
 
 
 def test_the_least_recently_used_scopes_leave_memory() -> None:
@@ -103,10 +88,10 @@ def test_the_least_recently_used_scopes_leave_memory() -> None:
 
 
 def test_rows_over_the_limit_push_other_scopes_out() -> None:
-    scopes = ScopeIndexes(DIMENSIONS, max_rows=5)
+    scopes = ScopeIndexes(DIMENSIONS, max_bytes=5 * 4 * DIMENSIONS)
     crowded = scopes.get("n", "a")
     for number, vector in enumerate(vectors(6, DIMENSIONS), start=1):
-        crowded.index.add(number, vector, None)
+        crowded.index.add(number, vector)
     scopes.get("n", "b")
     assert scopes.in_memory("n", "a") is None
     assert scopes.in_memory("n", "b") is not None

@@ -22,8 +22,9 @@ from lc_costkit.cache.key import (
     make_key,
     question,
 )
-from lc_costkit.cache.text import normalise, script_of
+from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.scripts import script_of
 
 DOCUMENTS = "Answer from the context.\n\nRefunds take five days.\n\nParcels take two days."
 ASKED = "How long do refunds take?"
@@ -177,6 +178,25 @@ class TestDeclared:
         declared = DeclaredQuestion(ASKED, "kb-1")
         rewrite = request(f"Rewrite the question for a search engine: {ASKED}")
         assert key(rewrite, declared=declared).scope != key(self.prompt(ASKED), declared=declared).scope
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Rewrite it for a search engine.\n\n{}", "Answer from the articles.\n\nSome article.\n\n{}"),
+            ("Is it polite?\n\nQuestion: {}", "Answer from the articles.\n\nSome article.\n\nQuestion: {}"),
+            (
+                "Articles:\nSome article.\n\n{}\n\nAnswer in German.",
+                "Articles:\nSome article.\n\n{}\n\nAnswer in Thai.",
+            ),
+            ("{}\nAnswer with yes or no.", "{}"),
+        ],
+    )
+    def test_templates_without_labels_stay_apart_under_one_version(self, one: str, other: str) -> None:
+        declared = DeclaredQuestion(ASKED, "kb-1")
+        first = key(request(one.format(ASKED)), declared=declared)
+        second = key(request(other.format(ASKED)), declared=declared)
+        assert first.question == second.question == ASKED
+        assert first.scope != second.scope
 
     def test_documents_may_repeat_the_question(self) -> None:
         asked = key(self.prompt(ASKED, f"FAQ\n{ASKED} Five days."), declared=DeclaredQuestion(ASKED))

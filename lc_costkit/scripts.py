@@ -1,7 +1,7 @@
 """Which writing system is a text in?
 
-Vectors of different scripts are not comparable, so a cache keeps them apart by
-:func:`script_of`, and the bundled embedder treats each run of one script by itself.
+Vectors of different scripts are not comparable, so the cache puts the script of a question
+into its scope, and the bundled embedder treats each run of one script by itself. Both ask here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ DENSE = frozenset({KOREAN, JAPANESE, HAN})
 UNSPACED = frozenset({"Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
 """Alphabets written without spaces between words."""
 
+_SAMPLE = 4_000
+"""Characters read to name the script of a text; a document of megabytes is not read to its end."""
 _DENSE_CHARACTER = 2.5
 """What one character of a dense script counts for beside one letter, when a text mixes scripts."""
 
@@ -65,7 +67,7 @@ def script_of_character(character: str) -> str:
 
 
 def script_of(text: str) -> str:
-    """The script that most of a text is written in, as an ISO 15924 name; never raises.
+    """The script that most of a text (its first 4,000 characters) is written in, as an ISO 15924 name; never raises.
 
     A Korean sentence that names an English product is Korean: a syllable or an
     ideograph counts for 2.5 letters. Ideographs beside kana are Japanese. ``Zyyy``
@@ -74,6 +76,7 @@ def script_of(text: str) -> str:
     >>> script_of("How do I reset it?"), script_of("Galaxy S24 배송 언제 와요?"), script_of("42 + 1")
     ('Latn', 'Kore', 'Zyyy')
     """
+    text = text[:_SAMPLE]
     if text.isascii():
         return LATIN if any(map(str.isalpha, text)) else NONE
     weights = script_weights(text)

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lc_costkit.embedding import script_of
-from lc_costkit.embedding.scripts import _BLOCKS, runs
+from lc_costkit.scripts import _BLOCKS, runs, script_of
 
 
 @pytest.mark.parametrize(
