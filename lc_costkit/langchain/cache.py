@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable
 
+from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
-from lc_costkit.cache.key import CacheRequest
+from lc_costkit.cache.gates import Gate
+from lc_costkit.cache.key import MAX_TEMPERATURE, CacheRequest, Context, QuestionFinder
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.cache.store import Entry
+from lc_costkit.cache.threads import off_loop
 from lc_costkit.langchain import payload
 from lc_costkit.langchain.pending import Pending
 from lc_costkit.langchain.prompts import read_request
 from lc_costkit.langchain.warming import Warmed, asked, warm_chain, warm_pairs
 from lc_costkit.marks import MARK
+from lc_costkit.pricing import PriceBook
 from lc_costkit.readers import read_langchain
 from lc_costkit.switch import disabled
 from lc_costkit.usage import UsageReading
@@ -40,8 +46,38 @@ class SemanticCache(BaseCache):
     not stored; answers that call tools are served to the letter only, with new call ids.
     """
 
-    def __init__(self, path_or_url: Any = ":memory:", **knobs: Any) -> None:
-        self.engine = Cache(path_or_url, **knobs)
+    def __init__(
+        self,
+        path_or_url: str | Path = ":memory:",
+        *,
+        embedder: object | None = None,
+        similarity_threshold: float | None = None,
+        gates: Iterable[Gate] | None = None,
+        admission: Iterable[AdmissionRule] | None = None,
+        ttl: timedelta | float | None = None,
+        max_entries: int | None = None,
+        namespace: str = "default",
+        mode: str = "on",
+        question: QuestionFinder | None = None,
+        context: Context = "history",
+        max_temperature: float = MAX_TEMPERATURE,
+        prices: PriceBook | None = None,
+    ) -> None:
+        self.engine = Cache(
+            path_or_url,
+            embedder=embedder,
+            similarity_threshold=similarity_threshold,
+            gates=gates,
+            admission=admission,
+            ttl=ttl,
+            max_entries=max_entries,
+            namespace=namespace,
+            mode=mode,
+            question=question,
+            context=context,
+            max_temperature=max_temperature,
+            prices=prices,
+        )
         self._pending = Pending()
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
@@ -55,8 +91,8 @@ class SemanticCache(BaseCache):
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """Do what ``lookup`` does without blocking the event loop."""
         if not self.engine.embeds_remotely:
-            return await asyncio.to_thread(self.lookup, prompt, llm_string)
-        request = await asyncio.to_thread(self._read, prompt, llm_string)
+            return await off_loop(self.lookup, prompt, llm_string)
+        request = await off_loop(self._read, prompt, llm_string)
         if request is None:
             return None
         outcome = await self.engine.alookup(request, decode=payload.load)
@@ -73,18 +109,17 @@ class SemanticCache(BaseCache):
             reading = _reading(return_val)
             if miss is not None:
                 _mark(return_val, miss)
+            if isinstance(text, NotKept):
+                self.engine.skipped(text.reason)
+                return
+            exact_only = payload.has_tool_calls(return_val)
+            self.engine.store(request, text, reading=reading, miss=miss, exact_only=exact_only)
         except Exception as error:
             self.engine.faulted("update", error)
-            return
-        if isinstance(text, NotKept):
-            self.engine.skipped(text.reason)
-            return
-        exact_only = payload.has_tool_calls(return_val)
-        self.engine.store(request, text, reading=reading, miss=miss, exact_only=exact_only)
 
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         """Do what ``update`` does without blocking the event loop."""
-        await asyncio.to_thread(self.update, prompt, llm_string, return_val)
+        await off_loop(self.update, prompt, llm_string, return_val)
 
     def clear(self, **kwargs: Any) -> None:
         """Remove the answers of this namespace, or with ``everything=True`` of all; the statistics stay."""
@@ -174,12 +209,16 @@ class SemanticCache(BaseCache):
     def _serve(
         self, prompt: str, llm_string: str, request: CacheRequest, outcome: Hit | Miss
     ) -> RETURN_VAL_TYPE | None:
-        if isinstance(outcome, Miss):
-            self._pending.put(prompt, llm_string, request, outcome)
+        try:
+            if isinstance(outcome, Miss):
+                self._pending.put(prompt, llm_string, request, outcome)
+                return None
+            generations: list[Generation] = outcome.answer  # type: ignore[assignment]  # payload.load made it
+            _mark(generations, outcome)
+            return generations
+        except Exception as error:
+            self.engine.faulted("serving", error)
             return None
-        generations: list[Generation] = outcome.answer  # type: ignore[assignment]  # payload.load made it
-        _mark(generations, outcome)
-        return generations
 
 
 def _mark(generations: Sequence[Generation], outcome: Hit | Miss) -> None:

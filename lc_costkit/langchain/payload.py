@@ -19,6 +19,8 @@ from lc_costkit.cache.payloads import NotKept, unfinished, with_fresh_call_ids
 from lc_costkit.marks import MARK
 
 _ALLOWED: list[Any] = [Generation, ChatGeneration, AIMessage]
+_OF_THE_CALL = frozenset({MARK, "headers"})
+"""What is true of one call only; a provider's headers also set cookies."""
 
 
 def why_not_stored(generations: Sequence[Generation]) -> str | None:
@@ -63,7 +65,7 @@ def dump(generations: Sequence[Generation]) -> str | NotKept:
 def load(payload: str) -> list[Generation]:
     """Read an answer back as new objects, message ids empty and tool calls with new ids."""
     data = with_fresh_call_ids(json.loads(payload))
-    found = _loader()(data, allowed_objects=_ALLOWED)
+    found = _loader()(data, allowed_objects=_ALLOWED, secrets_from_env=False)
     if not isinstance(found, list) or not all(isinstance(item, Generation) for item in found):
         raise ValueError("the payload holds no list of generations")
     return found
@@ -80,13 +82,14 @@ def _loader() -> Callable[..., Any]:
 
 
 def _clean(generation: Generation) -> Generation:
-    info = {name: value for name, value in (generation.generation_info or {}).items() if name != MARK} or None
+    info = {name: value for name, value in (generation.generation_info or {}).items() if name not in _OF_THE_CALL}
     if not isinstance(generation, ChatGeneration):
-        return Generation(text=generation.text, generation_info=copy.deepcopy(info))
+        return Generation(text=generation.text, generation_info=copy.deepcopy(info) or None)
     message = generation.message
     if isinstance(message, AIMessageChunk):
         message = message_chunk_to_message(message)
     message = message.model_copy(update={"id": None}, deep=True)
+    message.response_metadata.pop("headers", None)
     parsed = message.additional_kwargs.get("parsed")
     if isinstance(parsed, BaseModel):
         # LangChain's parser makes the object again from its fields.
@@ -94,7 +97,7 @@ def _clean(generation: Generation) -> Generation:
     usage = getattr(message, "usage_metadata", None)
     if usage:
         usage.pop("total_cost", None)
-    return ChatGeneration(message=message, generation_info=copy.deepcopy(info))
+    return ChatGeneration(message=message, generation_info=copy.deepcopy(info) or None)
 
 
 def _content(message: Any) -> bool:

@@ -9,41 +9,64 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.cache.results import Miss
 
 _MAX_CALLS = 4_096
-_MAX_ALIKE = 64
+_MAX_CHARACTERS = 8_000_000
+"""Of the questions of all calls; a question to the letter only may be a whole document."""
+
+Found = tuple[CacheRequest, Miss]
 
 
 class Pending:
-    """Keeps misses until their answers come; of equal calls, the newest is taken first."""
+    """Keeps misses until their answers come; of equal calls, the newest is taken first.
+
+    A call that failed never comes back for its miss. So only what storing needs is kept of
+    one, and the oldest go when there are too many; their answers are stored all the same,
+    after the prompt was read again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[bytes, list[tuple[CacheRequest, Miss]]] = OrderedDict()
+        self._found: OrderedDict[bytes, list[Found]] = OrderedDict()
+        self._calls = 0
+        self._characters = 0
 
     def put(self, prompt: str, llm_string: str, request: CacheRequest, miss: Miss) -> None:
-        """Keep a miss; calls that failed leave theirs behind, so the number is bounded."""
+        """Keep a miss."""
+        key = _digest(prompt, llm_string)
+        if miss.key is not None:
+            request = replace(request, turns=())
+        if miss.verdict != "observed_hit":
+            miss = replace(miss, candidate=None)
         with self._lock:
-            alike = self._found.setdefault(_digest(prompt, llm_string), [])
-            alike.append((request, miss))
-            del alike[:-_MAX_ALIKE]
-            while len(self._found) > _MAX_CALLS:
-                self._found.popitem(last=False)
+            self._found.setdefault(key, []).append((request, miss))
+            self._found.move_to_end(key)
+            self._count(miss, 1)
+            while self._calls > _MAX_CALLS or (self._characters > _MAX_CHARACTERS and self._calls > 1):
+                oldest = next(iter(self._found))
+                self._drop(oldest, 0)
 
-    def take(self, prompt: str, llm_string: str) -> tuple[CacheRequest, Miss] | None:
+    def take(self, prompt: str, llm_string: str) -> Found | None:
         """Return what was kept for a call, and forget it."""
         key = _digest(prompt, llm_string)
         with self._lock:
-            alike = self._found.get(key)
-            if not alike:
-                return None
-            newest = alike.pop()
-            if not alike:
-                del self._found[key]
-            return newest
+            return self._drop(key, -1) if key in self._found else None
+
+    def _drop(self, key: bytes, place: int) -> Found:
+        alike = self._found[key]
+        found = alike.pop(place)
+        if not alike:
+            del self._found[key]
+        self._count(found[1], -1)
+        return found
+
+    def _count(self, miss: Miss, sign: int) -> None:
+        self._calls += sign
+        self._characters += sign * (0 if miss.key is None else len(miss.key.question))
 
 
 def _digest(prompt: str, llm_string: str) -> bytes:

@@ -27,8 +27,11 @@ _MEDIA = frozenset(
     | {"document", "media"}
 )
 
-# Parts of a content block that change from call to call or only matter to the provider's own cache.
-_VOLATILE = frozenset({"id", "index", "cache_control", "signature", "encrypted_content", "annotations"})
+# Parts of a content block that only matter to the provider's own cache, and of an answer's those that
+# are made up for each call. In what the user sends, an id names something.
+_VOLATILE = frozenset({"cache_control"})
+_VOLATILE_IN_ANSWERS = _VOLATILE | {"id", "index", "signature", "encrypted_content", "annotations"}
+_CALLS = frozenset({"tool_use", "tool_call", "function_call"})
 
 
 def read_request(prompt: str, llm_string: str) -> CacheRequest:
@@ -69,13 +72,13 @@ def _turn(message: Mapping[str, Any], calls: dict[str, int]) -> Turn:
     if (kind not in _ROLES and kind != "ChatMessage") or not isinstance(fields, dict):
         return Turn(role=kind, text="", other=_canonical(message))
     role = _ROLES.get(kind) or str(fields.get("role"))
-    texts, others, has_media = _content(fields.get("content"))
-    if len(texts) > 1:
-        others.append({"text_parts": [len(text) for text in texts]})
     tool_calls = []
     for call in fields.get("tool_calls") or ():
         calls.setdefault(str(call.get("id")), len(calls))
         tool_calls.append(f"{call.get('name')}({_canonical(call.get('args'))})")
+    texts, others, has_media = _content(fields.get("content"), calls, answer=kind == "AIMessage")
+    if len(texts) > 1:
+        others.append({"text_parts": [len(text) for text in texts]})
     if kind == "ToolMessage":
         others.append({"answers": calls.get(str(fields.get("tool_call_id"))), "status": fields.get("status")})
     others += _extras(kind, fields)
@@ -89,10 +92,11 @@ def _turn(message: Mapping[str, Any], calls: dict[str, int]) -> Turn:
     )
 
 
-def _content(content: object) -> tuple[list[str], list[object], bool]:
-    """Return the texts, whatever is neither text nor a tool call, and whether media is among it."""
+def _content(content: object, calls: Mapping[str, int], *, answer: bool) -> tuple[list[str], list[object], bool]:
+    """Return the texts, whatever is neither text nor one of the tool ``calls``, and whether media is among it."""
     if isinstance(content, str):
         return [content], [], False
+    volatile = _VOLATILE_IN_ANSWERS if answer else _VOLATILE
     texts: list[str] = []
     others: list[object] = []
     has_media = False
@@ -103,9 +107,10 @@ def _content(content: object) -> tuple[list[str], list[object], bool]:
             others.append(block)
         elif isinstance(block.get("text"), str) and block.get("type") in ("text", "input_text", "output_text"):
             texts.append(block["text"])
-        elif block.get("type") not in ("tool_use", "tool_call", "function_call"):  # they are in tool_calls
+        elif block.get("type") not in _CALLS or str(block.get("call_id") or block.get("id")) not in calls:
             has_media = has_media or block.get("type") in _MEDIA
-            others.append({name: value for name, value in block.items() if name not in _VOLATILE})
+            kept = {name: value for name, value in block.items() if name not in volatile}
+            others.append({"after_texts": len(texts), **kept})
     return texts, others, has_media
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
+
+from pydantic import TypeAdapter
 
 VOLATILE = frozenset(
     {
@@ -21,12 +25,13 @@ VOLATILE = frozenset(
         "disable_streaming", "metadata", "tags", "callbacks", "callback_manager", "verbose", "cache", "rate_limiter",
         "http_client", "http_async_client", "custom_get_token_ids", "include_response_headers", "openai_proxy",
         "anthropic_proxy", "api_key", "openai_api_key", "anthropic_api_key", "google_api_key",
-        "ls_structured_output_format",
     }
 )  # fmt: skip
 """Names of settings that never change an answer: transport, bookkeeping, and credentials (of which
 LangChain shows a placeholder only; use namespaces to keep tenants apart)."""
 
+_ENDPOINT_VARIABLES = ("OPENAI_BASE_URL",)
+"""What a provider's client reads by itself where LangChain names no address."""
 _MODEL_NAMES = ("model", "model_name", "model_id", "deployment_name", "azure_deployment")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 _CLASS = re.compile(r"<class '([\w.]+)'>")
@@ -56,6 +61,16 @@ def read_settings(llm_string: str) -> Settings:
     >>> settings.canonical, settings.model
     ('{"call":{"_type":"fake","model":"m","stop":null}}', 'm')
     """
+    # A class is told by its schema, which is another one when the class is defined again.
+    settings = _read(llm_string) if "<class '" in llm_string else _read_once(llm_string)
+    for variable in _ENDPOINT_VARIABLES:
+        address = os.environ.get(variable)
+        if address:
+            settings = replace(settings, canonical=f"{settings.canonical}\n{variable}={address}")
+    return settings
+
+
+def _read(llm_string: str) -> Settings:
     described, literal = _split(llm_string)
     schemas = {name: _schema(name) for name in _CLASS.findall(literal)}
     parts: dict[str, object] = {}
@@ -69,7 +84,9 @@ def read_settings(llm_string: str) -> Settings:
     if schemas:
         parts["schemas"] = schemas
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=repr)
-    fields = {**_fields(described), **(call or {})}
+    named = _fields(described)
+    more = named.get("model_kwargs")
+    fields = {**(more if isinstance(more, dict) else {}), **named, **(call or {})}
     uncacheable = None
     if None in schemas.values() or ("<class " in literal and "<locals>" in literal):
         uncacheable = "the settings name a class that cannot be looked up; define it at the top of a module"
@@ -78,6 +95,10 @@ def read_settings(llm_string: str) -> Settings:
     return Settings(
         canonical=canonical, model=_model(fields), temperature=_temperature(fields), uncacheable=uncacheable
     )
+
+
+# One application asks with few settings, and reading them takes longer than finding an answer.
+_read_once = lru_cache(maxsize=256)(_read)
 
 
 def _split(llm_string: str) -> tuple[dict[str, Any] | None, str]:
@@ -114,11 +135,12 @@ def _schema(name: str) -> object:
     """Return what identifies a class beyond its name, so that an edited one is another one."""
     module, _, attribute = name.rpartition(".")
     found = getattr(sys.modules.get(module), attribute, None)
-    describe = getattr(found, "model_json_schema", None)
-    if describe is not None:
-        return describe()
-    annotations = getattr(found, "__annotations__", None)
-    return None if annotations is None else {key: str(kind) for key, kind in annotations.items()}
+    if found is None:
+        return None
+    try:
+        return TypeAdapter(found).json_schema() or None  # of models, dataclasses and typed dictionaries, to the bottom
+    except Exception:  # whatever it is that a class of the user's raises, it says nothing of itself
+        return None
 
 
 def _model(fields: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +16,14 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.language_models.fake import FakeListLLM
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langchain_tests.integration_tests import AsyncCacheTestSuite, SyncCacheTestSuite
 from pydantic import BaseModel
 
 from lc_costkit import SemanticCache, question
+from lc_costkit.cache import Cache
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.marks import MARK, CacheMark
 from lc_costkit.testing import FakeAnswer, FakeProvider
@@ -440,3 +442,48 @@ def test_a_generation_list_with_a_mark_is_stored_without_it(cache: SemanticCache
     assert loaded.generation_info == {"a": 1}
     assert isinstance(loaded, ChatGeneration)
     assert loaded.message.id is None
+
+
+def test_it_takes_what_the_core_takes() -> None:
+    own, core = (inspect.signature(kind.__init__) for kind in (SemanticCache, Cache))
+    assert own == core
+
+
+async def test_an_answer_arrives_and_is_kept_where_no_thread_can_be_started(
+    provider: FakeProvider, cache: SemanticCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoThreads:
+        @staticmethod
+        async def to_thread(*_: Any, **__: Any) -> Any:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("lc_costkit.cache.threads.asyncio", NoThreads)
+    model = chat_openai(provider, cache=cache)
+    first = await model.ainvoke(ASKED)
+    assert (await model.ainvoke(ASKED)).text == first.text
+    assert provider.calls == 1
+
+
+def test_headers_of_one_call_are_neither_kept_nor_served() -> None:
+    from lc_costkit.langchain.payload import dump
+
+    headers = {"set-cookie": "session=private"}
+    message = AIMessage("x", response_metadata={"headers": headers, "model_name": "m"})
+    text = dump([ChatGeneration(message=message, generation_info={"headers": headers})])
+    assert isinstance(text, str)
+    assert "private" not in text
+    assert message.response_metadata["headers"] == headers, "the live answer keeps them"
+
+
+def test_what_waits_for_an_answer_holds_no_prompt_and_is_bounded_in_size(cache: SemanticCache) -> None:
+    long = "word " * 20_000
+    for number in range(200):
+        cache.lookup(f"{number} {long}", "[('model', 'm')]")
+    waiting = [found for alike in cache._pending._found.values() for found in alike]
+    assert 0 < len(waiting) < 200
+    assert all(not request.turns for request, _ in waiting)
+    assert sum(len(miss.key.question) for _, miss in waiting if miss.key) <= 8_000_000
+    answer = [Generation(text="kept")]
+    for number in (0, 199):
+        cache.update(f"{number} {long}", "[('model', 'm')]", answer)
+        assert cache.lookup(f"{number} {long}", "[('model', 'm')]") == answer

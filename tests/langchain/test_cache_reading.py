@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import pytest
@@ -34,6 +35,20 @@ class Shape(BaseModel):
     """A schema that can be looked up."""
 
     sides: int
+
+
+@dataclass
+class Nested:
+    """What stands below the top."""
+
+    sides: int
+
+
+@dataclass
+class Outer:
+    """One that holds another one."""
+
+    inner: Nested
 
 
 def read(*messages: BaseMessage) -> CacheRequest:
@@ -139,6 +154,28 @@ def test_no_two_strings_make_it_raise(prompt: str, llm_string: str) -> None:
     assert read_request(prompt, llm_string).turns
 
 
+def test_tool_calls_that_stand_in_the_content_only_are_kept() -> None:
+    def history(city: str, **fields: Any) -> CacheRequest:
+        block = {"type": "tool_use", "id": "toolu_1", "name": "get", "input": {"city": city}}
+        return read(HumanMessage("q"), AIMessage([block], **fields), HumanMessage("so?"))
+
+    assert history("Rome") != history("Oslo")
+    call: Any = {"name": "get", "args": {"city": "Rome"}, "id": "toolu_1"}
+    assert history("Rome", tool_calls=[call]).turns[1].other == ""
+
+
+def test_an_id_in_what_the_user_sends_names_something() -> None:
+    def referring(to: str) -> CacheRequest:
+        return read(HumanMessage([{"type": "text", "text": "Go on"}, {"type": "item_reference", "id": to}]))
+
+    assert referring("msg_1") != referring("msg_2")
+
+
+def test_a_block_belongs_to_its_place_among_the_texts() -> None:
+    one, two, block = {"type": "text", "text": "a"}, {"type": "text", "text": "b"}, {"type": "non_standard", "value": 1}
+    assert read(HumanMessage([one, block, two])) != read(HumanMessage([one, two, block]))
+
+
 # -- settings ------------------------------------------------------------------------
 
 
@@ -176,6 +213,29 @@ def test_transport_and_bookkeeping_are_left_out(fields: dict[str, Any]) -> None:
         described("[('x', object(1)), ('stop', None)]"),
         "[('_type', 'fake'), ('model_name', 'm')]",
         "whatever",
+        *(
+            described(**{name: value})
+            for name, value in {
+                "reasoning_effort": "low",
+                "reasoning": {"effort": "low"},
+                "seed": 1,
+                "logprobs": True,
+                "n": 2,
+                "top_p": 0.5,
+                "verbosity": "low",
+                "openai_organization": "o",
+                "extra_body": {"top_k": 1},
+                "model_kwargs": {"x": 1},
+                "default_headers": {"anthropic-beta": "b"},
+                "thinking": {"type": "enabled"},
+                "betas": ["b"],
+                "service_tier": "flex",
+                "stop_sequences": ["x"],
+                "max_completion_tokens": 9,
+            }.items()
+        ),
+        described("[('stop', None), ('tool_choice', 'any')]"),
+        described("[('parallel_tool_calls', False), ('stop', None)]"),
     ],
 )
 def test_what_can_change_the_answer_is_kept(other: str) -> None:
@@ -211,6 +271,35 @@ def test_an_edited_schema_is_another_scope(monkeypatch: pytest.MonkeyPatch) -> N
     before = read_settings(literal)
     monkeypatch.setattr("tests.langchain.test_cache_reading.Shape", Other)
     assert read_settings(literal).canonical != before.canonical
+
+
+def test_a_schema_edited_below_the_top_is_another_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass
+    class Inner:
+        corners: int
+
+    literal = "[('response_format', <class 'tests.langchain.test_cache_reading.Outer'>)]"
+    before = read_settings(literal)
+    assert before.uncacheable is None
+    changed = make_dataclass("Outer", [("inner", Inner)])
+    monkeypatch.setattr("tests.langchain.test_cache_reading.Outer", changed)
+    assert read_settings(literal).canonical != before.canonical
+
+
+def test_a_class_that_does_not_describe_itself_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.langchain.test_cache_reading.Shape", object)
+    assert read_settings("[('response_format', <class 'tests.langchain.test_cache_reading.Shape'>)]").uncacheable
+
+
+def test_an_address_that_only_the_environment_names_is_part_of_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    before = read_settings(described())
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere/v1")
+    assert read_settings(described()).canonical != before.canonical
+
+
+def test_a_temperature_among_the_further_arguments_is_seen() -> None:
+    assert read_settings(described(model_kwargs={"temperature": 1.5})).temperature == 1.5
 
 
 # -- answers -------------------------------------------------------------------------
