@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage
@@ -18,8 +18,8 @@ from lc_costkit.cache.key import CacheRequest, Turn
 
 # Fields and arguments that never change an answer: transport, bookkeeping, credentials.
 _VOLATILE = re.compile(
-    r"max_retries|timeout|api_key|secret|token$|password|http_client|async_http_client|default_headers|callback_manager"
-    r"|rate_limiter|reuse_client|verbose|stream|lc_costkit|num_workers"
+    r"max_retries|timeout|api_key|secret|(?:^|access_|auth_|api_|session_|security_)token$|password|http_client"
+    r"|callback_manager|rate_limiter|reuse_client|verbose|stream|lc_costkit|num_workers"
 )
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 _READ = frozenset({"text", "tool_call", "cache", "thinking", "citation", "citable"})
@@ -32,9 +32,9 @@ def chat_request(llm: LLM, messages: Sequence[ChatMessage], options: Mapping[str
     return _request(llm, tuple(_turn(message, calls) for message in messages), options, plain_text=False)
 
 
-def completion_request(llm: LLM, prompt: str, options: Mapping[str, Any]) -> CacheRequest:
-    """Describe a completion; the prompt is the question as it stands."""
-    return _request(llm, (Turn(role="human", text=prompt),), options, plain_text=True)
+def completion_request(llm: LLM, prompt: str, options: Mapping[str, Any], *, formatted: bool = False) -> CacheRequest:
+    """Describe a completion; the prompt is the question as it stands, which goes out so if it is ``formatted``."""
+    return _request(llm, (Turn(role="human", text=prompt),), {"formatted": formatted, **options}, plain_text=True)
 
 
 def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, plain_text: bool) -> CacheRequest:
@@ -54,7 +54,8 @@ def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, p
 
 def _describe(llm: LLM) -> dict[str, Any]:
     fields = {name: getattr(llm, name) for name in type(llm).model_fields}
-    return {"class": llm.class_name(), "model": llm.metadata.model_name, **_kept(fields)}
+    kind = f"{type(llm).__module__}.{type(llm).__qualname__}"
+    return {"class": kind, "model": llm.metadata.model_name, **_kept(fields)}
 
 
 def _kept(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +121,16 @@ def _plain(value: object) -> object:
     if isinstance(value, BaseModel):
         return [type(value).__qualname__, value.model_dump(mode="json")]
     if isinstance(value, FunctionType):
-        # Two lambdas share a name; their code tells them apart.
-        code = hashlib.sha256(value.__code__.co_code + repr(value.__code__.co_names).encode()).hexdigest()
-        return [value.__module__, value.__qualname__, code[:16]]
+        # Two lambdas share a name; what they do and what they hold on to tells them apart.
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [value.__module__, value.__qualname__, _code(value.__code__), held, value.__defaults__]
+    if isinstance(value, CodeType):
+        return _code(value)
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     return repr(value)
+
+
+def _code(code: CodeType) -> list[object]:
+    digest = hashlib.sha256(code.co_code + repr(code.co_names).encode()).hexdigest()
+    return [digest[:16], *code.co_consts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -15,6 +14,7 @@ from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.threads import off_loop
 from lc_costkit.llama_index import answers
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent, CacheMissEvent
 from lc_costkit.marks import MARK
@@ -80,7 +80,7 @@ class CachedCall(Generic[_R]):
 
     async def akeep(self, response: _R) -> _R:
         """Do what ``keep`` does without blocking the event loop."""
-        return await asyncio.to_thread(self.keep, response)
+        return await off_loop(self.keep, response)
 
     def watch(self, chunks: Iterator[_R]) -> Generator[_R, None, None]:
         """Pass chunks on as they come; store the answer if the stream comes to its end."""
@@ -98,7 +98,7 @@ class CachedCall(Generic[_R]):
             self._gather(gathered, last)
             yield last
         if last is not None:
-            await asyncio.to_thread(self._store, last, gathered)
+            await off_loop(self._store, last, gathered)
 
     def _read(self) -> bool:
         if disabled():
@@ -113,6 +113,13 @@ class CachedCall(Generic[_R]):
         if isinstance(outcome, Miss):
             self._miss = outcome
             return None
+        try:
+            return self._hand_out(outcome)
+        except Exception as error:
+            self._cache.faulted("serving", error)
+            return None
+
+    def _hand_out(self, outcome: Hit) -> _R:
         response: _R = outcome.answer  # type: ignore[assignment]  # what decode made
         text = answers.text_of(response)
         answers.mark_hit(response, outcome)
@@ -143,19 +150,13 @@ class CachedCall(Generic[_R]):
             return
         try:
             payload = answers.dump(response, gathered)
+            if isinstance(payload, NotKept):
+                self._cache.skipped(payload.reason)
+                return
+            exact_only = answers.has_tool_calls(response)
+            self._cache.store(self._request, payload, reading=gathered.reading, miss=self._miss, exact_only=exact_only)
         except Exception as error:
             self._cache.faulted("reading the answer", error)
-            return
-        if isinstance(payload, NotKept):
-            self._cache.skipped(payload.reason)
-            return
-        self._cache.store(
-            self._request,
-            payload,
-            reading=gathered.reading,
-            miss=self._miss,
-            exact_only=answers.has_tool_calls(response),
-        )
 
 
 def one(response: _R) -> Generator[_R, None, None]:

@@ -90,10 +90,10 @@ class CachedLLM(LLM):
         """The cache that is asked."""
         return self._cache
 
-    def explain(self, prompt: str | Sequence[ChatMessage], **kwargs: Any) -> Explanation:
+    def explain(self, prompt: str | Sequence[ChatMessage], *, formatted: bool = False, **kwargs: Any) -> Explanation:
         """Say how a call would be decided; the model is not called."""
         if isinstance(prompt, str):
-            return self._cache.explain(completion_request(self.llm, prompt, kwargs))
+            return self._cache.explain(completion_request(self.llm, prompt, kwargs, formatted=formatted))
         return self._cache.explain(chat_request(self.llm, prompt, kwargs))
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -130,7 +130,7 @@ class CachedLLM(LLM):
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._completion(prompt, kwargs)
+        call = self._completion(prompt, kwargs, formatted=formatted)
         if (served := call.ask()) is not None:
             return served
         with call.missing():
@@ -138,7 +138,7 @@ class CachedLLM(LLM):
 
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._completion(prompt, kwargs)
+        call = self._completion(prompt, kwargs, formatted=formatted)
         if (served := await call.aask()) is not None:
             return served
         with call.missing():
@@ -146,7 +146,7 @@ class CachedLLM(LLM):
 
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._completion(prompt, kwargs, streamed=True)
+        call = self._completion(prompt, kwargs, formatted=formatted, streamed=True)
         if (served := call.ask()) is not None:
             return one(served)
         with call.missing():
@@ -154,7 +154,7 @@ class CachedLLM(LLM):
 
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._completion(prompt, kwargs, streamed=True)
+        call = self._completion(prompt, kwargs, formatted=formatted, streamed=True)
         if (served := await call.aask()) is not None:
             return aone(served)
         with call.missing():
@@ -168,11 +168,11 @@ class CachedLLM(LLM):
         )
 
     def _completion(
-        self, prompt: str, options: dict[str, Any], *, streamed: bool = False
+        self, prompt: str, options: dict[str, Any], *, formatted: bool, streamed: bool = False
     ) -> CachedCall[CompletionResponse]:
         return CachedCall(
             self._cache,
-            lambda: completion_request(self.llm, prompt, options),
+            lambda: completion_request(self.llm, prompt, options, formatted=formatted),
             answers.load_completion,
             streamed=streamed,
         )

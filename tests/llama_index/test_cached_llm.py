@@ -365,4 +365,39 @@ def test_messages_are_reduced_to_what_can_change_the_answer(make_llama_llm: Make
     picture = ChatMessage([TextBlock(text="What is it?"), ImageBlock(url="https://x/y.png")])
     assert chat_request(llm, [picture], {}).turns[0].has_media
     assert chat_request(llm, user("q"), {"x": object()}).uncacheable
-    assert "test" not in chat_request(llm, user("q"), {"api_key": "test"}).settings
+    assert "sk-hidden" not in chat_request(llm, user("q"), {"api_key": "sk-hidden"}).settings
+
+
+def test_functions_that_differ_in_what_they_hold_are_told_apart(make_llama_llm: MakeLLM) -> None:
+    def settings(function: Callable[[str], str]) -> str:
+        return chat_request(make_llama_llm(), user("q"), {"f": function}).settings
+
+    def made(language: str) -> Callable[[str], str]:
+        return lambda text: f"{text} in {language}"
+
+    assert made("German")("x") != made("Thai")("x")
+    assert settings(made("German")) == settings(made("German")) != settings(made("Thai"))
+    first, second = (lambda text: text + " in German"), (lambda text: text + " in Thai")
+    assert settings(first) != settings(second)
+
+
+def test_what_can_change_the_answer_is_kept_and_credentials_are_not(make_llama_llm: MakeLLM) -> None:
+    def settings(**options: Any) -> str:
+        return chat_request(make_llama_llm(), user("q"), options).settings
+
+    for name in ("eos_token", "stop", "max_tokens", "default_headers", "seed", "tools", "tool_choice", "verbosity"):
+        assert settings(**{name: ["x"]}) != settings(), name
+    for name in ("api_key", "token", "access_token", "timeout", "max_retries", "stream"):
+        assert settings(**{name: "x"}) == settings(), name
+
+
+def test_a_prompt_that_is_to_be_formatted_is_another_one(
+    provider: FakeProvider, make_llama_llm: MakeLLM, cache: Cache
+) -> None:
+    llm = cached_llm(make_llama_llm(), cache)
+    llm.complete(ASKED)
+    llm.complete(ASKED, formatted=True)
+    assert provider.calls == 2
+    llm.complete(ASKED, formatted=True)
+    assert provider.calls == 2
+    assert llm.explain(ASKED, formatted=True).served
