@@ -56,7 +56,9 @@ def report(
     """Show what was spent and saved, from a ledger."""
     from lc_costkit.ledger import Ledger
 
-    with Ledger(_existing(ledger)) as opened:
+    if "ledger" not in _parts(ledger):
+        raise CostKitError(f"{ledger} holds no ledger")
+    with Ledger(ledger) as opened:
         result = opened.report(by=by)
         typer.echo(result.to_markdown() if markdown else repr(result))
 
@@ -67,12 +69,16 @@ def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger,
     from lc_costkit.cache import Cache
     from lc_costkit.ledger import Ledger
 
-    path = _existing(database)
+    parts = _parts(database)
+    if not parts:
+        raise CostKitError(f"{database} holds neither a ledger nor a cache")
     problems: list[str] = []
-    with Ledger(path) as ledger:
-        problems += ledger.check()
-    with Cache(path) as cache:
-        problems += cache.check()
+    if "ledger" in parts:
+        with Ledger(database) as ledger:
+            problems += ledger.check()
+    if "cache" in parts:
+        with Cache(database) as cache:
+            problems += cache.check()
     for problem in problems:
         typer.echo(problem)
     typer.echo(f"{database}: " + (f"{len(problems)} problem(s)" if problems else "clean"))
@@ -80,10 +86,15 @@ def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger,
         raise typer.Exit(1)
 
 
-def _existing(path_or_url: str) -> str:
-    if "://" not in path_or_url and not Path(path_or_url).is_file():
+def _parts(path_or_url: str) -> frozenset[str]:
+    """Return what there is to look at: a command that reads must not make tables in somebody's file."""
+    from lc_costkit.store import components
+
+    if "://" in path_or_url:
+        return frozenset({"ledger", "cache"})
+    if not Path(path_or_url).expanduser().is_file():
         raise CostKitError(f"there is no database at {path_or_url}")
-    return path_or_url
+    return components(path_or_url)
 
 
 def main() -> None:

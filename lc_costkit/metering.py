@@ -174,7 +174,7 @@ class Meter:
     def fault(self, error: BaseException) -> None:
         """Count a failure to meter."""
         self.ledger.faults.record(
-            "metering", error, "the call is not in the ledger; check free space and ledger.check()"
+            "metering", error, "the call was not added to the ledger; check free space and ledger.check()"
         )
 
     def price(self, call: OpenCall, outcome: Outcome) -> CallRecord:

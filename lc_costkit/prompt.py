@@ -48,9 +48,8 @@ class Prompt:
         """The declared question, or the last human text."""
         asked = self._asked()
         last = self.turns[asked][1] if asked is not None else ""
-        if self.declared_question and self.declared_question.strip() in last:
-            return self.declared_question.strip()
-        return last
+        declared = (self.declared_question or "").strip()
+        return declared if declared and declared in last else last
 
     @property
     def question_hash(self) -> str | None:
@@ -68,7 +67,7 @@ class Prompt:
         for index, (role, text) in enumerate(self.turns):
             if index == asked:
                 question = self.question
-                before, _, after = text.partition(question)
+                before, _, after = text.partition(question) if question else ("", "", "")
                 texts["context"] += [before, after]
                 texts["question"].append(question)
             elif role in _SYSTEM_ROLES:
@@ -80,7 +79,7 @@ class Prompt:
 
     def shares(self, total_tokens: int) -> dict[str, int]:
         """Divide reported input tokens among the parts by length; the sum is exact, the shares are not."""
-        lengths = {part: sum(len(_bytes(text)) for text in texts) for part, texts in self.parts().items()}
+        lengths = {part: sum(_size(text) for text in texts) for part, texts in self.parts().items()}
         return divided(total_tokens, lengths)
 
     def counted(self, count: Callable[[str], int]) -> dict[str, int]:
@@ -122,6 +121,10 @@ def divided(total: int, weights: Mapping[Part, int]) -> dict[str, int]:
     for name in sorted(weights, key=lambda name: -(total * weights[name] % whole))[:missing]:
         shares[name] += 1
     return shares
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(_bytes(text))
 
 
 def _bytes(text: str) -> bytes:

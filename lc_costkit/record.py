@@ -20,6 +20,8 @@ Operation = Literal["chat", "completion", "embedding"]
 Plain = str | int | float | bool
 """What a metadata value may be; anything else is left out of the record."""
 
+_VERDICTS = get_args(CacheVerdict)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
@@ -136,8 +138,8 @@ class CallRecord:
             raise ConfigurationError(f"started_at needs a time zone: {self.started_at!r}; use datetime.now(UTC)")
         if not (math.isfinite(self.latency_seconds) and self.latency_seconds >= 0):
             raise ConfigurationError(f"latency_seconds must be at least 0, not {self.latency_seconds!r}")
-        if self.cache not in get_args(CacheVerdict):
-            raise ConfigurationError(f"cache must be one of {', '.join(get_args(CacheVerdict))}, not {self.cache!r}")
+        if self.cache not in _VERDICTS:
+            raise ConfigurationError(f"cache must be one of {', '.join(_VERDICTS)}, not {self.cache!r}")
 
     @property
     def model(self) -> str | None:

@@ -17,7 +17,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, create_engine, event, select, text
@@ -130,6 +130,27 @@ def prepare_schema(engine: Engine, component: str, version: int, tables: MetaDat
                 connection.execute(_VERSIONS.insert().values(component=component, version=version))
     except SQLAlchemyError as error:
         raise StoreError(_cannot_open(engine.url, error)) from error
+
+
+def components(path: str | Path) -> frozenset[str]:
+    """Return which parts of the kit keep data in a SQLite file; nothing in it is changed.
+
+    Raises:
+        StoreError: the file cannot be read, or is not a database.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as empty:
+    ...     components(empty.name)
+    frozenset()
+    """
+    url = URL.create("sqlite", database=str(Path(path).expanduser().absolute()))
+    try:
+        with closing(sqlite3.connect(f"{Path(str(url.database)).as_uri()}?mode=ro", uri=True)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [_VERSIONS.name]).fetchone():
+                return frozenset()
+            return frozenset(name for (name,) in connection.execute(f"SELECT component FROM {_VERSIONS.name}"))  # noqa: S608
+    except sqlite3.Error as error:
+        raise StoreError(_cannot_open(url, error)) from error
 
 
 def describe(engine: Engine) -> str:

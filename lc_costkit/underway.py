@@ -141,6 +141,11 @@ class CallsUnderWay:
         with self._alone():
             self._return(self._roots.get(run, run), (mark,))
 
+    def use_up(self, run: str) -> None:
+        """Forget the prunings that wait in the trace of ``run``: what they were for was answered without a call."""
+        with self._alone():
+            self._prunes.pop(self._roots.get(run, run), None)
+
     def _return(self, root: str, marks: tuple[PruneMark, ...]) -> None:
         kept = self._prunes.setdefault(root, [])
         kept.extend(marks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from lc_costkit import CallRecord, Cost, Ledger, SemanticCache, cli
 from lc_costkit.errors import MissingDependency
+from lc_costkit.store import components
 from tests.support.command import run_command
 
 
@@ -73,6 +76,34 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
 def test_without_arguments_it_shows_the_commands() -> None:
     done = run_command()
     assert all(name in done.stdout + done.stderr for name in ("demo", "report", "check"))
+
+
+@pytest.mark.parametrize("command", ["report", "check"])
+def test_somebody_elses_database_is_left_as_it_is(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+    done = run_command(command, str(path))
+    assert done.returncode == 2
+    assert "holds n" in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_check_of_a_cache_alone_makes_no_ledger_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    with SemanticCache(path):
+        pass
+    assert run_command("check", str(path)).returncode == 0
+    assert components(path) == {"cache"}
+
+
+def test_check_of_no_database_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database " * 100)
+    done = run_command("check", str(path))
+    assert done.returncode == 2
+    assert "is not a database" in done.stderr
 
 
 def test_an_error_keeps_its_square_brackets(

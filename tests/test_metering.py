@@ -79,6 +79,15 @@ def test_usage_that_cannot_be_read_is_estimated(ledger: Ledger, later: bool) -> 
     assert ledger.faults.counts == {"reading usage: ZeroDivisionError": 1}
 
 
+@pytest.mark.parametrize("declared", [None, "", "  "])
+def test_a_prompt_without_text_is_metered(ledger: Ledger, declared: str | None) -> None:
+    prompt = Prompt(turns=(("system", "Be brief."), ("human", "")), declared_question=declared)
+    Meter(ledger).finish(OpenCall(prompt=prompt), Outcome(read=lambda: reported(input_tokens=900)))
+    (record,) = ledger.records()
+    assert record.tokens_by_part == {"system": 900}
+    assert record.question_hash is None
+
+
 @pytest.mark.parametrize("model", [" ", "gpt-4o-mini"])
 def test_a_counter_that_cannot_be_had_does_not_lose_the_call(
     ledger: Ledger, model: str, monkeypatch: pytest.MonkeyPatch

@@ -182,6 +182,7 @@ class CostEventHandler(BaseEventHandler):
         self._finish(replace(call, trace_id=self._calls.root(span)), Outcome(), seconds=seconds)
 
     def _hit(self, event: CacheHitEvent, span: str) -> None:
+        self._calls.use_up(span)
         call = open_call(
             "completion" if event.operation == "completion" else "chat",
             completion_prompt(event.question),

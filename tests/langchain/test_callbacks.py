@@ -443,6 +443,14 @@ def test_a_call_inside_of_a_tool_is_part_of_the_trace(
     assert handler._calls._roots == {}
 
 
+def test_an_image_alone_is_a_call_too(handler: CostCallbackHandler, ledger: Ledger) -> None:
+    image = HumanMessage([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}])
+    run_id = uuid4()
+    handler.on_chat_model_start({}, [[image]], run_id=run_id, metadata={"ls_model_name": "gpt-4o-mini"})
+    handler.on_llm_end(finished(None, USAGE), run_id=run_id)
+    assert [call.cost.usd for call in calls(ledger)] == [COST]
+
+
 def test_the_declared_question_is_told_from_its_context(
     ledger: Ledger, handler: CostCallbackHandler, provider: FakeProvider
 ) -> None:

@@ -320,6 +320,19 @@ def test_pruning_counts_for_the_next_call_of_the_trace(
     assert savings == [[("prune", Decimal("0.00015"))], [], []]
 
 
+def test_pruning_before_a_hit_saves_nothing(llm: OpenAIFunctionLLM, ledger: Ledger) -> None:
+    dispatcher = get_dispatcher()
+
+    @dispatcher.span
+    def pipeline() -> None:
+        dispatcher.event(PruneEvent(mark=PruneMark(removed_tokens=1000, kept_tokens=10).to_dict()))
+        dispatcher.event(CacheHitEvent(mark=CacheMark(verdict="hit").to_dict(), model="gpt-4o"))
+        llm.chat(HELLO)  # another call of the same trace, with a context of its own
+
+    pipeline()
+    assert [[saving.part for saving in call.saved] for call in calls(ledger)] == [["cache"], []]
+
+
 def test_the_declared_question(llm: OpenAIFunctionLLM, ledger: Ledger) -> None:
     with question("When?"):
         llm.complete("Context: we open at nine.\nQuestion: When?")
