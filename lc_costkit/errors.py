@@ -12,6 +12,9 @@ with one of these: faults are logged once and counted (see ``faults.py``).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class CostKitError(Exception):
     """Base of every error the kit raises on purpose."""
@@ -36,3 +39,22 @@ class MissingDependency(CostKitError, ImportError):
 
 class StoreError(CostKitError):
     """A database path or URL cannot be opened, is corrupt, or belongs to something else."""
+
+
+def refuse_unknown(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that ``owner`` does not have: one that was misspelt must not be ignored.
+
+    Raises:
+        ConfigurationError: there is one; the message names it and what was probably meant.
+
+    >>> refuse_unknown("ModelRouter", ["polcy"], ["policy", "strong", "mode"])
+    Traceback (most recent call last):
+        ...
+    lc_costkit.errors.ConfigurationError: ModelRouter has no option 'polcy'; did you mean 'policy'?
+    """
+    options = sorted(known)
+    for name in given:
+        if name not in options:
+            close = get_close_matches(name, options, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(options)}"
+            raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")

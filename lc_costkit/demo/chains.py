@@ -21,7 +21,6 @@ from lc_costkit.langchain.cache import SemanticCache
 from lc_costkit.langchain.compressor import ContextPruner
 from lc_costkit.langchain.retriever import PruningRetriever
 from lc_costkit.langchain.router import ModelRouter
-from lc_costkit.routing import Rules
 
 KNOWLEDGE_VERSION = "help-centre-1"
 """Names the state of the articles: with it, the same question may share an answer."""
@@ -31,9 +30,6 @@ ARTICLES = 6
 
 CONTEXT_TOKENS = 400
 """Budget of the pruned context, in tokens; the six articles have about 900."""
-
-ROUTING_THRESHOLD = 0.2
-"""Below the default of 0.5, since support questions are short: about one in eight goes to the strong model."""
 
 SYSTEM = """\
 You are the support assistant of a bank that lives in an app. Answer the customer's question from the help articles \
@@ -115,7 +111,6 @@ def kit_chain(endpoint: Endpoint, retriever: BaseRetriever, cache: SemanticCache
             "cheap": endpoint.model(endpoint.cheap, cache=cache),
             "strong": endpoint.model(endpoint.strong, cache=cache),
         },
-        policy=Rules(threshold=ROUTING_THRESHOLD),
     )
     return _chain(pruned, router)
 

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 from pydantic import ConfigDict
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, refuse_unknown
 from lc_costkit.marks import MARK, PRUNE_EVENT
 from lc_costkit.pruning import Passage, PruneOptions, Pruner, PruneResult
 
@@ -58,6 +58,7 @@ class ContextPruner(BaseDocumentCompressor):
         title_keys: Sequence[str] | Callable[[Document], str | None] = TITLE_KEYS,
         **options: Unpack[PruneOptions],
     ) -> None:
+        refuse_unknown("ContextPruner", options, {*PruneOptions.__annotations__, "pruner", "title_keys"})
         if pruner is None:
             pruner = Pruner(**options)
         elif options:

@@ -10,7 +10,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, refuse_unknown
 
 
 class PruningRetriever(BaseRetriever):
@@ -45,6 +45,7 @@ class PruningRetriever(BaseRetriever):
         k: int | None = None,
         **fields: Any,
     ) -> None:
+        refuse_unknown("PruningRetriever", fields, type(self).model_fields)
         if not isinstance(retriever, Runnable):
             raise ConfigurationError(
                 f"retriever is {retriever!r}; give a retriever (vectorstore.as_retriever()) or another runnable, "

@@ -18,7 +18,7 @@ from langchain_core.runnables.config import (
 from langchain_core.runnables.utils import ConfigurableFieldSpec, gather_with_concurrency, get_unique_config_specs
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, refuse_unknown
 from lc_costkit.faults import Faults
 from lc_costkit.langchain.route_request import identify, model_of, route_request, stamped, tool_names
 from lc_costkit.marks import ROUTE_KEY
@@ -61,15 +61,15 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
     It can be pickled when its targets can. It is not serialised by ``dumps``: a policy is code.
 
     Args:
-        targets: models by name, cheapest first; or pairs of name and model.
+        targets: models by name, cheapest first and the strongest last; or pairs of name and model.
         policy: a policy, or a function from a ``RouteRequest`` to a target's name or a
             ``RouteDecision``; ``Rules()`` by default.
         strong: the target for whatever cannot be decided, and the one savings are counted against;
-            by default the last.
+            by default the one called ``strong``, else the last. Policies see it as the last.
         mode: ``observe`` sends everything to the strong target and records what the policy said.
 
     Raises:
-        ConfigurationError: no targets, an empty name or one used twice, a target that is no
+        ConfigurationError: an unknown option, no targets, an empty name or one used twice, a target that is no
             Runnable, ``strong`` or a name the policy declares not among them, an unknown mode.
     """
 
@@ -95,6 +95,7 @@ class ModelRouter(RunnableSerializable[LanguageModelInput, Any]):
         mode: Mode = "on",
         **fields: Any,
     ) -> None:
+        refuse_unknown("ModelRouter", fields, {"policy", "strong", "mode", *type(self).model_fields} - {"targets"})
         named = named_targets(targets)
         policy = Rules() if policy is None else policy
         chooser = TargetChooser(list(named), policy=policy, strong=strong, mode=mode)

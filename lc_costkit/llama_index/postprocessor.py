@@ -11,7 +11,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, refuse_unknown
 from lc_costkit.marks import MARK
 from lc_costkit.pruning import Passage, PruneOptions, Pruner, PruneResult, Span
 
@@ -71,6 +71,7 @@ class PruningPostprocessor(BaseNodePostprocessor):
         title_keys: Sequence[str] = TITLE_KEYS,
         **options: Unpack[PruneOptions],
     ) -> None:
+        refuse_unknown("PruningPostprocessor", options, {*PruneOptions.__annotations__, "pruner", "title_keys"})
         if pruner is None:
             pruner = Pruner(**options)
         elif options:

@@ -53,7 +53,8 @@ class TargetChooser:
     Args:
         targets: names of the targets, cheapest first.
         policy: a ``Policy``, or any function from a ``RouteRequest`` to a name or a ``RouteDecision``.
-        strong: the target for whatever the policy cannot decide; by default the last one.
+        strong: the target for whatever the policy cannot decide; by default the one called ``strong``,
+            else the last. A policy sees it as the last, whatever the order given.
         mode: ``observe`` calls the strong target every time and records what the policy said.
 
     Raises:
@@ -66,13 +67,16 @@ class TargetChooser:
     """
 
     def __init__(self, targets: Sequence[str], *, policy: Policy, strong: str | None = None, mode: Mode = "on") -> None:
-        self.targets = _checked_names(targets)
+        names = _checked_names(targets)
+        if strong is None:
+            strong = "strong" if "strong" in names else names[-1]
+        if strong not in names:
+            raise ConfigurationError(f"strong={strong!r} is not a target; there are {list(names)!r}")
+        self.strong = strong
+        self.targets = (*(name for name in names if name != strong), strong)
         self.policy = _checked_policy(policy, self.targets)
-        self.strong = self.targets[-1] if strong is None else strong
         self.mode = checked_mode(mode)
         self.faults = Faults(logging.getLogger(__name__))
-        if self.strong not in self.targets:
-            raise ConfigurationError(f"strong={strong!r} is not a target; there are {list(self.targets)!r}")
 
     def choose(self, source: RouteRequest | Callable[[], RouteRequest]) -> Choice:
         """Ask the policy about a request, or about what ``source()`` reads; never raises."""

@@ -173,3 +173,11 @@ def test_bad_arguments_are_refused(arguments: dict[str, Any], message: str, prun
     given = {"retriever": Listed(), "pruner": pruner, **arguments}
     with pytest.raises(ConfigurationError, match=message):
         PruningRetriever(**given)
+
+
+def test_an_unknown_option_is_refused_not_ignored() -> None:
+    found = RunnableLambda(lambda question: [Document("Water boils at 100 degrees.")])
+    with pytest.raises(ConfigurationError, match="PruningRetriever has no option 'mode'"):
+        PruningRetriever(found, pruner=ContextPruner(keep=0.5), mode="observe")
+    with pytest.raises(ConfigurationError, match="ContextPruner has no option 'max_token'; did you mean 'max_tokens'"):
+        ContextPruner(max_token=5)  # type: ignore[call-arg]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -459,7 +460,7 @@ def test_a_router_can_be_a_target() -> None:
 def test_it_can_be_pickled_and_used_after() -> None:
     asked = pickle.loads(pickle.dumps(router(strong="small").bind(stop=["."])))  # noqa: S301
     assert (asked.strong, asked.bound_kwargs) == ("small", {"stop": ["."]})
-    assert asked.invoke(HARD).content == "large answer"
+    assert asked.invoke(HARD).content == "small answer"
 
 
 def test_more_than_two_targets() -> None:
@@ -540,3 +541,30 @@ def test_a_bound_config_does_not_hide_what_surrounds_the_call() -> None:
     ((metadata, tags),) = watcher.starts
     assert metadata["user"] == "u42"
     assert "bound" in tags
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"polcy": Rules()}, "ModelRouter has no option 'polcy'; did you mean 'policy'?"),
+        ({"mod": "observe"}, "ModelRouter has no option 'mod'; did you mean 'mode'?"),
+        ({"threshold": 0.1}, "ModelRouter has no option 'threshold'; it takes bound_config"),
+    ],
+)
+def test_an_unknown_option_is_refused_not_ignored(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        ModelRouter(
+            {"small": FakeListChatModel(responses=["a"]), "large": FakeListChatModel(responses=["b"])}, **options
+        )
+
+
+def test_a_target_called_strong_is_the_strong_one_wherever_it_stands() -> None:
+    asked = ModelRouter(
+        {
+            "strong": FakeListChatModel(responses=["strong answer"]),
+            "cheap": FakeListChatModel(responses=["cheap answer"]),
+        }
+    )
+    assert asked.strong == "strong"
+    assert asked.invoke(HARD).content == "strong answer"
+    assert asked.invoke("hi").content == "cheap answer"
