@@ -27,6 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from _data import data_dir, missing
 from numpy.typing import NDArray
 
 from lc_costkit.embedding import Embedder, as_embedder
@@ -80,9 +81,13 @@ def embedders(teacher: Path | None) -> dict[str, Callable[[], Embedder]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with cache/ and pruning/")
+    parser.add_argument("--data", type=Path, help="folder with cache/ and pruning/")
     parser.add_argument("--teacher", type=Path, help="folder of all-MiniLM-L6-v2")
     arguments = parser.parse_args()
+    data = data_dir(arguments.data)
+    if data is None:
+        print(missing("cache/, pruning/"))
+        return
     columns = ("QQP AUC", "Korean AUC", "banking77 1-NN", "GPTCache 1-NN", "en p99", "de p99", "us", "MB", "load s")
     print(f"{'':18}" + "".join(f"{column:>16}" for column in columns))
     for name, load in embedders(arguments.teacher).items():
@@ -90,7 +95,7 @@ def main() -> None:
         embedder = load()
         embedder.embed(["ready?"])
         loading = time.perf_counter() - started
-        figures = (*_quality(embedder, arguments.data), _microseconds(embedder, arguments.data), _size(name), loading)
+        figures = (*_quality(embedder, data), _microseconds(embedder, data), _size(name), loading)
         print(f"{name:18}" + "".join(f"{figure:16.3f}" for figure in figures), flush=True)
 
 

@@ -104,6 +104,13 @@ class Cost:
     reasons: tuple[str, ...] = ()
     also: tuple[AppliedPrice, ...] = ()
 
+    def __str__(self) -> str:
+        if self.usd is None:
+            return f"unpriced ({'; '.join(self.reasons)})" if self.reasons else "unpriced"
+        bounds = "" if self.low is None or self.high is None else f", {self.low} to {self.high}"
+        model = "" if self.price is None else f" at the rates of {self.price.model}"
+        return f"{self.usd} USD ({self.basis}{bounds}){model}"
+
     def __post_init__(self) -> None:
         if (self.usd is None) != (self.basis == "unpriced"):
             raise ConfigurationError(

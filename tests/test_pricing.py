@@ -367,3 +367,10 @@ def test_every_recorded_payload_costs_what_genai_prices_says_or_has_iterations(d
             assert cost.usd > alone
         else:
             assert cost.usd == alone, row["payload"]
+
+
+def test_a_cost_reads_as_text() -> None:
+    assert str(PriceBook().cost("gpt-4o", TokenUsage(input_tokens=1000))) == "0.0025 USD (exact) at the rates of gpt-4o"
+    assert str(PriceBook().cost("never-heard-of", TokenUsage(input_tokens=1))).startswith("unpriced (no price is known")
+    bounds = Cost(usd=Decimal("0.02"), basis="estimated", low=Decimal("0.01"), high=Decimal("0.03"))
+    assert str(bounds) == "0.02 USD (estimated, 0.01 to 0.03)"

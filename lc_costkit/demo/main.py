@@ -55,6 +55,10 @@ class DemoOptions:
             raise ConfigurationError(f"--live needs an API key in the environment variable {KEY_VARIABLE}")
         if self.html is not None and not self.html.absolute().parent.is_dir():
             raise ConfigurationError(f"--html: there is no folder {self.html.absolute().parent}")
+        if self.html is not None and self.html.is_dir():
+            raise ConfigurationError(
+                f"--html: {self.html} is a folder; name a file in it, such as {self.html / 'demo.html'}"
+            )
 
 
 def run_demo(options: DemoOptions, console: Console) -> Outcome | None:

@@ -151,7 +151,8 @@ class SemanticCache(BaseCache):
             progress: called with (done, total) after each one.
 
         Raises:
-            ConfigurationError: the arguments do not fit together, or there is no model to be found.
+            ConfigurationError: the arguments do not fit together, there is no model to be found, or
+                ``like`` asks models more than once for one input.
         """
         if isinstance(what, Runnable):
             return warm_chain(self, what, questions, like=like, progress=progress)
@@ -160,13 +161,13 @@ class SemanticCache(BaseCache):
     def explain(self, input: Any, *, like: Runnable[Any, Any]) -> Explanation:
         """Say how a call of ``like`` with ``input`` would be decided; no model is called.
 
-        The steps before the model run as they are. Of several models in a chain, the one that is
-        asked first is explained.
+        The steps before the model run as they are, and a model that is called inside a function is
+        called. Of several models in a chain, the one that is asked first is explained.
 
         Raises:
             ConfigurationError: ``like`` holds no model that would ask a cache.
         """
-        return self.engine.explain(read_request(*asked(like, input)))
+        return self.engine.explain(read_request(*asked(like, input)[0]))
 
     def stats(self) -> CacheStats:
         """Return what this namespace has served, refused and saved, over all processes and restarts."""

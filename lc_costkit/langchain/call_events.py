@@ -21,6 +21,8 @@ from lc_costkit.underway import Running
 from lc_costkit.usage import UsageReading
 
 _OWN_KEYS = frozenset({"feature", "user", "team", ROUTE_KEY, MARK})
+_INNER_TAGS = ("seq:step:", "map:key:", "condition:", "branch:", "graph:step:", "langsmith:")
+"""Tags that LangChain itself gives to the steps of a chain."""
 _FRAMEWORK_PREFIXES = ("ls_", "lc_", "langgraph_", "checkpoint_", "langsmith_", "__")
 
 
@@ -63,7 +65,7 @@ def open_call(
         feature=owner(metadata, "feature"),
         user=owner(metadata, "user"),
         team=owner(metadata, "team"),
-        tags=tuple(event.get("tags") or ()),
+        tags=tuple(tag for tag in event.get("tags") or () if not tag.startswith(_INNER_TAGS)),
         metadata=plain_metadata(metadata, leave_out=_is_ours_or_the_frameworks),
         route=RouteMark.from_dict(metadata.get(ROUTE_KEY)),
         hints={

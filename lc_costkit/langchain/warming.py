@@ -17,11 +17,13 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import (
     Runnable,
+    RunnableBranch,
     RunnableParallel,
     RunnableSequence,
     RunnableWithFallbacks,
 )
 from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.passthrough import RunnableAssign
 
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.errors import ConfigurationError
@@ -70,8 +72,10 @@ class _Probe(BaseCache):
         self.seen.clear()
 
 
-def asked(like: Runnable[Any, Any], input: Any) -> tuple[str, str]:
-    """Return the two strings with which ``like`` would ask a cache about ``input``.
+def asked(like: Runnable[Any, Any], input: Any) -> list[tuple[str, str]]:
+    """Return the two strings with which ``like`` would ask a cache about ``input``, for each of its calls.
+
+    A call that needs the answer to an earlier one sees an empty answer.
 
     Raises:
         ConfigurationError: ``like`` holds no model, or fails before it gets to one.
@@ -86,7 +90,7 @@ def asked(like: Runnable[Any, Any], input: Any) -> tuple[str, str]:
             raise ConfigurationError(f"the chain fails on {input!r:.200} before it asks a model: {error}") from error
     if not probe.seen:
         raise ConfigurationError(f"the chain does not ask a model about {input!r:.200}")
-    return probe.seen[0]
+    return list(dict.fromkeys(probe.seen))
 
 
 def warm_pairs(
@@ -103,7 +107,13 @@ def warm_pairs(
     checked = [_checked_pair(pair) for pair in pairs]
     stored = 0
     for done, (question, answer) in enumerate(checked, start=1):
-        request = read_request(*asked(like, question))
+        calls = asked(like, question)
+        if len(calls) > 1:
+            raise ConfigurationError(
+                f"the chain asks {len(calls)} times about {question!r:.200}, and the answer belongs to one of them; "
+                "pass the part that gives it as like="
+            )
+        request = read_request(*calls[0])
         kept = Generation(text=answer) if request.plain_text else ChatGeneration(message=AIMessage(answer))
         text = payload.dump([kept])
         reading = _estimate(request, answer)
@@ -161,10 +171,22 @@ def _replaced(part: Runnable[Any, Any], update: dict[str, Any]) -> Runnable[Any,
     if isinstance(part, RunnableParallel):
         branches = {name: _replaced(step, update) for name, step in part.steps__.items()}
         return part if _same(branches.values(), part.steps__.values()) else RunnableParallel(branches)
+    if isinstance(part, RunnableAssign):
+        return _with_field(part, "mapper", _replaced(part.mapper, update))
+    if isinstance(part, RunnableBranch):
+        conditions = [(condition, _replaced(step, update)) for condition, step in part.branches]
+        default = _replaced(part.default, update)
+        same = default is part.default and _same((step for _, step in conditions), (step for _, step in part.branches))
+        return part if same else RunnableBranch(*conditions, default)
     if isinstance(part, RunnableBindingBase):
         return _with_field(part, "bound", _replaced(part.bound, update))
     if isinstance(part, RunnableWithFallbacks):
-        return _with_field(part, "runnable", _replaced(part.runnable, update))
+        # A probe may make the first one fail; the others must not be asked for that.
+        first = _replaced(part.runnable, update)
+        if first is part.runnable or "callbacks" in update:
+            return part if first is part.runnable else first
+        others = [_replaced(other, update) for other in part.fallbacks]
+        return part.model_copy(update={"runnable": first, "fallbacks": others})
     targets = getattr(part, "targets", None)  # a router of ours
     if isinstance(targets, dict) and hasattr(part, "model_copy"):
         replaced = {name: _replaced(target, update) for name, target in targets.items()}

@@ -204,6 +204,7 @@ class TestLive:
         ({"max_usd": float("nan")}, "--max-usd must be above 0, not nan"),
         ({"base_url": "http://127.0.0.1:1"}, "add --live"),
         ({"html": Path("/no/such/folder/report.html")}, "there is no folder /no/such/folder"),
+        ({"html": Path("/")}, "/ is a folder; name a file in it, such as /demo.html"),
     ],
 )
 def test_bad_arguments(options: dict[str, object], message: str) -> None:

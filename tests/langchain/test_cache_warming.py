@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from langchain_core.language_models.fake import FakeListLLM
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
+from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel, RunnablePassthrough
 from langchain_core.tools import tool
 
 from lc_costkit import ModelRouter, SemanticCache
@@ -63,9 +64,25 @@ def test_a_warmed_pair_is_served_in_the_scope_of_its_chain_only(provider: FakePr
         lambda model: model.with_fallbacks([model]),
         lambda model: RunnableParallel(answer=model),
         lambda model: model | RunnablePassthrough(),
+        lambda model: (
+            {"messages": RunnablePassthrough()} | RunnablePassthrough.assign(out=itemgetter("messages") | model)
+        ),
+        lambda model: RunnableBranch((lambda _: True, model), model),
         lambda model: ModelRouter({"cheap": model, "strong": model}),
     ],
-    ids=["plain", "bind", "tools", "config", "retry", "fallbacks", "parallel", "sequence", "router"],
+    ids=[
+        "plain",
+        "bind",
+        "tools",
+        "config",
+        "retry",
+        "fallbacks",
+        "parallel",
+        "sequence",
+        "assign",
+        "branch",
+        "router",
+    ],
 )
 def test_models_are_found_however_they_are_wrapped(provider: FakeProvider, cache: SemanticCache, wrap: Any) -> None:
     for make in (chat_openai, chat_anthropic):
@@ -121,6 +138,25 @@ def test_explain_asks_no_model_and_leaves_no_trace(provider: FakeProvider, cache
     assert events == []
     assert provider.calls == 0
     assert cache.stats().lookups == 0
+
+
+def test_a_fallback_is_not_asked_because_the_probe_has_no_answer(provider: FakeProvider, cache: SemanticCache) -> None:
+    first, second = (
+        PROMPT | chat_openai(provider, model=name) | JsonOutputParser() for name in ("gpt-4o", "gpt-4o-mini")
+    )
+    chain = first.with_fallbacks([second])
+    assert cache.explain(ASKED, like=chain).model == "gpt-4o"
+    assert cache.warm([(ASKED, "{}")], like=chain).stored == 1
+    assert provider.calls == 0
+
+
+def test_an_answer_is_not_stored_as_that_of_an_earlier_step(provider: FakeProvider, cache: SemanticCache) -> None:
+    rewrite = ChatPromptTemplate([("system", "Rewrite the question."), ("human", "{question}")])
+    model = chat_openai(provider, cache=cache)
+    chain = RunnablePassthrough.assign(question=rewrite | model | StrOutputParser()) | PROMPT | model
+    with pytest.raises(ConfigurationError, match="asks 2 times"):
+        cache.warm([(ASKED, "In the settings.")], like=chain)
+    assert (provider.calls, cache.stats().stored) == (0, 0)
 
 
 @pytest.mark.parametrize(

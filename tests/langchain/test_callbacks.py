@@ -788,3 +788,11 @@ def test_a_buffered_ledger_meters_the_same(model: Any, provider: FakeProvider) -
 
 def test_a_handler_is_written_briefly(handler: CostCallbackHandler) -> None:
     assert repr(handler) == "CostCallbackHandler(Ledger(':memory:'))"
+
+
+def test_tags_that_langchain_gives_to_steps_are_not_the_callers(
+    model: Any, ledger: Ledger, handler: CostCallbackHandler
+) -> None:
+    chain = RunnableLambda(lambda text: text) | {"answer": model}
+    chain.invoke("Why is the sky blue?", config={"callbacks": [handler], "tags": ["vip"]})
+    assert [call.tags for call in calls(ledger)] == [("vip",)]
