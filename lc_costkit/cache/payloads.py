@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ _UNFINISHED = frozenset(
     }
 )  # fmt: skip
 _REASON_NAMES = ("finish_reason", "stop_reason", "done_reason", "completion_reason")
+_HOLDS_CALLS = re.compile(r'"tool_call_id"|"tool_calls":\s*\[\s*\{')
 _CALL_ID_NAMES = frozenset({"id", "call_id", "tool_call_id"})
 
 
@@ -40,15 +43,17 @@ def unfinished(*reports: object) -> str | None:
     return None
 
 
-def with_fresh_call_ids(data: Any) -> Any:
-    """Give the tool calls of an answer new ids, everywhere in it.
+def read_payload(payload: str) -> Any:
+    """Read the JSON of an answer, and give the tool calls in it new ids, everywhere.
 
     An id names one call of one conversation; served twice, it would name two.
 
-    >>> old = {"tool_calls": [{"id": "call_1", "name": "add"}]}
-    >>> with_fresh_call_ids(old)["tool_calls"][0]["id"] == "call_1"
+    >>> read_payload('{"tool_calls": [{"id": "call_1", "name": "add"}]}')["tool_calls"][0]["id"] == "call_1"
     False
     """
+    data = json.loads(payload)
+    if _HOLDS_CALLS.search(payload) is None:
+        return data
     fresh = {call: f"call_{uuid.uuid4().hex[:24]}" for call in _call_ids(data)}
     return _renamed(data, fresh, "") if fresh else data
 

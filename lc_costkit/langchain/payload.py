@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
-from lc_costkit.cache.payloads import NotKept, unfinished, with_fresh_call_ids
+from lc_costkit.cache.payloads import NotKept, read_payload, unfinished
 from lc_costkit.marks import MARK
 
 _ALLOWED: list[Any] = [Generation, ChatGeneration, AIMessage]
@@ -64,8 +64,7 @@ def dump(generations: Sequence[Generation]) -> str | NotKept:
 
 def load(payload: str) -> list[Generation]:
     """Read an answer back as new objects, message ids empty and tool calls with new ids."""
-    data = with_fresh_call_ids(json.loads(payload))
-    found = _loader()(data, allowed_objects=_ALLOWED, secrets_from_env=False)
+    found = _loader()(read_payload(payload), allowed_objects=_ALLOWED, secrets_from_env=False)
     if not isinstance(found, list) or not all(isinstance(item, Generation) for item in found):
         raise ValueError("the payload holds no list of generations")
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 
-from lc_costkit.cache.payloads import NotKept, unfinished, with_fresh_call_ids
+from lc_costkit.cache.payloads import NotKept, read_payload, unfinished
 from lc_costkit.cache.results import Hit
 from lc_costkit.llama_index.hits import CACHE_KEY
 from lc_costkit.marks import MARK
@@ -61,7 +61,7 @@ def dump(response: Response, gathered: Gathered) -> str | NotKept:
 
 def load_chat(payload: str) -> ChatResponse:
     """Read an answer to a chat back as a new object, tool calls with new ids."""
-    data = with_fresh_call_ids(json.loads(payload))
+    data = read_payload(payload)
     return ChatResponse(message=ChatMessage.model_validate(data["message"]), additional_kwargs=data["extras"])
 
 
