@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
@@ -16,6 +16,12 @@ MILLION = Decimal(1_000_000)
 
 EXACTLY = Context(prec=60)
 """Precision of all arithmetic with money, digits; the caller's own decimal context plays no part."""
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts without losing a digit."""
+    with localcontext(EXACTLY):
+        return sum(amounts, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

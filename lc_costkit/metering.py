@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from lc_costkit.cost import exact_sum
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.failure import may_be_billed
 from lc_costkit.ledger import Ledger
@@ -210,10 +211,12 @@ class Meter:
         answer = Cost(usd=None, basis="unpriced")
         if mark.answer_usd is not None:
             answer = Cost(usd=mark.answer_usd, basis="exact" if mark.answer_basis == "exact" else "estimated")
-        elif reading is not None and reading.usage.total:
-            # Not said what it cost then; what it would cost now is an estimate of it.
+        if reading is not None and reading.usage.total:
             spent = replace(reading, cached_locally=False, estimated=True, model=reading.model or call.model_asked)
-            answer = self._cost(spent, call.started_at)
+            if mark.answer_usd is None:
+                # Not said what it cost then; what it would cost now is an estimate of it.
+                answer = self._cost(spent, call.started_at)
+            answer = self._without_kit(call, spent, answer)
         tokens = mark.answer_tokens if mark.answer_tokens is not None else reading.usage.total if reading else 0
         saving = hit_saving(answer, tokens, mark.lookup_usd or Decimal(0), basis_of(mark.lookup_basis))
         return self._record(
@@ -224,6 +227,14 @@ class Meter:
             cost=_FREE,
             saved=(saving,),
         )
+
+    def _without_kit(self, call: OpenCall, spent: UsageReading, answer: Cost) -> Cost:
+        """Return what the call would have cost without the router and the pruner that stood before the cache, too."""
+        beside = [saving.usd for saving in self._savings(call, None, answer, spent) if not saving.hypothetical]
+        more = [usd for usd in beside if usd is not None]
+        if answer.usd is None or not more:
+            return answer
+        return Cost(usd=exact_sum((answer.usd, *more)), basis="estimated")
 
     def _read(self, outcome: Outcome) -> UsageReading | None:
         try:

