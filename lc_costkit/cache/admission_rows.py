@@ -57,7 +57,8 @@ _ACTS = (
     r"|reserve|refund|return|dispute|file|submit|update|change|reset|activate|deactivate|delete|remove|add|increase"
     r"|raise|lower|decrease|reduce|upgrade|downgrade|renew|stop|start|schedule|reschedule|move|withdraw|deposit|set"
     r"|turn|enable|disable|switch|subscribe|unsubscribe|register|sign|enroll|report|approve|deny|reject|confirm|apply"
-    r"|replace|redeem|claim|ship|email|e-mail|call|text|message|notify|remind|invite|create|extend|pause|resume|make|put"
+    r"|replace|redeem|claim|ship|email|e-mail|call|text|message|notify|remind|invite|create|extend|pause|resume"
+    r"|make|put"
     r"|take|issue|log|charge|waive|merge|assign|grant|revoke|donate|top|load|rent|sell|trade|exchange|convert|postpone"
     r"|forward|reply|share|upload|archive|restart|reboot|shutdown|terminate|suspend|reinstate|escalate|credit|link"
     r"|unlink|connect|disconnect|edit|modify|correct|fix|check me|place|process|track|play|dim|drop|void|reverse"
@@ -67,6 +68,39 @@ _ON_ACCOUNT = (
     r"|booking|appointment|meeting|alarm|reminder|timer|refund|ticket|flight|invoice|order number|order #"
     r"|order [a-z]*-?\d+|claim|policy|autopay|direct deposit|the (?:order|limit|plan|alerts?|notifications?|lights?)"
     r"|dollars|bucks|euros|pounds"
+)
+_GREETING = r"^\W*(?:(?:hi|hello|hey|ok|okay|so|and|but|please|now|sorry|can you (?:tell|check) (?:me )?if)\b[\s,!.]*)*"
+_SUPPOSING = r"\b(?:if|whenever|suppose|in case)\b"
+_STATES = (
+    r"resolved|solved|open|closed|active|activated|approved|ready|paid|late|overdue|confirmed|verified|processed"
+    r"|shipped"
+    r"|dispatched|delivered|received|completed?|done|finished|expired|locked|frozen|cancell?ed|refunded|arrived|cleared"
+    r"|posted|pending|accepted(?! (?:any|every|at|in|by|abroad|world))|rejected|declined|booked|scheduled"
+    r"|up to date|on time|on (?:its|the) way|delayed"
+    r"|here yet"
+    r"|connected|enabled|turned on|set up|renewed|submitted|sent|registered|linked|working again|in progress"
+)
+_STATE_OF_ASKER = (
+    r"(?:still |currently |already |now |really )?(?:on (?:the|a|an|my|plan)\b|on \S+ plan\b|in (?:the|a"
+    r"|an) (?:\S+ )?(?:plan"
+    r"|tier|program|programme|group|course|list|trial|queue)|enrol?led|registered|subscribed|signed (?:up|in)|logged in"
+    r"|an? (?:\S+ ){0,2}?(?:member|subscriber|customer|admin|user)\b|verified|approved|booked|scheduled|overdue"
+    r"|behind on"
+    r"|past due|banned|locked out|up to date|due (?:for|to))"
+)
+_THINGS_OF_ASKER = (
+    r"name|(?:e-?mail|home|billing|shipping|delivery)(?: address)?|address|phone(?: number)?|number|plan|age|birthday"
+    r"|user ?name|user ?id|id|tier|membership|subscription|(?:policy|customer|member|booking|reference|account"
+    r"|order|ticket"
+    r"|case|tracking|confirmation) (?:number|id|status)|deductible|quota|seat|gate|room|boarding group|password|pin"
+    r"|account details|details|role|team|(?:\S+ )?manager|doctor|agent|advisor|teacher|renewal date"
+    r"|next (?:payment|bill|appointment|class|flight|meeting|shift"
+    r"|invoice|instal?lment|delivery)"
+)
+_COUNTED = (
+    r"seats?|tickets?|spots?|places?|rooms?|tables?|items?|units?|slots?|people|persons?|customers?|users?"
+    r"|players?|calls?"
+    r"|cars?|copies|pieces|vacancies|appointments?|bikes?|beds?"
 )
 
 ROWS: tuple[Row, ...] = (
@@ -111,6 +145,94 @@ ROWS: tuple[Row, ...] = (
         rf"{_HOW_TO}|{_ABOUT_WORDS}",
     ),
     Row(
+        "state of the asker",
+        "refuse",
+        _PERSONAL,
+        rf"{_GREETING}am i {_STATE_OF_ASKER}"
+        r"|\b(?:which|what) (?:[\w-]+ ){1,3}(?:am i|are we) (?:\w+ )?(?:on|in|using|subscribed|enrolled|signed"
+        r"|registered"
+        r"|paying|assigned)\b"
+        rf"|{_GREETING}(?:do|did) (?:i|we) (?:still |currently |already )?(?:have|got) (?:(?:any|an|a|some|enough)\b"
+        r"(?! (?:\w+ )?(?:rights?|options?|recourse|alternatives?|choice|chance|say|time|other|way|right|obligation))"
+        r"(?: [\w-]+){0,3} ?)?(?:outstanding|unpaid|pending|open|active|overdue|unread|upcoming|remaining|due"
+        r"|left|invoices?"
+        r"|bills?|messages?|tickets?|orders?|bookings?|appointments?|debts?|points|vouchers?|credits?|refunds?|claims?"
+        r"|payments?|meetings?|tasks?|fines?|deliver(?:y|ies)|subscriptions?|devices?|loans?|coverage)\b"
+        rf"|{_GREETING}do (?:i|we) (?:still |currently )?owe (?:you|anything|money|any)\b|{_GREETING}(?:have"
+        rf"|did) (?:i|we) (?:already |just "
+        rf"|ever |been )?"
+        r"(?:pay|paid|order|book|register|sign|submit|receive|send|sent|buy|bought|win|won|pass|miss|charged|billed"
+        r"|enrol|used?|complete|approved|verified|subscribed|spent|earned|reached|exceeded|renewed|cancell?ed?)"
+        r"|\b(?:what|where|when|which \w+|how (?:much|many)(?: \w+)?) (?:did|have) i (?:last )?(?:order|buy|book"
+        r"|pay|spend"
+        r"|park|leave|put|save|purchase|send|watch|submit|sign|bought|ordered|paid|spent|booked|register|join"
+        r"|subscribe)"
+        rf"|{_GREETING}(?:is|are|was|were|has|have|did|does) my (?:[\w-]+ ){{1,3}}?(?:now |still |already |been |yet )?"
+        rf"(?:{_STATES})\b"
+        r"|\b(?:did|have|has) (?:you|they|anyone|the \w+|it)(?: guys| already)? (?:receiv|g[oe]t|process|se[en]"
+        r"|review|approv"
+        r"|refund|charg|shipp?|fix|look)\w*(?: \w+)? (?:my|me)\b"
+        rf"|\b(?:what|which|who)(?:'s|s| is| are|'re) my (?:current |own )?(?:{_THINGS_OF_ASKER})\W*$"
+        r"|\b(?:which|what) (?:[\w-]+ ){1,4}(?:do|did|have) you (?:have|got|use|keep|hold"
+        r"|know)?[\w ]{0,20}\b(?:for|on|about)"
+        r" (?:me|file)\b|\bdo you (?:have|know) my\b"
+        rf"|{_GREETING}(?:(?:can|could) you )?(?:list|show|display|pull up|read|fetch)(?: me)?(?: all)?(?: of)? my\b"
+        r"(?! (?:rights?|options?|how))",
+        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|^\W*can i\b",
+    ),
+    Row(
+        "depends on the asker",
+        "exact_only",
+        "may depend on who asks: only the same words may have the same answer",
+        rf"{_GREETING}am i (?:\w+ )?(?:eligible|qualified|covered|insured|entitled|owed)\b"
+        rf"|{_GREETING}(?:do|would) i (?:\w+ )?qualify\b"
+        r"|\bwhen (?:does|do|will|did|is|are) my (?:[\w-]+ ){1,3}?(?:renew|expire|expiring|end|ending|run out"
+        r"|lapse|due|start"
+        r"|begin|reset|renewed)\b",
+        rf"{_ABOUT_WORDS}|\bwhat happens\b",
+    ),
+    Row(
+        "live count",
+        "refuse",
+        _LIVE,
+        rf"\bhow many (?:[\w-]+ ){{0,3}}?(?:{_COUNTED}) (?:[\w-]+ ){{0,3}}?(?:left|remain\w*|available|in (?:the "
+        rf"|my )?(?:queue"
+        r"|line|stock|store|waiting list)|ahead|waiting|online|free|open|sold)\b"
+        r"|\bhow many (?:[\w-]+ ){1,4}(?:in (?:the |my )?(?:queue|line|waiting list)|on hold|ahead of me)\b"
+        r"|\b(?:in|out of|back in) stock\b|\bsold out\b|\bhow (?:long|busy) (?:is|are) (?:the "
+        r"|your )?(?:\w+ )?(?:wait(?! for)|queue"
+        r"|line|lines|store|gym|branch|hold)\b|\b(?:is|are) there (?:still )?(?:any |an? )?(?:\w+ )?"
+        r"(?:seats?|tickets?|spots?|rooms?|slots?|vacanc(?:y|ies)|tables?) (?:left|available|free|remaining|open)\b"
+        r"|\b(?:any|are there) (?:\w+ )?(?:seats?|tickets?|spots?|rooms?|slots?) left\b",
+        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|often|will)\b|\bwhat happens\b|\bwhen (?:an?|the|you"
+        rf"|something)\b"
+        r"|\bpolicy\b|\bwhy\b",
+    ),
+    Row(
+        "live state",
+        "refuse",
+        _LIVE,
+        rf"{_GREETING}(?:is|are|was|has|did|will) (?:the |your |flight |train "
+        rf"|bus )?(?:[\w:#-]+ ){{1,5}}?(?:on time|running late"
+        r"|delayed|landed|departed|boarding|on sale|on offer|out yet|open yet|back up|still (?:available|open|on"
+        r"|running|closed|down|broken|live)|available yet|(?<=site )down|(?<=server )down|(?<=service )down"
+        r"|(?<=system )down"
+        r"|(?<=app )down|(?<=network )down|(?<=servers )down|(?<=api )down)\b"
+        rf"|{_GREETING}(?:what(?:'s|s| is)|(?:is there )?anything) (?:new|on sale|on offer|trending|playing"
+        rf"|showing|happening|going on|on)"
+        r"(?: (?:now|here|at|this|tonight|lately|in (?:the )?\w+))?\W*$"
+        r"|\bany (?:\w+ )?(?:news|updates?|outages|delays)\b(?: \w+){0,4}\W*$"
+        r"|\bwho(?:'s| is)? (?:won|winning|wins|leading|ahead|scored|playing)\b(?: (?:the|in|at|this|last"
+        r"|next) ?(?:\w+ ?){0,3})?"
+        r"\W*$|\bwhat(?:'s|s| is| was) the (?:final )?(?:score\b|results? (?:of|from) (?:the"
+        r"|last) (?:\w+ )?(?:game|match|election|race|draw|vote|fight))"
+        r"|\bdid (?:the )?\w+(?: \w+)? win\W*$"
+        r"|\bwhat are the (?:\w+ )?(?:winning|lottery) numbers\b",
+        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|often)\b|\b\d{{4}}\b|\bwar\b|\bwhat happens\b"
+        rf"|\b(?:usually|ever|always|generally)\b"
+        r"|\b(?:on|during|over) (?:\w+ )?(?:weekends?|holidays?|\w+days)\b",
+    ),
+    Row(
         "act",
         "exact_only",
         _ACT,
@@ -138,6 +260,39 @@ ROWS: tuple[Row, ...] = (
         r"|(?:잔액|잔고|포인트|마일리지|적립금)\S* (?:얼마|몇|조회해|알려|보여|확인해)|(?:잔액|잔고) ?(?:\?|$)"
         r"|(?:주문한|시킨|보낸) \S+ (?:어디|언제)",
         r"번역|영어로|뜻|방법|어떻게|하는 ?법|맞춤법|어디서|어디에서",
+    ),
+    Row(
+        "live count or state, Korean",
+        "refuse",
+        _LIVE,
+        r"재고|품절|(?:남은|잔여) ?(?:좌석|자리|티켓|수량|표|객실|인원)|(?:좌석|자리|티켓|객실"
+        r"|방)\S* (?:몇 ?\S+ )?남(?:았|아|은)"
+        r"|대기 ?(?:인원|시간|자|줄|번호)|(?:정시|제시간)에 (?:출발|도착|운행)|연착|지연(?:됐|되었|되고|중)"
+        r"|(?:할인|세일|행사|이벤트) ?(?:중|하나요|하고 ?있)|누가 ?이겼|이겼(?:나|어|니|습)|몇 ?대 ?몇|경기 ?결과"
+        r"|새로운 ?(?:소식|것|게)|뭐가 ?새로",
+        r"번역|영어로|뜻|의미|방법|어떻게|하는 ?법|원리|차이|이유|왜|규정|정책|면 ",
+    ),
+    Row(
+        "state of the asker, Korean",
+        "refuse",
+        _PERSONAL,
+        r"(?:미납|연체|미결제|미수령|밀린|안 ?읽은|처리 ?중인|진행 ?중인|예약된"
+        r"|남은)\S* (?:\S+ ){0,2}?\S*(?:있나요|있어요?|있습니까"
+        r"|있는지)|(?:미납된|연체된|밀린|안 ?읽은|남은) (?:\S+ ){0,2}?\S*(?:얼마|몇|알려|보여)"
+        r"|(?:^|\s)(?:제|내|저의|나의) ?(?:\S+ )?\S*(?:이름|주소|전화 ?번호|이메일|등급|요금제|플랜|아이디"
+        r"|계좌 ?번호|회원 ?번호|좌석"
+        r"|담당자)\S* (?:\S+ )?(?:뭐|뭔|무엇|어디|알려|보여|누구|몇)"
+        r"|(?:^|\s)(?:제|내)가 (?:\S+ )?(?:쓰|사용|가입|주문|신청|이용|예약|구매|결제)\S* (?:\S+ )?(?:뭐|뭔|무엇"
+        r"|언제|어디|얼마|몇)"
+        r"|(?:^|\s)(?:제|내|저의) (?:\S+ )?\S+ ?(?:처리|승인|해결|완료|접수|확인|발송|도착|취소|환불|등록"
+        r"|결제)(?:이|가)? ?(?:됐|되었|된"
+        r"|했)|(?:서류|입금|문의|신청서?|환불|결제|메일)\S* ?(?:잘 )?(?:받으셨|받았|확인하셨|확인됐|확인되었"
+        r"|처리됐|처리되었|접수됐"
+        r"|접수되었|도착했|완료됐|완료되었)(?:나|어|습|는지)"
+        r"|(?:^|\s)(?:저|나)(?:는|도|한테)? (?:\S+ )?(?:회원|가입자|대상자?|가입되어|등록되어)\S*(?:인가요|인지"
+        r"|있나요|맞나요|인가)"
+        r"|(?:^|\s)(?:제|내) \S+ (?:목록|내역|리스트)\S* ?(?:보여|알려|조회)",
+        r"번역|영어로|뜻|방법|어떻게|하는 ?법|맞춤법|왜|이유|면 ",
     ),
     Row(
         "act, Korean",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from lc_costkit.cache.answer_gates import degree_gate, outcome_gate, style_gate, which_gate
 from lc_costkit.cache.frame_gates import (
     ask_gate,
     capitals_gate,
@@ -21,6 +22,7 @@ from lc_costkit.cache.frame_gates import (
     topic_gate,
 )
 from lc_costkit.cache.prepare import Prepared, prepare
+from lc_costkit.cache.role_gates import clause_gate, korean_swap_gate, letter_gate, role_gate
 from lc_costkit.cache.word_gates import (
     aspect_gate,
     kind_gate,
@@ -70,11 +72,18 @@ BALANCED_GATES: tuple[Gate, ...] = (
     direction_gate,
     form_gate,
     language_gate,
+    letter_gate,
+    outcome_gate,
+    which_gate,
+    degree_gate,
+    style_gate,
+    clause_gate,
+    role_gate,
     topic_gate,
 )
 """All gates but the swap and insert rules, which cost a third of the right hits on plain paraphrases."""
 
-DEFAULT_GATES: tuple[Gate, ...] = (*BALANCED_GATES, swap_gate, insert_gate)
+DEFAULT_GATES: tuple[Gate, ...] = (*BALANCED_GATES, swap_gate, korean_swap_gate, insert_gate)
 """All gates, the cheap ones first."""
 
 

@@ -243,7 +243,7 @@ EQUAL = """price cost fee charge rate expense, send transfer move wire remit, ca
     require need necessary must required requirement, cover include coverage insure insurance, enroll register
     signup join apply eligible qualify, login signin log-in sign-in access, logout signout log-out sign-out, lost
     stolen missing, broken damaged defective faulty, bill invoice statement, limit maximum cap max, minimum lowest
-    min least low, client customer cardholder, holiday vacation, doctor physician, kid child, lawyer attorney,
+    min least low, client customer cardholder, holiday vacation, doctor physician, kid child children, lawyer attorney,
     flat apartment, trip journey travel, location place address, maturity mature, automatic automatically auto,
     waive free waiver exempt avoid, mandatory required compulsory, reset recover restore, verify confirm validate
     verification confirmation, view see check look show display find pull, create make set open setup, app

@@ -31,6 +31,29 @@ from lc_costkit.errors import ConfigurationError
         "지금 환율이 얼마야?",
         "내 잔액 알려줘",
         "제 주문 어디쯤 왔나요",
+        "Am I enrolled in the course?",
+        "Which tier am I in?",
+        "Has my claim been approved?",
+        "Have you processed my refund?",
+        "Do I have any unread messages?",
+        "Have I been billed twice?",
+        "What did I buy last month?",
+        "What email do you have on file for me?",
+        "Show me all my bookings",
+        "What's my username?",
+        "Is flight DL123 delayed?",
+        "Are the red boots sold out?",
+        "Are there any rooms available?",
+        "How many bikes are left?",
+        "How many callers are in the queue?",
+        "Who is winning the match?",
+        "What's trending?",
+        "밀린 요금이 있나요?",
+        "제 요금제가 뭐예요?",
+        "제 서류 받으셨나요?",
+        "재고 있나요?",
+        "남은 좌석이 몇 개예요?",
+        "누가 이겼어?",
     ],
 )
 def test_live_data_and_own_state_are_refused(text: str) -> None:
@@ -50,9 +73,11 @@ def test_live_data_and_own_state_are_refused(text: str) -> None:
         "주문 취소해 주세요",
         "제 카드 정지시켜줘",
         "엄마에게 5만원 송금해줘",
+        "Am I eligible for a grant?",
+        "When does my passport expire?",
     ],
 )
-def test_acts_are_exact_only(text: str) -> None:
+def test_acts_and_what_may_depend_on_the_asker_are_exact_only(text: str) -> None:
     assert admit(text, DEFAULT_ADMISSION).verdict == "exact_only"
 
 
@@ -75,6 +100,18 @@ def test_acts_are_exact_only(text: str) -> None:
         "주문 취소는 어떻게 하나요?",
         "잔액 조회 방법 알려줘",
         "환불 규정이 어떻게 되나요?",
+        "Can I have two accounts?",
+        "Why was my payment declined?",
+        "Do I have any options if my card is lost?",
+        "What happens if an item is out of stock?",
+        "How do I list my open tickets?",
+        "Is my money safe with you?",
+        "Who won the 1998 World Cup?",
+        "How many people live in Japan?",
+        "How many seats does a bus have?",
+        "Are refunds delayed on weekends?",
+        "재고가 없으면 어떻게 되나요?",
+        "연체 이자는 얼마인가요?",
     ],
 )
 def test_general_questions_stay_cacheable(text: str) -> None:
