@@ -211,6 +211,8 @@ class Cache:
                 key, request, payload, reading=reading, vector=vector, exact_only=exact_only, clock=self._clock
             )
         except Exception as error:
+            if self._closed:
+                return None
             self._faults.record("store", error, _ADVICE)
             self._tally.not_stored(f"fault: {type(error).__name__}")
             return None
@@ -304,6 +306,8 @@ class Cache:
 
     def close(self) -> None:
         """Write down the statistics and close the store. After this all is missed and nothing stored."""
+        if self._closed:
+            return
         self._closed = True
         self._flush()
         self._last_words.detach()
@@ -415,6 +419,8 @@ class Cache:
         _flush(self._store, self._tally, self._faults)
 
     def _fault(self, where: str, error: BaseException, key: CacheKey | None) -> Miss:
+        if self._closed:
+            return CLOSED
         self._faults.record(where, error, _ADVICE)
         return Miss(verdict="miss", key=key, reason=f"fault: {type(error).__name__}")
 

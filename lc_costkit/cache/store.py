@@ -262,8 +262,16 @@ class EntryStore:
         return found
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+        """Close every connection; whoever is still at work gets an error and not a crash."""
+        if self._engine.url.database is None:
+            # In memory all threads share one connection. Whoever holds it may close it: SQLite
+            # breaks down when another one does, or when a renewed pool hands it out twice.
+            held = self._engine.raw_connection()
+            if held.dbapi_connection is not None:
+                held.dbapi_connection.close()
+            held.invalidate()
+        else:
+            self._engine.dispose()
 
     def _one(self, statement: Select[Any], values: Mapping[str, object]) -> Entry | None:
         with self._engine.connect() as connection:

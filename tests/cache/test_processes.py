@@ -139,3 +139,39 @@ def test_a_fork_counts_nothing_twice(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         stats = cache.stats()
         assert (stats.lookups, stats.hits, stats.stored) == (2, 2, 1)
+
+
+CLOSED_IN_USE = """
+import sys, threading, time
+from lc_costkit.cache import Cache
+from tests.cache.support import WordsEmbedder, ask
+
+cache = Cache(sys.argv[1], embedder=WordsEmbedder(), similarity_threshold=0.5)
+raised = []
+
+def work(number):
+    try:
+        for step in range(200):
+            cache.store(ask(f"question {number} {step}"), '"x"', miss=cache.lookup(ask(f"question {number} {step}")))
+    except BaseException as error:
+        raised.append(error)
+
+threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+for thread in threads:
+    thread.start()
+time.sleep(0.3)
+cache.close()
+for thread in threads:
+    thread.join()
+assert not raised, raised
+"""
+
+
+@pytest.mark.parametrize("place", ["c.db", ":memory:"])
+def test_a_cache_may_be_closed_while_others_are_using_it(tmp_path: Path, place: str) -> None:
+    for run in range(3):
+        where = place if place == ":memory:" else str(tmp_path / f"{run}{place}")
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSED_IN_USE, where], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
