@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -189,7 +189,7 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
         false_hits=len(wrong),
         false_semantic_hits=sum(a.kit.cache_tier == "semantic" for a in wrong),
         unlabelled_hits=sum(a.served_from is None for a in hits),
-        saved=_split(hits, misses),
+        saved=_saved(a.kit for a in asked),
         side_usd=sum((a.kit.side_cost_usd for a in asked), Decimal(0)),
         model_shares=dict(Counter(a.kit.model_asked or "?" for a in misses)),
         added_seconds=tuple(a.kit_seconds - a.plain_seconds for a in misses),
@@ -200,30 +200,19 @@ def summarise(asked: Sequence[Asked]) -> Outcome:
     )
 
 
-def _split(hits: Sequence[Asked], misses: Sequence[Asked]) -> dict[str, Decimal]:
-    """Split the difference of the bills among the parts: cache, then pruner, then router.
+def _saved(records: Iterable[CallRecord]) -> dict[str, Decimal]:
+    """Add up what the ledger says each part saved, net of its own cost.
 
-    Another order would give each another share of the same sum. The cache saves what the plain
-    chain paid for the requests it answered. Of the others, the pruner saves the input that was not
-    sent, at the strong model's rate; the router then saves the difference of the two models for
-    what was sent. Each is net of what the part itself cost.
+    A hit saves what the call would have cost without the kit. Of the other calls, the pruner saves
+    the input that was not sent, at the strong model's rate, and the router the difference of the two
+    models for what was sent.
     """
-    cache = _usd(a.plain for a in hits) - sum((a.kit.side_cost_usd for a in (*hits, *misses)), Decimal(0))
-    prune = sum((_input_usd(a.plain, a.plain.usage.total_input - a.kit.usage.total_input) for a in misses), Decimal(0))
-    route = sum(
-        (s.usd for a in misses for s in a.kit.saved if s.part == "route" and not s.hypothetical and s.usd is not None),
-        Decimal(0),
-    )
-    return {"cache": cache, "prune": prune, "route": route}
-
-
-def _input_usd(record: CallRecord, tokens: int) -> Decimal:
-    """Price ``tokens`` at what the input of a call cost on average."""
-    price = record.cost.price
-    if price is None or not record.usage.total_input:
-        return Decimal(0)
-    whole = price.amount(replace(record.usage, output_tokens=0, reasoning_tokens=0))
-    return Decimal(0) if whole is None else whole * tokens / record.usage.total_input
+    parts: dict[str, Decimal] = {}
+    for record in records:
+        for saving in record.saved:
+            if not saving.hypothetical and saving.usd is not None:
+                parts[saving.part] = parts.get(saving.part, Decimal(0)) + saving.usd
+    return parts
 
 
 def _usd(records: Iterable[CallRecord]) -> Decimal:

@@ -20,7 +20,7 @@ WHAT_EACH_PART_SAVED = {
 }
 """The parts, in the order in which the difference of the bills is split among them."""
 
-REST = "rest: answers of another length"
+REST = "rest: what these estimates are off by"
 
 ADDED = "with the kit less without, where the provider was called"
 """Against a real provider that may be negative: the cheaper model tends to be the faster one."""
