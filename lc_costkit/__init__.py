@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lc_costkit.cache.key import question
+    from lc_costkit.cache.declared import question
     from lc_costkit.errors import ConfigurationError, CostKitError, EmbedderError, MissingDependency, StoreError
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lc_costkit.usage import TokenUsage
 else:
     _HOMES = {
-        "lc_costkit.cache.key": ("question",),
+        "lc_costkit.cache.declared": ("question",),
         "lc_costkit.errors": ("ConfigurationError", "CostKitError", "EmbedderError", "MissingDependency", "StoreError"),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),

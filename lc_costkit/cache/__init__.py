@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lc_costkit.cache.declared import DeclaredQuestion, question
     from lc_costkit.cache.engine import Cache
     from lc_costkit.cache.explain import Explanation
-    from lc_costkit.cache.key import CacheKey, CacheRequest, Turn, question
+    from lc_costkit.cache.key import CacheKey, CacheRequest, Turn
     from lc_costkit.cache.results import Hit, LookupCost, Miss
     from lc_costkit.cache.stats import CacheStats
 else:
@@ -16,12 +17,13 @@ else:
         "CacheKey": "key",
         "CacheRequest": "key",
         "CacheStats": "stats",
+        "DeclaredQuestion": "declared",
         "Explanation": "explain",
         "Hit": "results",
         "LookupCost": "results",
         "Miss": "results",
         "Turn": "key",
-        "question": "key",
+        "question": "declared",
     }
 
     def __getattr__(name: str) -> object:
@@ -38,6 +40,7 @@ __all__ = [
     "CacheKey",
     "CacheRequest",
     "CacheStats",
+    "DeclaredQuestion",
     "Explanation",
     "Hit",
     "LookupCost",

@@ -13,12 +13,11 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule, admit
+from lc_costkit.cache.declared import DeclaredQuestion
 from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.scripts import script_of
@@ -109,74 +108,10 @@ class CacheKey:
     script: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredQuestion:
-    """What a caller said about the last human text.
-
-    Attributes:
-        text: the part of it that is the question.
-        scope: what stands for the text around the question (say, a version of the index); ``None``: itself.
-
-    Raises:
-        ConfigurationError: for a question that is not text or blank, or a blank scope.
-    """
-
-    text: str
-    scope: str | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.text, str) or not self.text.strip():
-            raise ConfigurationError(f"question() needs the question as text that is not blank, got {self.text!r}")
-        if self.scope is not None and (not isinstance(self.scope, str) or not self.scope.strip()):
-            raise ConfigurationError(
-                f"question(scope=...) must name a version of the context, such as 'kb-2026-11', got {self.scope!r}"
-            )
-
-
 QuestionFinder = Callable[[CacheRequest], "str | DeclaredQuestion | None"]
 """Finds the question in a request; ``None`` leaves it to the general rule."""
 Context = Literal["history", "last"] | Callable[[CacheRequest], str]
 """What earlier turns mean to the scope: all of them, none but instructions, or what a callable makes of them."""
-
-_DECLARED: ContextVar[DeclaredQuestion | None] = ContextVar("lc_costkit_question", default=None)
-
-
-@contextmanager
-def question(text: str, *, scope: str | None = None) -> Iterator[DeclaredQuestion]:
-    """Declare which part of the prompt is the question, for every call made inside the block.
-
-    Put it around a chain whose prompt carries documents beside the question. The text around the
-    question then belongs to the scope and must be equal; with ``scope``, that name stands for it
-    instead, save for what tells one template from another: the first line, the label before the
-    question, and what follows it if that is short. A template should therefore open with a line of
-    its own and not with a document. A call in the block whose last human message does not contain
-    the question is matched to the letter only.
-
-    It holds in the current context: in async code, in tasks started inside the block, and in
-    threads that copy the context (as LangChain's do). The call must start inside the block.
-
-    Raises:
-        ConfigurationError: for a blank question or scope.
-
-    >>> with question("How long do refunds take?", scope="kb-2026-11") as declared:
-    ...     current_question() == declared
-    True
-    >>> current_question() is None
-    True
-    """
-    outer = _DECLARED.get()
-    declared = DeclaredQuestion(text, scope)
-    _DECLARED.set(declared)
-    try:
-        yield declared
-    finally:
-        # Not reset(token): a generator may be closed in another context than it was started in.
-        _DECLARED.set(outer)
-
-
-def current_question() -> DeclaredQuestion | None:
-    """Return what the innermost ``question(...)`` block around this call declares, if any."""
-    return _DECLARED.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +121,7 @@ class _Part:
     text: str
     around: tuple[str, ...] = ()
     exact_only_reason: str | None = None
+    covers_instructions: bool = False
 
 
 def make_key(
@@ -217,7 +153,7 @@ def make_key(
     normalised = part.text if request.plain_text else normalise(part.text)
     scope = _digest(
         "scope-1", namespace, request.settings, script, str(request.plain_text), *part.around,
-        *_surroundings(request, index, context),
+        *_surroundings(request, index, context, covered=part.covers_instructions),
     )  # fmt: skip
     refused = _refusal(request, max_temperature)
     exact_only_reason = part.exact_only_reason
@@ -305,7 +241,10 @@ def _declared_part(text: str, declared: DeclaredQuestion) -> _Part:
     if declared.scope is None:
         return _Part(text=asked, around=("around", before, after), exact_only_reason=reason)
     return _Part(
-        text=asked, around=("version", declared.scope, *_template_labels(before, after)), exact_only_reason=reason
+        text=asked,
+        around=("version", declared.scope, *_template_labels(before, after)),
+        exact_only_reason=reason,
+        covers_instructions=declared.covers == "prompt",
     )
 
 
@@ -318,10 +257,14 @@ def _template_labels(before: str, after: str) -> tuple[str, ...]:
     question if they end in a colon, and what follows the question: a short text whole ("Answer in
     German."), of a longer one the last words if they end in a colon.
     """
-    head = before.lstrip()[:_SHORT].partition("\n")[0]
+    head = _first_line(before)
     near = _label(before[-80:])
     tail = after.strip()
-    return head.rstrip(), near, tail if len(tail) <= _SHORT else _label(tail[-80:])
+    return head, near, tail if len(tail) <= _SHORT else _label(tail[-80:])
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip()[:_SHORT].partition("\n")[0].rstrip()
 
 
 def _label(text: str) -> str:
@@ -357,7 +300,7 @@ def _joined(left: str, right: str) -> bool:
     return bool(left and right) and left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
 
 
-def _surroundings(request: CacheRequest, index: int | None, context: Context) -> Iterator[str]:
+def _surroundings(request: CacheRequest, index: int | None, context: Context, *, covered: bool) -> Iterator[str]:
     if callable(context):
         try:
             yield json.dumps(("context", str(context(request))))
@@ -371,6 +314,8 @@ def _surroundings(request: CacheRequest, index: int | None, context: Context) ->
         if earlier and context != "history":
             continue
         text = "" if position == last else turn.text
+        if covered and turn.role in INSTRUCTIONS:
+            text = _first_line(text)
         fields = (turn.role, text, turn.tool_calls, turn.name, turn.other, turn.has_media, position == last)
         # ensure_ascii keeps lone surrogates encodable and the digest the same everywhere.
         yield json.dumps(fields, ensure_ascii=True, separators=(",", ":"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lc_costkit.cache.key import question as declared
+from lc_costkit.cache.declared import question as declared
 from lc_costkit.demo.chains import KNOWLEDGE_VERSION
 from lc_costkit.demo.data import Question
 from lc_costkit.langchain.callbacks import CostCallbackHandler

@@ -11,7 +11,7 @@ from uuid import UUID
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import Generation, LLMResult
 
-from lc_costkit.cache.key import current_question
+from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
 from lc_costkit.metering import OpenCall, owner, plain_metadata
 from lc_costkit.prompt import Prompt

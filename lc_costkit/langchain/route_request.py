@@ -11,7 +11,7 @@ from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableParallel, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from lc_costkit.cache.key import current_question
+from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.choose import Choice, ModelIdentity
 from lc_costkit.routing.policy import Role, RouteRequest, Turn

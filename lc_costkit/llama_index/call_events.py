@@ -8,7 +8,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.instrumentation.events import BaseEvent
 
-from lc_costkit.cache.key import current_question
+from lc_costkit.cache.declared import current_question
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
 from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
 from lc_costkit.metering import OpenCall, Outcome, owner, plain_metadata

@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 from llama_index.core.llms import LLM
 from llama_index.core.tools import BaseTool
 
-from lc_costkit.cache.key import current_question
+from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.choose import Choice, ModelIdentity
 from lc_costkit.routing.policy import Role, RouteRequest, Turn

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.cache.admit import AdmissionRule
-from lc_costkit.cache.key import (
-    CacheKey,
-    CacheRequest,
-    DeclaredQuestion,
-    Turn,
-    check_temperature_limit,
-    current_question,
-    make_key,
-    question,
-)
+from lc_costkit.cache.declared import DeclaredQuestion, current_question, question
+from lc_costkit.cache.key import CacheKey, CacheRequest, Turn, check_temperature_limit, make_key
 from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.scripts import script_of
@@ -353,3 +347,42 @@ class TestOddText:
         long = "token " * 100_000
         assert key(long).exact_only
         assert key(long).exact != key(long + "x").exact
+
+
+class TestCoversThePrompt:
+    """Documents in the system prompt, which most LangChain templates put there."""
+
+    @staticmethod
+    def key(documents: str, declared: DeclaredQuestion, *, opening: str = "You help customers.") -> CacheKey:
+        system = Turn(role="system", text=f"{opening}\nAnswer from these articles:\n{documents}")
+        earlier = (Turn(role="human", text="Hello"), Turn(role="ai", text="Hello!"))
+        turns = (system, *earlier, Turn(role="human", text=declared.text))
+        return make_key(CacheRequest(turns=turns, settings="{}"), namespace="n", declared=declared)
+
+    def test_the_version_stands_for_documents_in_the_system_prompt(self) -> None:
+        asked = DeclaredQuestion("How long do refunds take?", "kb-1", "prompt")
+        assert self.key("A. B.", asked).exact == self.key("B. C.", asked).exact
+
+    def test_without_it_the_system_prompt_must_be_equal(self) -> None:
+        asked = DeclaredQuestion("How long do refunds take?", "kb-1")
+        assert self.key("A. B.", asked).scope != self.key("B. C.", asked).scope
+
+    def test_another_version_or_another_first_line_is_another_scope(self) -> None:
+        one, other = (DeclaredQuestion("How long do refunds take?", version, "prompt") for version in ("kb-1", "kb-2"))
+        assert self.key("A.", one).scope != self.key("A.", other).scope
+        assert self.key("A.", one).scope != self.key("A.", one, opening="You insult customers.").scope
+
+    def test_it_holds_inside_the_block(self) -> None:
+        with question("How long do refunds take?", scope="kb-1", covers="prompt") as declared:
+            assert current_question() == declared == DeclaredQuestion("How long do refunds take?", "kb-1", "prompt")
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"covers": "prompt"}, "needs scope= to stand for the system prompt"),
+            ({"scope": "kb", "covers": "all"}, "must be 'message' or 'prompt', got 'all'"),
+        ],
+    )
+    def test_bad_input(self, options: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigurationError, match=re.escape(message)), question("Why?", **options):
+            pass

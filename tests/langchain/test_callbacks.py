@@ -20,7 +20,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
 from lc_costkit import underway
-from lc_costkit.cache.key import question
+from lc_costkit.cache.declared import question
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.callbacks import CostCallbackHandler
 from lc_costkit.ledger import Ledger

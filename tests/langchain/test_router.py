@@ -162,7 +162,7 @@ def test_images_are_left_out_and_noted() -> None:
 
 
 def test_a_declared_question_is_judged_without_the_documents_around_it() -> None:
-    from lc_costkit.cache.key import question
+    from lc_costkit.cache.declared import question
 
     prompt = f"Documents: {HARD * 50}\nQuestion: Is it open?"
     assert router().explain(prompt).target == "large"

@@ -17,7 +17,7 @@ from llama_index.core.llms import CustomLLM, MockLLM
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index_instrumentation.dispatcher import instrument_tags
 
-from lc_costkit.cache.key import question
+from lc_costkit.cache.declared import question
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index.events import CostEventHandler, Instrumentation, instrument

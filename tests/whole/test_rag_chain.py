@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lc_costkit import CallRecord, Ledger, SemanticCache, question
-from lc_costkit.cache.key import CacheRequest, DeclaredQuestion
+from lc_costkit.cache.declared import DeclaredQuestion
+from lc_costkit.cache.key import CacheRequest
 from lc_costkit.testing import FakeProvider
 from tests.whole.support import (
     CHEAP,
