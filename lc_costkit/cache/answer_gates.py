@@ -18,6 +18,8 @@ _ASKS_ELSE = re.compile(
     r"^\W*(?:(?:and|so|but|hi|hello|please)\W+)*(?:when|where|who|why|which|how (?:much|many|long|soon|often|do|can"
     r"|to|should)|(?:can|could|do|does|did|is|are|will|should|must|may|am|has|have)\b(?! you (?:tell|explain)))\b"
     r"|, (?:when|where|who|why|which|how (?:much|many|long|soon|often)|can|do|does|is|are|will|should|must|am) "
+    r"|\b(?:tell me|know|ask|wonder|understand|explain|and|say) (?:when|where|who|why|which|how (?:much|many|long"
+    r"|soon|often))\b"
     r"|언제|어디|왜|누가|누구|얼마|며칠|몇 "
 )
 
@@ -142,7 +144,14 @@ _STYLES: tuple[tuple[str, str], ...] = (
     ("example", r"\bwith (?:an )?examples?\b|예시|예를 ?들어"),
 )
 _STYLE_ROWS = tuple((name, re.compile(pattern)) for name, pattern in _STYLES)
-_STYLE_HINT = re.compile("|".join(pattern for _, pattern in _STYLES))
+_STYLE_HINT = re.compile(
+    r"brief|short|nutshell|concise|tl;?dr|quick|summar|detail|length|depth|thorough|comprehensive|extensive|elaborate"
+    r"|long [asvedr]|words?\b|sentence|lines?\b|paragraph|simple|plain|easy|layman|everyday|technical|eli5|like i"
+    r"|dummies|beginner|child|kid|year|expert|specialist|professional|bullet|points|numbered|step|tab[lu]|chart|grid"
+    r"|sheet|essay|letter|prose|poem|story|example|terms|language|english"
+    r"|간|짧|줄|문장|요약|자세|상세|구체|길게|쉽|쉬운|초보|어린이|전문|기술|글|항목|단계|번호|표|문단|예"
+)
+"""Where none of these stands, no row can match: looked for first, as most questions ask for no form."""
 _SPARED_ALONE = frozenset({"long", "numbered", "simple"})
 """Asked for on one side only, these leave the answer right: most answers are meant to be that way."""
 

@@ -166,9 +166,11 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
     for place, token in enumerate(text.tokens):
         word = "to" if token.word in ("into", "onto", "toward", "towards") else token.word
         if word in _RELATIONS:
-            after = next((each for each in text.tokens[place + 1 : place + 4] if _names_something(each.word)), None)
-            if after is not None:
-                found.setdefault(word, set()).add(after.stem)
+            beside = any(each.word in _GIVEN_ORDER for each in text.tokens[place + 2 : place + 4])
+            reach, most = (6, 2) if beside else (4, 1)
+            named = [each.stem for each in text.tokens[place + 1 : place + reach] if _names_something(each.word)]
+            if named:
+                found.setdefault(word, set()).update(named[:most])
         elif token.word.endswith(("에서", "으로", "로", "보다", "에게", "까지", "부터")) and len(token.word) > 2:
             ending = next(
                 end for end in ("에서", "으로", "로", "보다", "에게", "까지", "부터") if token.word.endswith(end)

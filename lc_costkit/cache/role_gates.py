@@ -39,6 +39,9 @@ _BEFORE_A_NOUN = _OWNERS | words(
     within during which what"""
 )
 _PARTICIPLE = re.compile(r"(?:ed|en|wn|lt|pt|nt|ught|sold|told|held|paid|made|done|set|cut|put|read|found|built|met)$")
+_BOUND = words(
+    "have has had need needs needed able allowed going supposed required want wants obliged entitled permitted expected"
+)
 _REACH = 5
 """Words after a verb that can still be its objects."""
 _SHORT = 20
@@ -118,7 +121,9 @@ def _auxiliary(tokens: tuple[Token, ...], place: int) -> str:
 def _before(tokens: tuple[Token, ...], place: int) -> str | None:
     """Find who does it: the nearest word before that takes part, in the same clause."""
     if place and tokens[place - 1].word == "to":
-        return None
+        if place < 2 or tokens[place - 2].word not in _BOUND:
+            return None
+        place -= 2  # "the tenant has to sue": who has to
     for token in reversed(tokens[max(0, place - 4) : place]):
         unit = _unit(token)
         if unit is not None and token.word not in _OWNERS:
@@ -313,7 +318,11 @@ def letter_gate(cached: Prepared, new: Prepared) -> str | None:
         for here, there in ((one, new), (other, cached)):
             against = other if here is one else one
             for letter in Counter(here[0]) - Counter(against[0]):
-                if letter == "A" or not re.search(rf"(?<![\w'’]){letter.lower()}(?![\w'’])", there.lowered):
+                if (
+                    letter == "A"
+                    or letter in against[0]
+                    or not re.search(rf"(?<![\w'’]){letter.lower()}(?![\w'’])", there.lowered)
+                ):
                     return f"they name other letters: {' '.join(one[0]) or 'none'} and {' '.join(other[0]) or 'none'}"
         return None
     return None if one[1] and other[1] else f"the letters {' '.join(one[0])} stand in another order"
