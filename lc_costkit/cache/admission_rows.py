@@ -89,7 +89,8 @@ _STATE_OF_ASKER = (
     r"|past due|banned|locked out|up to date|due (?:for|to))"
 )
 _THINGS_OF_ASKER = (
-    r"name|(?:e-?mail|home|billing|shipping|delivery)(?: address)?|address|phone(?: number)?|number|plan|age|birthday"
+    r"name|[\w-]+ (?:number|id|code|status|date|grade)|(?:e-?mail|home|billing|shipping|delivery)(?: address)?"
+    r"|address|phone(?: number)?|number|plan|age|birthday"
     r"|user ?name|user ?id|id|tier|membership|subscription|(?:policy|customer|member|booking|reference|account"
     r"|order|ticket"
     r"|case|tracking|confirmation) (?:number|id|status)|deductible|quota|seat|gate|room|boarding group|password|pin"
@@ -175,7 +176,11 @@ ROWS: tuple[Row, ...] = (
         rf"|\b(?:what|which|who)(?:'s|s| is| are|'re) my (?:current |own )?(?:{_THINGS_OF_ASKER})\W*$"
         r"|\b(?:which|what) (?:[\w-]+ ){1,4}(?:do|did|have) you (?:have|got|use|keep|hold"
         r"|know)?[\w ]{0,20}\b(?:for|on|about)"
-        r" (?:me|file)\b|\bdo you (?:have|know) my\b"
+        r" (?:me|file)\b|\bdo you (?:have|know) my\b|\bi have on file\b|^\W*was i (?:charged|billed|refunded|paid"
+        r"|approved|accepted)\b"
+        r"|\b(?:what"
+        r"|which) (?:[\w-]+ ){1,3}did i (?:get|receive|earn"
+        r"|score|win|choose|pick|select)\b"
         rf"|{_GREETING}(?:(?:can|could) you )?(?:list|show|display|pull up|read|fetch)(?: me)?(?: all)?(?: of)? my\b"
         r"(?! (?:rights?|options?|how))",
         rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|^\W*can i\b",
@@ -228,7 +233,8 @@ ROWS: tuple[Row, ...] = (
         r"|last) (?:\w+ )?(?:game|match|election|race|draw|vote|fight))"
         r"|\bdid (?:the )?\w+(?: \w+)? win\W*$"
         r"|\bwhat are the (?:\w+ )?(?:winning|lottery) numbers\b",
-        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|often)\b|\b\d{{4}}\b|\bwar\b|\bwhat happens\b"
+        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|often)\b|\b\d{{4}}\b|\bwars?\b|\bwho won the \w+ of\b"
+        rf"|\bwhat happens\b"
         rf"|\b(?:usually|ever|always|generally)\b"
         r"|\b(?:on|during|over) (?:\w+ )?(?:weekends?|holidays?|\w+days)\b",
     ),
@@ -276,7 +282,7 @@ ROWS: tuple[Row, ...] = (
         "state of the asker, Korean",
         "refuse",
         _PERSONAL,
-        r"(?:미납|연체|미결제|미수령|밀린|안 ?읽은|처리 ?중인|진행 ?중인|예약된"
+        r"(?:미납|연체|미결제|미수령|밀린|안 ?읽은|읽지 ?않은|처리 ?중인|진행 ?중인|예약된"
         r"|남은)\S{0,12} (?:\S{1,12} ){0,2}?\S{0,12}(?:있나요|있어요?|있습니까"
         r"|있는지)|(?:미납된|연체된|밀린|안 ?읽은|남은) (?:\S{1,12} ){0,2}?\S{0,12}(?:얼마|몇|알려|보여)"
         r"|(?:^|\s)(?:제|내|저의|나의) ?(?:\S{1,12} )?\S{0,12}(?:이름|주소|전화 ?번호|이메일|등급|요금제|플랜|아이디"
