@@ -11,18 +11,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Engine, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from lc_costkit.backoff import Backoff
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.faults import Faults
+from lc_costkit.insert import inserter
 from lc_costkit.record import CallRecord, Score
 from lc_costkit.report import Report
-from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES, SCORES, from_row, instant_text, storable, to_row
-from lc_costkit.store import describe, open_engine, prepare_schema, problems, writing
+from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES, SCORES, from_row, instant_text
+from lc_costkit.store import (
+    BUSY_SECONDS,
+    PATIENT_SECONDS,
+    describe,
+    open_engine,
+    passing,
+    patiently,
+    prepare_schema,
+    problems,
+    writing,
+)
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
-from lc_costkit.writer import BackgroundWriter
+from lc_costkit.writer import KEPT, KEPT_ADVICE, BackgroundWriter
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +61,14 @@ class Ledger:
     """An append-only record of model calls, in a SQLite file, in memory, or on a server.
 
     Writes are synchronous: when ``record`` has returned, killing the process loses
-    nothing. With ``buffered=True`` a background thread writes in batches: ``record``
+    nothing. What the kit meters takes ``keep``, which never makes a call wait: it writes at
+    once, too, but while the store is locked, full or out of reach it holds up to 100,000
+    records in memory, in order, and writes them on a background thread when the store can
+    be used again. ``flush()``, ``close()``, every reading method and a normal exit write
+    them if that can be done within 5 seconds. A process that is killed (``kill -9``) while
+    the store is locked loses what it held: every record since the store was last written.
+
+    With ``buffered=True`` a background thread writes in batches: ``record``
     returns at once, and a process that is killed (or a ``multiprocessing`` worker that
     ends without ``close()``) loses the calls of about the last 10 milliseconds, more
     while the disk is slow. ``flush()``, ``close()`` and a normal exit write everything.
@@ -77,7 +96,7 @@ class Ledger:
     def __init__(
         self, path_or_url: str | Path | URL = ":memory:", *, record_text: bool = False, buffered: bool = False
     ) -> None:
-        self._engine = open_engine(path_or_url)
+        self._engine = open_engine(path_or_url, busy_seconds=BUSY_SECONDS)
         try:
             prepare_schema(self._engine, "ledger", LEDGER_SCHEMA, LEDGER_TABLES)
         except StoreError:
@@ -88,8 +107,12 @@ class Ledger:
         self.faults = Faults(_logger)
         self._closed = False
         # Bound to the engine, not to this object, so that a forgotten ledger can be collected.
-        self._writer = BackgroundWriter(_inserter(self._engine, record_text), self.faults)
-        self._insert = _inserter(self._engine, record_text)
+        self._insert = inserter(self._engine, record_text=record_text)
+        self._insert_patiently = inserter(self._engine, record_text=record_text, wait_seconds=PATIENT_SECONDS)
+        self._backoff = Backoff()
+        self._writer = BackgroundWriter(
+            self._insert, self.faults, backoff=self._backoff, patient=self._insert_patiently
+        )
 
     def record(self, record: CallRecord) -> None:
         """Add one call.
@@ -105,10 +128,37 @@ class Ledger:
             return
         try:
             self._insert([record])
-        except IntegrityError as error:
-            raise StoreError(f"{describe(self._engine)} already holds a call {record.call_id!r}") from error
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreError(f"{describe(self._engine)} cannot be written to: {_cause(error)}") from error
+            raise self._refused(record, error) from error
+
+    def keep(self, record: CallRecord, *, written: Callable[[CallRecord], None] | None = None) -> None:
+        """Add one call without making it wait: now, or when the store can be used again.
+
+        Args:
+            record: the call.
+            written: called with it once it is in the store, on the background thread where
+                that writes it; must not raise.
+
+        Raises:
+            StoreError: the ledger is closed, or the store refuses the record for good: it
+                holds a call of this id, or its tables are gone.
+        """
+        self._open()
+        if self.buffered or self._writer.retrying or not self._backoff.may_try():
+            self._writer.submit(lambda: record, written)
+            return
+        try:
+            self._insert([record])
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            if not passing(error):
+                raise self._refused(record, error) from error
+            self._backoff.failed()
+            self.faults.record(KEPT, error, KEPT_ADVICE)
+            self._writer.submit(lambda: record, written)
+            return
+        self._backoff.succeeded()
+        if written is not None:
+            written(record)
 
     def record_later(
         self, make: Callable[[], CallRecord | None], *, written: Callable[[CallRecord], None] | None = None
@@ -125,9 +175,14 @@ class Ledger:
         self._open()
         self._writer.submit(make, written)
 
-    def flush(self) -> None:
-        """Wait until every call handed over so far is in the store."""
-        self._writer.flush()
+    def flush(self) -> bool:
+        """Wait until every call handed over so far is in the store.
+
+        Returns:
+            False where the store is locked for longer than 5 seconds, or full: what waits is
+            kept, and written later.
+        """
+        return self._writer.flush()
 
     def records(
         self, *, since: datetime | date | None = None, until: datetime | date | None = None, **equal: str
@@ -186,7 +241,7 @@ class Ledger:
         self._open()
         self.flush()
         try:
-            with writing(self._engine) as connection:
+            with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
                 known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
                 if known is None:
                     raise ConfigurationError(
@@ -234,7 +289,7 @@ class Ledger:
         return found
 
     def close(self) -> None:
-        """Write what is buffered and close the store; a second time does nothing."""
+        """Write what waits, for 5 seconds at most where the store is locked, and close; a second time does nothing."""
         if not self._closed:
             # First, so that no call is taken that nobody would write any more.
             self._closed = True
@@ -260,6 +315,11 @@ class Ledger:
     ) -> None:
         self.close()
 
+    def _refused(self, record: CallRecord, error: Exception) -> StoreError:
+        if isinstance(error, IntegrityError):
+            return StoreError(f"{describe(self._engine)} already holds a call {record.call_id!r}")
+        return StoreError(f"{describe(self._engine)} cannot be written to: {_cause(error)}")
+
     def _open(self) -> None:
         if self._closed:
             raise StoreError(f"the ledger {describe(self._engine)} is closed")
@@ -276,7 +336,7 @@ class Ledger:
                 seq = query.selected_columns["seq"]
                 page = query.where(seq > last).order_by(seq).limit(_PAGE)
             try:
-                with self._engine.connect() as connection:
+                with self._engine.connect() as connection, patiently(connection):
                     rows = [dict(row) for row in connection.execute(page).mappings()]
             except SQLAlchemyError as error:
                 raise StoreError(f"{describe(self._engine)} cannot be read: {_cause(error)}") from error
@@ -284,55 +344,6 @@ class Ledger:
             if not paged or len(rows) < _PAGE:
                 return
             last = rows[-1]["seq"]
-
-
-def _inserter(engine: Engine, record_text: bool) -> Callable[[list[CallRecord]], None]:
-    execute = _executor(engine)
-
-    def write(records: list[CallRecord]) -> None:
-        rows = [to_row(record) for record in records]
-        if not record_text:
-            for row in rows:
-                row["question"] = row["answer"] = None
-        try:
-            execute(rows)
-        except (UnicodeEncodeError, ValueError, DataError):
-            # Lone surrogates anywhere, NUL on PostgreSQL: the call matters more than the character.
-            execute([{name: storable(value) for name, value in row.items()} for row in rows])
-
-    return write
-
-
-def _executor(engine: Engine) -> Callable[[list[dict[str, Any]]], None]:
-    statement = insert(CALLS)
-    if engine.dialect.name != "sqlite":
-
-        def execute(rows: list[dict[str, Any]]) -> None:
-            with engine.begin() as connection:
-                connection.execute(statement, rows)
-
-        return execute
-
-    # Compiled once and given to the driver as it is: every call waits for this insert, and
-    # SQLAlchemy's own work would be two thirds of it.
-    columns = [column.name for column in CALLS.columns if column.name != "seq"]
-    text = str(statement.values(dict.fromkeys(columns)).compile(dialect=engine.dialect))
-
-    def execute_compiled(rows: list[dict[str, Any]]) -> None:
-        values = [tuple([row[name] for name in columns]) for row in rows]
-        connection = engine.raw_connection()
-        try:
-            connection.cursor().executemany(text, values)
-            connection.commit()
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(text, None, error) from error
-        except sqlite3.Error as error:
-            raise DBAPIError(text, None, error) from error
-        finally:
-            # Back to the pool, which rolls back what was not committed.
-            connection.close()
-
-    return execute_compiled
 
 
 def _narrowed(

@@ -22,12 +22,21 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
 
 MEMORY = ":memory:"
+
+BUSY_SECONDS = 0.25
+"""How long a call waits for another writer: some hundred transactions of the kit, and less than a model takes."""
+
+PATIENT_SECONDS = 5.0
+"""How long opening, reports, checks and clearing wait: somebody asked for them, and no model call stands behind."""
+
+# What may be otherwise in a moment: SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL and CANTOPEN.
+_PASSING_CODES = frozenset({5, 6, 8, 10, 13, 14})
 
 _ASYNC_DRIVERS = frozenset({"aiosqlite", "asyncpg", "psycopg_async", "aiomysql", "asyncmy"})
 
@@ -43,7 +52,7 @@ _VERSIONS = Table(
 )
 
 
-def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = 5.0) -> Engine:
+def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_SECONDS) -> Engine:
     """Open a database for one part of the kit.
 
     SQLite files run in WAL mode with ``synchronous=NORMAL``: what was committed survives
@@ -53,7 +62,8 @@ def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = 5.0) -> 
 
     Args:
         path_or_url: a file path, ``":memory:"``, or a SQLAlchemy URL.
-        busy_seconds: how long a statement waits for another writer of a SQLite file.
+        busy_seconds: how long a statement waits for another writer of a SQLite file, where
+            ``writing`` or ``patiently`` does not say otherwise.
 
     Raises:
         ConfigurationError: the argument is neither a path nor a usable URL.
@@ -87,17 +97,43 @@ def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = 5.0) -> 
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, wait_seconds: float | None = None) -> Iterator[Connection]:
     """Yield a connection in a transaction that may read and then write.
 
     On SQLite the write lock is taken at the start, so that two processes that read
     before they write wait for one another instead of failing. Commits at the end,
     rolls back on an exception.
+
+    Args:
+        engine: from ``open_engine``.
+        wait_seconds: how long to wait for another writer; ``None`` is as the engine was opened.
     """
-    with engine.begin() as connection:
+    with engine.begin() as connection, patiently(connection, wait_seconds):
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
+
+
+@contextmanager
+def patiently(connection: Connection, wait_seconds: float | None = PATIENT_SECONDS) -> Iterator[None]:
+    """Let the statements inside wait this long for another writer of a SQLite file; ``None`` changes nothing."""
+    if wait_seconds is None or connection.dialect.name != "sqlite":
+        yield
+        return
+    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait_seconds * 1000)}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
+
+
+def passing(error: BaseException) -> bool:
+    """Tell whether the same statement may succeed later: the store is locked, full, read-only or out of reach."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
+    return isinstance(error, OperationalError)
 
 
 def prepare_schema(engine: Engine, component: str, version: int, tables: MetaData) -> None:
@@ -113,7 +149,7 @@ def prepare_schema(engine: Engine, component: str, version: int, tables: MetaDat
         StoreError: the store was written by a newer version, or cannot be written to.
     """
     try:
-        with writing(engine) as connection:
+        with writing(engine, wait_seconds=PATIENT_SECONDS) as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_SCHEMA_LOCK})"))
             _SCHEMA.create_all(connection)
@@ -161,7 +197,7 @@ def describe(engine: Engine) -> str:
 def problems(engine: Engine) -> list[str]:
     """Ask the database itself whether it is sound; an empty list is a clean one."""
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, patiently(connection):
             if engine.dialect.name != "sqlite":
                 connection.execute(text("SELECT 1"))
                 return []
@@ -245,13 +281,14 @@ def _open_file(url: URL, busy_seconds: float) -> Engine:
         poolclass=QueuePool,
         pool_size=5,
         max_overflow=10,
-        connect_args={"check_same_thread": False, "timeout": busy_seconds},
+        connect_args={"check_same_thread": False, "timeout": PATIENT_SECONDS},
     )
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        # A file that is in WAL mode already does not make anybody wait here.
+        _use_wal(connection, time.monotonic() + PATIENT_SECONDS)
         connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
-        _use_wal(connection, time.monotonic() + busy_seconds)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 

@@ -1,7 +1,8 @@
 """How are calls written without making the caller wait?
 
 One daemon thread takes jobs from a queue, turns them into records and writes them in
-batches. A ledger that is buffered, or that is fed from an event loop, uses it.
+batches. A ledger that is buffered, or that is fed from an event loop, uses it, and every
+ledger while its store cannot be written to: records are then kept and tried again.
 """
 
 from __future__ import annotations
@@ -10,12 +11,18 @@ import logging
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 
+from sqlalchemy.exc import IntegrityError
+
+from lc_costkit.backoff import Backoff
 from lc_costkit.faults import Faults
 from lc_costkit.record import CallRecord
+from lc_costkit.store import passing
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +43,15 @@ LINGER_SECONDS = 0.01
 WAITING_LIMIT = 10_000
 """Jobs that may wait; past it the caller does its own, so that memory stays bounded."""
 
+KEPT_LIMIT = 100_000
+"""Records kept while the store cannot be written to, some hundred megabytes; past it the oldest are dropped."""
+
+KEPT = "ledger write"
+KEPT_ADVICE = (
+    "the calls are kept in memory and written when the store can be; end what locks it, or see to its permissions "
+    "and free space"
+)
+
 _CLOSING_SECONDS = 30.0
 """How long the end of the process waits for the last batch."""
 
@@ -46,19 +62,28 @@ class BackgroundWriter:
     Args:
         insert: writes a batch in one transaction.
         faults: where failures to make or to write a record are counted.
+        backoff: says when to try again while the store cannot be written to.
+        patient: an ``insert`` that waits longer for a lock, for when somebody waits for all to be written.
     """
 
-    def __init__(self, insert: Insert, faults: Faults) -> None:
-        self._line = _Line(insert, faults)
+    def __init__(
+        self, insert: Insert, faults: Faults, *, backoff: Backoff | None = None, patient: Insert | None = None
+    ) -> None:
+        self._line = _Line(insert, faults, backoff or Backoff(), patient or insert)
         # Runs when this object is collected or the process exits, whichever is first.
         self._end = weakref.finalize(self, _Line.finish, self._line)
+
+    @property
+    def retrying(self) -> bool:
+        """Whether records are kept that could not be written; what comes now must queue behind them."""
+        return self._line.retrying
 
     def submit(self, job: Job, written: Written | None = None) -> None:
         """Queue one job; returns at once. ``written`` is called on the writer's thread."""
         self._line.submit(_Order(job, written))
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until everything submitted so far is written; false after ``timeout`` seconds.
+        """Try to write everything submitted so far, now and patiently; tell whether it was done in ``timeout`` seconds.
 
         On the writer's own thread there is nothing to wait for: it would be for itself.
         """
@@ -77,45 +102,73 @@ class _Order:
     written: Written | None = None
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A record on its way to the store, and whether it may have arrived in an attempt that failed."""
+
+    record: CallRecord
+    written: Written | None
+    tried: bool = False
+
+
+class _Flush(threading.Event):
+    """Set when all that was submitted before it has been tried; ``done`` if it was written."""
+
+    done = False
+
+
 class _Line:
     """The queue and its thread; knows nothing of its owner, so that the owner can be collected."""
 
-    def __init__(self, insert: Insert, faults: Faults) -> None:
+    def __init__(self, insert: Insert, faults: Faults, backoff: Backoff, patient: Insert) -> None:
         self._insert = insert
         self._faults = faults
+        self._backoff = backoff
+        self._patient = patient
         self._start_over()
 
     def _start_over(self) -> None:
         self._process_id = os.getpid()
-        self._jobs: SimpleQueue[_Order | threading.Event | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Order | _Flush | None] = SimpleQueue()
+        # Only the thread changes it.
+        self._kept: deque[_Kept] = deque()
+        self._retrying = False
+        self._given_up = False
         self._hurry = threading.Event()
         # Reentrant: the collector may run a finalizer that submits, in the middle of a submit.
         self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
 
+    @property
+    def retrying(self) -> bool:
+        return self._retrying and self._process_id == os.getpid()
+
     def submit(self, order: _Order) -> None:
         self._be_alive()
-        if self._jobs.qsize() >= WAITING_LIMIT:
-            self._write([order])
-        else:
+        if self._jobs.qsize() < WAITING_LIMIT or self._retrying:
             self._jobs.put(order)
+        else:
+            self._write_here(order)
 
     def flush(self, timeout: float | None) -> bool:
         if self._process_id != os.getpid() or self._thread is None or self._is_here():
             return True
-        done = threading.Event()
+        flush = _Flush()
         self._be_alive()
-        self._jobs.put(done)
+        self._jobs.put(flush)
         self._hurry.set()
-        return done.wait(timeout)
+        return flush.wait(timeout) and flush.done
 
     def finish(self) -> None:
         if self._process_id != os.getpid() or self._thread is None:
             return
         # The last reference to a ledger may be let go by its own thread, which cannot wait for itself.
         if not self.flush(_CLOSING_SECONDS):
+            self._given_up = True
             _logger.warning(
-                "lc_costkit could not write %d calls within %g s; they are lost", self._jobs.qsize(), _CLOSING_SECONDS
+                "lc_costkit could not write %d calls to the ledger before it was closed; they are lost. "
+                "See what locks the store, its permissions and free space.",
+                self._jobs.qsize() + len(self._kept),
             )
         self._jobs.put(None)
 
@@ -133,55 +186,108 @@ class _Line:
                     self._thread.start()
 
     def _work(self) -> None:
-        while True:
-            batch: list[_Order] = []
-            waiting: list[threading.Event] = []
-            stop = self._take(self._jobs.get(), batch, waiting)
-            if not stop and not waiting:
-                self._hurry.wait(LINGER_SECONDS)
-            self._hurry.clear()
-            while not stop and len(batch) < BATCH_LIMIT:
-                try:
-                    stop = self._take(self._jobs.get_nowait(), batch, waiting)
-                except Empty:
-                    break
-            self._write(batch)
-            for event in waiting:
-                event.set()
-            if stop:
-                return
+        stop = False
+        while not stop:
+            flushes: list[_Flush] = []
+            orders: list[_Order] = []
+            try:
+                # Until there is something to do; with records kept, until they may be tried again.
+                patience = self._backoff.seconds_left + LINGER_SECONDS if self._kept else None
+                # Not held in a variable: what is done with may be all that keeps a ledger alive.
+                stop = self._take(self._jobs.get(timeout=patience), orders, flushes)
+                if not stop and not flushes:
+                    self._hurry.wait(LINGER_SECONDS)
+                self._hurry.clear()
+                while not stop and len(orders) < BATCH_LIMIT:
+                    stop = self._take(self._jobs.get_nowait(), orders, flushes)
+            except Empty:
+                pass
+            self._keep(orders)
+            if flushes or (stop and not self._given_up):
+                self._write_kept(self._patient)
+            elif not stop and self._backoff.may_try():
+                self._write_kept(self._insert)
+            self._retrying = bool(self._kept)
+            for flush in flushes:
+                flush.done = not self._kept
+                flush.set()
 
     @staticmethod
-    def _take(item: _Order | threading.Event | None, batch: list[_Order], waiting: list[threading.Event]) -> bool:
-        if isinstance(item, threading.Event):
-            waiting.append(item)
+    def _take(item: _Order | _Flush | None, orders: list[_Order], flushes: list[_Flush]) -> bool:
+        if isinstance(item, _Flush):
+            flushes.append(item)
         elif item is not None:
-            batch.append(item)
+            orders.append(item)
         return item is None
 
-    def _write(self, batch: list[_Order]) -> None:
-        made = [(record, order.written) for order in batch if (record := self._made(order.make)) is not None]
-        if not made:
-            return
-        try:
-            self._insert([record for record, _ in made])
-        except Exception:
-            # One bad record must not take the others with it.
-            _logger.debug("lc_costkit writes a batch of %d one by one", len(made), exc_info=True)
-            made = [(record, written) for record, written in made if self._insert_one(record)]
-        for record, written in made:
-            if written is not None:
-                written(record)
+    def _keep(self, orders: list[_Order]) -> None:
+        for order in orders:
+            record = self._made(order.make)
+            if record is not None:
+                self._kept.append(_Kept(record, order.written))
+        while len(self._kept) > KEPT_LIMIT:
+            lost = self._kept.popleft()
+            self._faults.record(
+                "keeping calls",
+                OverflowError(f"more than {KEPT_LIMIT:,} calls wait; the oldest is dropped"),
+                f"call {lost.record.call_id} and those counted here are not in the ledger; make the store writable",
+            )
 
-    def _insert_one(self, record: CallRecord) -> bool:
+    def _write_kept(self, insert: Insert) -> None:
+        one_by_one = 0
+        while self._kept:
+            batch = list(islice(self._kept, 1 if one_by_one else BATCH_LIMIT))
+            try:
+                insert([kept.record for kept in batch])
+            except Exception as error:
+                if passing(error):
+                    self._rest(batch, error)
+                    return
+                if len(batch) > 1:
+                    # One bad record must not take the others with it.
+                    _logger.debug("lc_costkit writes a batch of %d one by one", len(batch), exc_info=True)
+                    one_by_one = len(batch)
+                    continue
+                # A failed attempt may have arrived after all, where the connection broke at its end.
+                if batch[0].tried and isinstance(error, IntegrityError):
+                    self._tell(batch)
+                else:
+                    self._refused(error)
+            else:
+                self._tell(batch)
+            for _ in batch:
+                self._kept.popleft()
+            one_by_one = max(0, one_by_one - 1)
+        self._backoff.succeeded()
+
+    def _rest(self, batch: list[_Kept], error: Exception) -> None:
+        for kept in batch:
+            kept.tried = True
+        self._backoff.failed()
+        self._faults.record(KEPT, error, KEPT_ADVICE)
+
+    @staticmethod
+    def _tell(batch: list[_Kept]) -> None:
+        for kept in batch:
+            if kept.written is not None:
+                kept.written(kept.record)
+
+    def _write_here(self, order: _Order) -> None:
+        record = self._made(order.make)
+        if record is None:
+            return
         try:
             self._insert([record])
         except Exception as error:
-            self._faults.record(
-                "ledger write", error, "the call is not in the ledger; check free space and ledger.check()"
-            )
-            return False
-        return True
+            if passing(error):
+                self._jobs.put(_Order(lambda: record, order.written))
+            else:
+                self._refused(error)
+        else:
+            self._tell([_Kept(record, order.written)])
+
+    def _refused(self, error: Exception) -> None:
+        self._faults.record("ledger write", error, "the call is not in the ledger; check free space and ledger.check()")
 
     def _made(self, job: Job) -> CallRecord | None:
         try:

@@ -380,11 +380,8 @@ def test_a_ledger_goes_on_in_a_forked_child(tmp_path: Path, buffered: bool) -> N
 
 
 def test_a_locked_ledger_is_a_store_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lc_costkit import ledger as module
-    from lc_costkit.store import open_engine
-
     path = tmp_path / "l.db"
-    monkeypatch.setattr(module, "open_engine", lambda address: open_engine(address, busy_seconds=0.05))
+    monkeypatch.setattr("lc_costkit.ledger.BUSY_SECONDS", 0.05)
     with Ledger(path) as ledger:
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")

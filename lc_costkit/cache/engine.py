@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from lc_costkit.backoff import StoreResting
 from lc_costkit.cache.accept import Acceptor, threshold_of
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
 from lc_costkit.cache.cost import Costs
@@ -60,7 +61,9 @@ class Cache:
 
     Safe to share between threads; several processes may share one file. After it is
     constructed, ``lookup`` and ``store`` do not raise: what fails becomes a miss, or an
-    answer that is not stored, with one warning and a count in ``stats()``.
+    answer that is not stored, with one warning and a count in ``stats()``. Nor do they wait:
+    a store that is locked costs a call a quarter of a second, and is then left alone for
+    5 seconds, doubling to a minute, before the next call tries it again.
 
     Args:
         path_or_url: a SQLite file, ``":memory:"``, or a PostgreSQL URL.
@@ -139,7 +142,7 @@ class Cache:
         self._clock: Callable[[], float] = time.time
         self._closed = False
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
-        self._last_words = weakref.finalize(self, _flush, self._store, self._tally, self._faults)
+        self._last_words = weakref.finalize(self, _flush_at_last, self._store, self._tally, self._faults)
 
     # -- calls ---------------------------------------------------------------
 
@@ -214,7 +217,7 @@ class Cache:
             if self._closed:
                 return None
             self._faults.record("store", error, _ADVICE)
-            self._tally.not_stored(f"fault: {type(error).__name__}")
+            self._tally.not_stored(_reason(error))
             return None
 
     async def astore(
@@ -309,8 +312,7 @@ class Cache:
         if self._closed:
             return
         self._closed = True
-        self._flush()
-        self._last_words.detach()
+        self._last_words()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -422,7 +424,16 @@ class Cache:
         if self._closed:
             return CLOSED
         self._faults.record(where, error, _ADVICE)
-        return Miss(verdict="miss", key=key, reason=f"fault: {type(error).__name__}")
+        return Miss(verdict="miss", key=key, reason=_reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, StoreResting) else f"fault: {type(error).__name__}"
+
+
+def _flush_at_last(store: EntryStore, tally: Tally, faults: Faults) -> None:
+    store.rested()
+    _flush(store, tally, faults)
 
 
 def _flush(store: EntryStore, tally: Tally, faults: Faults) -> None:

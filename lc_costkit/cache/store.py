@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,14 +15,20 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from lc_costkit.backoff import Backoff, StoreResting
 from lc_costkit.cache.schema import COUNTERS, ENTRIES, SCHEMA_VERSION, TABLES, VECTORS
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.store import open_engine, prepare_schema, problems, writing
+from lc_costkit.store import (
+    BUSY_SECONDS,
+    PATIENT_SECONDS,
+    open_engine,
+    passing,
+    patiently,
+    prepare_schema,
+    problems,
+    writing,
+)
 from lc_costkit.usage import Basis, TokenUsage
-
-# How long a statement waits for another writer (seconds). A transaction here takes about a
-# millisecond, and a model call is waiting behind it.
-BUSY_SECONDS = 2.0
 
 # Expired entries deleted in one transaction, for which other writers have to wait.
 _MOST_EXPIRED = 5_000
@@ -116,6 +123,10 @@ Counts = Mapping[tuple[str, str], int]
 class EntryStore:
     """Reads and writes entries, their vectors and the counters of the statistics.
 
+    What calls wait for (reading an entry, adding one, counting) does not wait for a store that
+    is locked or full: after a failure it raises ``StoreResting`` at once for some seconds, reads
+    and writes each on their own, since a locked file can often still be read.
+
     Args:
         path_or_url: a path, ``":memory:"`` or a database URL.
 
@@ -131,6 +142,8 @@ class EntryStore:
             self._engine.dispose()
             raise ConfigurationError(f"the cache runs on SQLite or PostgreSQL, not on {name}")
         prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES)
+        self._reads = Backoff()
+        self._writes = Backoff()
 
     def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
         """Write an answer, its vector and pending counts in one commit; return the entry's id.
@@ -143,7 +156,7 @@ class EntryStore:
         kept = ("namespace", "exact")
         refreshed = {name: statement.excluded[name] for name in values if name not in kept}
         statement = statement.on_conflict_do_update(index_elements=kept, set_=refreshed)
-        with writing(self._engine) as connection:
+        with self._to_write() as connection:
             if entry.expires_at is not None:
                 connection.execute(
                     _DROP_EXPIRED, {"space": entry.namespace, "key": entry.exact, "now": entry.created_at}
@@ -156,7 +169,7 @@ class EntryStore:
 
     def add_vectors(self, embedder: str, rows: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
         """Write vectors for entries that another embedder stored; entries gone meanwhile are skipped."""
-        with writing(self._engine) as connection:
+        with self._to_write() as connection:
             for chunk in _chunks(rows):
                 ids = [row[0] for row in chunk]
                 alive = set(connection.execute(select(ENTRIES.c.id).where(ENTRIES.c.id.in_(ids))).scalars())
@@ -165,7 +178,7 @@ class EntryStore:
     def tally(self, *, touches: Touches, counts: Counts) -> None:
         """Write pending hit times and counts in one commit."""
         if touches or counts:
-            with writing(self._engine) as connection:
+            with self._to_write() as connection:
                 self._write_tally(connection, touches, counts)
 
     def by_exact(self, namespace: str, exact: str) -> Entry | None:
@@ -179,7 +192,7 @@ class EntryStore:
     def vectors(self, namespace: str, scope: str, embedder: str, *, after: int) -> list[VectorRow]:
         """Return a scope's rows for the semantic tier with ids above ``after``, in the order of their ids."""
         values = {"namespace": namespace, "scope": scope, "embedder": embedder, "after": after}
-        with self._engine.connect() as connection:
+        with self._to_read() as connection:
             rows = connection.execute(_VECTORS_AFTER, values).all()
         return [
             VectorRow(row.id, None if row.vector is None else np.frombuffer(row.vector, dtype=np.float32))
@@ -191,12 +204,12 @@ class EntryStore:
         statement = select(ENTRIES.c.id).where(
             ENTRIES.c.namespace == namespace, ENTRIES.c.question_hash == question_hash
         )
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, patiently(connection):
             return list(connection.execute(statement).scalars())
 
     def remove(self, namespace: str, ids: Iterable[int]) -> int:
         """Delete entries by id; return how many there were."""
-        with writing(self._engine) as connection:
+        with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
             return self._delete(connection, namespace, list(ids))
 
     def clear(self, namespace: str | None) -> int:
@@ -204,7 +217,7 @@ class EntryStore:
         within = select(ENTRIES.c.id)
         if namespace is not None:
             within = within.where(ENTRIES.c.namespace == namespace)
-        with writing(self._engine) as connection:
+        with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
             connection.execute(delete(VECTORS).where(VECTORS.c.entry_id.in_(within)))
             return connection.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(within))).rowcount
 
@@ -221,7 +234,7 @@ class EntryStore:
             The ids that expired, the ids that were evicted, and how many are left.
         """
         mine = select(ENTRIES.c.id).where(ENTRIES.c.namespace == namespace)
-        with writing(self._engine) as connection:
+        with self._to_write() as connection:
             over = mine.where(ENTRIES.c.expires_at <= now).limit(_MOST_EXPIRED)
             expired = list(connection.execute(over).scalars())
             self._delete(connection, namespace, expired)
@@ -251,7 +264,7 @@ class EntryStore:
         found = problems(self._engine)
         if found:
             return found
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, patiently(connection):
             orphans = select(VECTORS.c.entry_id).where(~exists().where(ENTRIES.c.id == VECTORS.c.entry_id))
             found += [f"vector of entry {i}, which does not exist" for i in connection.execute(orphans).scalars()]
             sizes: dict[str, int] = {}
@@ -260,6 +273,11 @@ class EntryStore:
             for row in connection.execute(select(ENTRIES)):
                 found += _entry_problems(row)
         return found
+
+    def rested(self) -> None:
+        """Let the next attempt go to the store, whatever failed before it."""
+        self._reads.succeeded()
+        self._writes.succeeded()
 
     def close(self) -> None:
         """Close every connection; whoever is still at work gets an error and not a crash."""
@@ -273,8 +291,18 @@ class EntryStore:
         else:
             self._engine.dispose()
 
+    @contextmanager
+    def _to_write(self) -> Iterator[Connection]:
+        with _attempt(self._writes), writing(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _to_read(self) -> Iterator[Connection]:
+        with _attempt(self._reads), self._engine.connect() as connection:
+            yield connection
+
     def _one(self, statement: Select[Any], values: Mapping[str, object]) -> Entry | None:
-        with self._engine.connect() as connection:
+        with self._to_read() as connection:
             row = connection.execute(statement, values).one_or_none()
         return None if row is None else _entry(row)
 
@@ -348,6 +376,19 @@ _TOUCH = (
     .where(ENTRIES.c.id == bindparam("touched"))
     .values(hits=ENTRIES.c.hits + bindparam("more"), used_at=bindparam("at"))
 )
+
+
+@contextmanager
+def _attempt(backoff: Backoff) -> Iterator[None]:
+    if not backoff.may_try():
+        raise StoreResting
+    try:
+        yield
+    except Exception as error:
+        if passing(error):
+            backoff.failed()
+        raise
+    backoff.succeeded()
 
 
 def _entry_values(entry: NewEntry) -> dict[str, object]:

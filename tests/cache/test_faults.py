@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from lc_costkit.backoff import REST_SECONDS, Backoff, StoreResting
 from lc_costkit.cache import Cache, Hit, Miss
 from lc_costkit.errors import StoreError
 from tests.cache.support import WordsEmbedder, ask
@@ -32,6 +33,7 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 
         engine.dispose()
         for number in range(3):
+            cache._store.rested()
             miss = cache.lookup(ask(f"question number {number}"))
             assert isinstance(miss, Miss)
             assert cache.store(ask(f"question number {number}"), '"' + "x" * 50_000 + '"', miss=miss) is None
@@ -44,23 +46,57 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert any("full" in message for message in warnings_of(caplog))
 
 
-def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lc_costkit.cache.store.BUSY_SECONDS", 0.05)
+def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    attempts: list[str] = []
+    now = 0.0
     with open_cache(tmp_path / "c.db") as cache:
         cache.store(ask("first question"), '"x"')
+        cache._store._writes = Backoff(clock=lambda: now)
+        event.listen(cache._store._engine, "begin", lambda _: attempts.append("begin"))
+        event.listen(
+            cache._store._engine,
+            "before_cursor_execute",
+            lambda c, cursor, statement, *_: attempts.append(statement) if "IMMEDIATE" in statement else None,
+        )
         other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE")
         try:
-            assert isinstance(cache.lookup(ask("first question")), Hit)
-            for _ in range(2):
+            for _ in range(30):
+                assert isinstance(cache.lookup(ask("first question")), Hit), "what can be read is served"
                 assert cache.store(ask("second question"), '"x"') is None
-            assert cache.stats().lookups == 1, "counts that cannot be written yet are still told"
+            assert attempts.count("BEGIN IMMEDIATE") == 1, "one call waited, for the others the store rests"
+            now = REST_SECONDS
+            for _ in range(30):
+                assert cache.store(ask("second question"), '"x"') is None
+            assert attempts.count("BEGIN IMMEDIATE") == 2
+            stats = cache.stats()
+            assert stats.lookups == 30, "counts that cannot be written yet are still told"
+            assert stats.faults["store: OperationalError"] == 2
+            assert stats.faults["store: StoreResting"] == 58
+            assert stats.not_stored == {"fault: OperationalError": 2, str(StoreResting()): 58}
         finally:
             other.execute("ROLLBACK")
             other.close()
+        assert cache.store(ask("second question"), '"x"') is None, "it still rests"
+        now += 2 * REST_SECONDS
         assert cache.store(ask("second question"), '"x"') is not None
-        assert cache.stats().faults["store: OperationalError"] == 2
-    assert sum("store failed" in message for message in warnings_of(caplog)) == 1
+        assert cache.store(ask("third question"), '"x"') is not None
+        assert cache.check() == ()
+    with open_cache(tmp_path / "c.db") as cache:
+        assert cache.stats().lookups == 30
+    assert sum("store failed (OperationalError" in message for message in warnings_of(caplog)) == 1
+
+
+def test_a_store_that_cannot_be_read_is_asked_once(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("first question"), '"x"')
+        cache._store._reads.failed()
+        miss = cache.lookup(ask("first question"))
+        assert isinstance(miss, Miss)
+        assert miss.reason == str(StoreResting())
+        assert cache.stats().faults == {"lookup: StoreResting": 1}
+        cache._store.rested()
+        assert isinstance(cache.lookup(ask("first question")), Hit)
 
 
 def test_counts_that_could_not_be_written_are_written_later(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.llm import cached_llm
 from lc_costkit.metering import Meter
 from lc_costkit.pruning import Pruner
-from lc_costkit.store import open_engine
 from lc_costkit.testing import FakeProvider
 from tests.support.llama_openai import OpenAIFunctionLLM
 from tests.whole.support import EASY, EASY_TOO, HARD, QUESTIONS, STRONG, ask, kit_rag, metered, plain_rag
@@ -35,7 +33,8 @@ WAIT_SECONDS = 0.05
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked file is given up on soon, so that the tests do not wait."""
     monkeypatch.setattr("lc_costkit.cache.store.BUSY_SECONDS", WAIT_SECONDS)
-    monkeypatch.setattr("lc_costkit.ledger.open_engine", partial(open_engine, busy_seconds=WAIT_SECONDS))
+    monkeypatch.setattr("lc_costkit.ledger.BUSY_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr("lc_costkit.ledger.PATIENT_SECONDS", WAIT_SECONDS)
 
 
 @contextmanager
@@ -101,7 +100,7 @@ async def test_the_cache_is_locked(provider: FakeProvider, tmp_path: Path, caplo
         with locked(tmp_path / "c.db"):
             assert await answers_of(chain, config) == expected
             faults = dict(cache.stats().faults)
-            assert faults["store: OperationalError"] >= 4
+            assert faults["store: OperationalError"] + faults["store: StoreResting"] >= 4
         assert_said_once(caplog, faults)
         assert len(ledger) == REQUESTS
         assert ledger.faults.counts == {}
@@ -109,6 +108,7 @@ async def test_the_cache_is_locked(provider: FakeProvider, tmp_path: Path, caplo
         hits = ledger.report().total.hits
         assert hits >= 2, "what was stored before is still served"
         assert provider.calls == REQUESTS - hits
+        cache.engine._store.rested()
         chain.invoke(ask(HARD), config)
         chain.invoke(ask(HARD), config)
         assert [record.cache for record in ledger.records()][-2:] == ["miss", "hit"], "it works again after"
@@ -243,8 +243,9 @@ async def test_llama_index_under_locked_files(
             answers += [streamed, again]
             ledger.flush()
         assert [answer.message.content for answer in answers] == [expected] * 4
-        assert sum(ledger.faults.counts.values()) == 4
-        assert cache.stats().faults["store: OperationalError"] == 4
+        assert ledger.faults.total >= 1
+        faults = cache.stats().faults
+        assert faults["store: OperationalError"] + faults["store: StoreResting"] == 4
         assert_said_once(caplog, cache.stats().faults, ledger.faults.counts)
 
 
