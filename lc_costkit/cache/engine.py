@@ -15,18 +15,11 @@ from lc_costkit.backoff import StoreResting
 from lc_costkit.cache.accept import Acceptor, threshold_of
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.declared import current_question
 from lc_costkit.cache.explain import Explanation, explain
 from lc_costkit.cache.gates import DEFAULT_GATES, Gate, GateOpinion
 from lc_costkit.cache.index import Vector
-from lc_costkit.cache.key import (
-    MAX_TEMPERATURE,
-    CacheKey,
-    CacheRequest,
-    Context,
-    QuestionFinder,
-    current_question,
-    make_key,
-)
+from lc_costkit.cache.key import MAX_TEMPERATURE, CacheKey, CacheRequest, Context, QuestionFinder, make_key
 from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.results import Hit, LookupCost, Miss
