@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Engine, insert
@@ -14,13 +15,14 @@ from lc_costkit.rows import CALLS, storable, to_row
 
 
 def inserter(
-    engine: Engine, *, record_text: bool, wait_seconds: float | None = None
+    engine: Engine, *, record_text: bool, turn: AbstractContextManager[object], wait_seconds: float | None = None
 ) -> Callable[[list[CallRecord]], None]:
     """Return what writes records in one transaction.
 
     Args:
         engine: from ``open_engine``.
         record_text: keep questions and answers.
+        turn: held while writing (see ``turns.py``).
         wait_seconds: how long to wait for another writer; ``None`` is as the engine was opened.
     """
     execute = _executor(engine, wait_seconds)
@@ -31,10 +33,12 @@ def inserter(
             for row in rows:
                 row["question"] = row["answer"] = None
         try:
-            execute(rows)
+            with turn:
+                execute(rows)
         except (UnicodeEncodeError, ValueError, DataError):
             # Lone surrogates anywhere, NUL on PostgreSQL: the call matters more than the character.
-            execute([{name: storable(value) for name, value in row.items()} for row in rows])
+            with turn:
+                execute([{name: storable(value) for name, value in row.items()} for row in rows])
 
     return write
 

@@ -34,6 +34,7 @@ from lc_costkit.store import (
     writing,
 )
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
+from lc_costkit.turns import turn_of
 from lc_costkit.writer import KEPT, KEPT_ADVICE, BackgroundWriter
 
 _logger = logging.getLogger(__name__)
@@ -107,8 +108,11 @@ class Ledger:
         self.faults = Faults(_logger)
         self._closed = False
         # Bound to the engine, not to this object, so that a forgotten ledger can be collected.
-        self._insert = inserter(self._engine, record_text=record_text)
-        self._insert_patiently = inserter(self._engine, record_text=record_text, wait_seconds=PATIENT_SECONDS)
+        self._turn = turn_of(self._engine)
+        self._insert = inserter(self._engine, record_text=record_text, turn=self._turn)
+        self._insert_patiently = inserter(
+            self._engine, record_text=record_text, turn=self._turn, wait_seconds=PATIENT_SECONDS
+        )
         self._backoff = Backoff()
         self._writer = BackgroundWriter(
             self._insert, self.faults, backoff=self._backoff, patient=self._insert_patiently
@@ -144,21 +148,27 @@ class Ledger:
                 holds a call of this id, or its tables are gone.
         """
         self._open()
-        if self.buffered or self._writer.retrying or not self._backoff.may_try():
+        if not self._written_now(record):
             self._writer.submit(lambda: record, written)
-            return
-        try:
-            self._insert([record])
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            if not passing(error):
-                raise self._refused(record, error) from error
-            self._backoff.failed()
-            self.faults.record(KEPT, error, KEPT_ADVICE)
-            self._writer.submit(lambda: record, written)
-            return
-        self._backoff.succeeded()
-        if written is not None:
+        elif written is not None:
             written(record)
+
+    def _written_now(self, record: CallRecord) -> bool:
+        if self.buffered:
+            return False
+        with self._turn:  # whoever waited for a turn learns first how the one before fared
+            if self._writer.retrying or not self._backoff.may_try():
+                return False
+            try:
+                self._insert([record])
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                if not passing(error):
+                    raise self._refused(record, error) from error
+                self._backoff.failed()
+                self.faults.record(KEPT, error, KEPT_ADVICE)
+                return False
+            self._backoff.succeeded()
+            return True
 
     def record_later(
         self, make: Callable[[], CallRecord | None], *, written: Callable[[CallRecord], None] | None = None

@@ -166,9 +166,7 @@ class Meter:
             if later or self.ledger.buffered:
                 self.ledger.record_later(lambda: self.price(call, outcome), written=self._told)
             else:
-                record = self.price(call, outcome)
-                self.ledger.record(record)
-                self._told(record)
+                self.ledger.keep(self.price(call, outcome), written=self._told)
         except Exception as error:
             self.fault(error)
 

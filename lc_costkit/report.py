@@ -94,7 +94,7 @@ class Report:
         # Not mathtext: a group may be named "$x$".
         ax.set_yticks(positions, [_shortened(row.group).replace("$", r"\$") for row in shown])
         unpriced = self.total.unpriced_calls
-        ax.set_xlabel(f"USD ({unpriced} unpriced calls not shown)" if unpriced else "USD")
+        ax.set_xlabel(f"USD ({_calls_text(unpriced)} without a price not shown)" if unpriced else "USD")
         ax.spines[["top", "right"]].set_visible(False)
         if shown:
             ax.legend(frameon=False)

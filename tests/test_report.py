@@ -234,7 +234,7 @@ def test_the_plot(ledger: Ledger) -> None:
     axes = ledger.report("user").plot()
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == [r"\$x^2", "(none)"]
-    assert axes.get_xlabel() == "USD (1 unpriced calls not shown)"
+    assert axes.get_xlabel() == "USD (1 call without a price not shown)"
     axes.figure.canvas.draw()
     _, given = pyplot.subplots()
     assert ledger.report().plot(ax=given) is given

@@ -293,8 +293,16 @@ class Cache:
         gates: tuple[GateOpinion, ...] = ()
         if candidate is not None and match.tier != "exact":
             gates = self._acceptor.opinions(candidate.question, key.question)
-        threshold = self._acceptor.threshold(key.question)
-        return explain(request, key, match, self._knobs, candidate=candidate, gates=gates, threshold=threshold)
+        return explain(
+            request,
+            key,
+            match,
+            self._knobs,
+            candidate=candidate,
+            gates=gates,
+            threshold=self._acceptor.threshold(key.question),
+            elsewhere=() if match.tier else self._store.find(self._knobs.namespace, question_hash(key.question)),
+        )
 
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""

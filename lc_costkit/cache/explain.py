@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lc_costkit.cache.gates import GateOpinion
@@ -42,6 +43,7 @@ class Explanation:
         similarity: cosine between the two questions.
         threshold: cosine from which an entry is a candidate.
         gates: every gate's opinion of the candidate, not only the first refusal.
+        elsewhere: entries that answer this very question in another scope, where nothing is served.
     """
 
     served: bool
@@ -57,6 +59,7 @@ class Explanation:
     similarity: float | None
     threshold: float
     gates: tuple[GateOpinion, ...]
+    elsewhere: tuple[int, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, value) pairs for a table."""
@@ -71,6 +74,15 @@ class Explanation:
             rows.append((f"candidate {self.candidate_id}", self.candidate))
         if self.similarity is not None:
             rows.append(("similarity", f"{self.similarity:.3f} (threshold {self.threshold:.3f})"))
+        if self.elsewhere:
+            ids = ", ".join(map(str, self.elsewhere[:5])) + (" ..." if len(self.elsewhere) > 5 else "")
+            rows.append(
+                (
+                    "elsewhere",
+                    f"entry {ids} answers this very question in another scope: its system prompt, earlier turns, "
+                    "text around the question, tools, model or settings differ",
+                )
+            )
         rows += [(f"gate {opinion.gate}", opinion.reason or "passes") for opinion in self.gates]
         return [(label, _short(value)) for label, value in rows]
 
@@ -91,6 +103,7 @@ def explain(
     candidate: Entry | None,
     gates: tuple[GateOpinion, ...],
     threshold: float,
+    elsewhere: Sequence[int] = (),
 ) -> Explanation:
     """Put together what is known about a decision."""
     return Explanation(
@@ -107,6 +120,7 @@ def explain(
         similarity=match.similarity,
         threshold=threshold,
         gates=gates,
+        elsewhere=tuple(elsewhere),
     )
 
 

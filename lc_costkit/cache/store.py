@@ -28,6 +28,7 @@ from lc_costkit.store import (
     problems,
     writing,
 )
+from lc_costkit.turns import turn_of
 from lc_costkit.usage import Basis, TokenUsage
 
 # Expired entries deleted in one transaction, for which other writers have to wait.
@@ -144,6 +145,7 @@ class EntryStore:
         prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES)
         self._reads = Backoff()
         self._writes = Backoff()
+        self._turn = turn_of(self._engine)
 
     def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
         """Write an answer, its vector and pending counts in one commit; return the entry's id.
@@ -293,7 +295,7 @@ class EntryStore:
 
     @contextmanager
     def _to_write(self) -> Iterator[Connection]:
-        with _attempt(self._writes), writing(self._engine) as connection:
+        with self._turn, _attempt(self._writes), writing(self._engine) as connection:
             yield connection
 
     @contextmanager

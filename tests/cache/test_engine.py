@@ -648,3 +648,13 @@ def test_explain_shows_no_key_and_no_password() -> None:
         assert hidden not in shown.settings
         assert hidden not in repr(shown) + shown._repr_html_() + repr(request)
     assert '"max_tokens":5' in shown.settings
+
+
+def test_explain_points_to_the_same_question_in_another_scope() -> None:
+    with small() as cache:
+        entry = cache.store(ask(ASKED), '"x"')
+        moved = ask(ASKED, system="You insult.")
+        explanation = cache.explain(moved)
+        assert explanation.elsewhere == (entry,)
+        assert "answers this very question in another scope" in repr(explanation)
+        assert cache.explain(ask(ASKED)).elsewhere == ()
