@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -190,7 +191,7 @@ class _Line:
         while not stop:
             flushes: list[_Flush] = []
             orders: list[_Order] = []
-            try:
+            with suppress(Empty):
                 # Until there is something to do; with records kept, until they may be tried again.
                 patience = self._backoff.seconds_left + LINGER_SECONDS if self._kept else None
                 # Not held in a variable: what is done with may be all that keeps a ledger alive.
@@ -200,8 +201,6 @@ class _Line:
                 self._hurry.clear()
                 while not stop and len(orders) < BATCH_LIMIT:
                     stop = self._take(self._jobs.get_nowait(), orders, flushes)
-            except Empty:
-                pass
             self._keep(orders)
             if flushes or (stop and not self._given_up):
                 self._write_kept(self._patient)

@@ -91,6 +91,7 @@ def rarity_bucket(number: int, buckets: int) -> int:
 
 
 def features_of(script: str, run: str) -> tuple[str, ...]:
+    """Cut a run of one script into the pieces that are hashed: characters and pairs, triples, or a word's n-grams."""
     if script in DENSE:
         return (*run, *(run[place : place + 2] for place in range(len(run) - 1)))
     if script in UNSPACED:
