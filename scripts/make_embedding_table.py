@@ -35,8 +35,8 @@ from tokenizers import Tokenizer
 from torch.nn import functional
 
 from lc_costkit.embedding.hashed import features_of, hash_of, rarity_bucket
-from lc_costkit.scripts import KOREAN, runs
 from lc_costkit.embedding.wordpiece import UNKNOWN, WordPiece, split_words
+from lc_costkit.scripts import KOREAN, runs
 
 TEACHER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSIONS = 256
