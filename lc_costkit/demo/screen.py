@@ -15,8 +15,8 @@ from lc_costkit.intervals import wilson
 
 WHAT_EACH_PART_SAVED = {
     "cache": "semantic cache: answers served again",
-    "prune": "pruner: less context sent",
-    "route": "router: a cheaper model asked",
+    "prune": "pruner: less context sent (answers not judged)",
+    "route": "router: a cheaper model asked (answers not judged)",
 }
 """The parts, in the order in which the difference of the bills is split among them."""
 
