@@ -194,7 +194,7 @@ def _exchanged_numbers(cached: Prepared, new: Prepared) -> str | None:
 
 
 def _in_order(text: Prepared) -> list[str]:
-    return [*(text.stated.codes or ()), *(f"{quantity.value:g}" for quantity in text.stated.quantities)]
+    return [*(text.stated.codes or ()), *(f"{quantity.value:.15g}" for quantity in text.stated.quantities)]
 
 
 def _exchanged_pair(cached: Prepared, new: Prepared) -> str | None:

@@ -179,7 +179,8 @@ def _equal(one: Quantity, other: Quantity) -> bool:
 
 
 def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= 1e-9 * max(abs(one), abs(other))
+    # For the rounding of units only: digits that are compared as a number are at most eleven.
+    return abs(one - other) <= 1e-13 * max(abs(one), abs(other))
 
 
 def _is_a_name(match: re.Match[str]) -> bool:

@@ -35,7 +35,7 @@ def number_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 def _list(items: object) -> str:
-    named = [f"{item:g}" if isinstance(item, float) else str(item) for item in items]  # type: ignore[attr-defined]
+    named = [f"{item:.15g}" if isinstance(item, float) else str(item) for item in items]  # type: ignore[attr-defined]
     return ", ".join(named) or "none"
 
 

@@ -173,7 +173,7 @@ def test_no_pair_raises(one: str, other: str) -> None:
         assert "raised" not in (opinion.reason or "")
 
 
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
 def test_other_numbers_never_pass(one: int, other: int) -> None:
     passes = verdict_of(f"Is {one} enough for it?", f"Is {other} enough for it?") is None
     assert passes == (one == other)
@@ -232,3 +232,16 @@ def test_banking_traps() -> None:
 
     assert not [row["query"] for row in rows if not row["should_hit"] and served(row)]
     assert sum(served(row) for row in rows if row["should_hit"]) >= 20
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1234567890", "1234567891"),
+        ("999999999", "1000000000"),
+        ("98765432101", "98765432102"),
+        ("$1,999,999,999", "$2,000,000,000"),
+    ],
+)
+def test_numbers_as_long_as_those_of_accounts_differ_by_one(one: str, other: str) -> None:
+    assert verdict_of(f"What is the fee on {one}?", f"What is the fee on {other}?") == "number"
