@@ -5,27 +5,27 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from lc_costkit.backoff import StoreResting
 from lc_costkit.cache.accept import Acceptor, threshold_of
-from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
+from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.cost import Costs
-from lc_costkit.cache.declared import current_question
 from lc_costkit.cache.explain import Explanation, explain
-from lc_costkit.cache.gates import DEFAULT_GATES, Gate, GateOpinion
-from lc_costkit.cache.index import Vector
-from lc_costkit.cache.key import MAX_TEMPERATURE, CacheKey, CacheRequest, Context, QuestionFinder, make_key
-from lc_costkit.cache.knobs import Knobs
+from lc_costkit.cache.gates import Gate, GateOpinion
+from lc_costkit.cache.judging import GreyZone
+from lc_costkit.cache.key import MAX_TEMPERATURE, CacheKey, CacheRequest, Context, QuestionFinder
+from lc_costkit.cache.knobs import MAX_ERROR_RATE, Knobs
 from lc_costkit.cache.matcher import Match, Matcher
-from lc_costkit.cache.results import Hit, LookupCost, Miss
+from lc_costkit.cache.policy import Policy
+from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.serving import ADVICE, CLOSED, Decode, Server, flush_at_last, reason_of
 from lc_costkit.cache.stats import CacheStats, Tally, make_stats
 from lc_costkit.cache.store import Entry, EntryStore
 from lc_costkit.cache.threads import off_loop
+from lc_costkit.cache.verify import Sampled
 from lc_costkit.cache.writing import Writer, question_hash
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
@@ -37,12 +37,6 @@ from lc_costkit.usage import UsageReading
 _logger = logging.getLogger(__name__)
 
 DISABLED = Miss(verdict="none", reason="LC_COSTKIT_DISABLE is set")
-CLOSED = Miss(verdict="none", reason="the cache is closed")
-
-Decode = Callable[[str], object]
-"""Turns the JSON text of a stored answer into the caller's own objects."""
-
-_ADVICE = "Call check() on the cache, and see that its file can be written and has room"
 
 
 def _as_it_is(payload: str) -> object:
@@ -60,12 +54,17 @@ class Cache:
 
     Args:
         path_or_url: a SQLite file, ``":memory:"``, or a PostgreSQL URL.
+        policy: how candidates are decided: ``"strict"`` for answers that must not be wrong,
+            ``"balanced"`` for more hits, or a ``Policy`` of your own.
+        max_error_rate: the share of semantic hits that may be wrong, above 0 to 0.5. A target until
+            labels certify it: see ``calibrate``, and ``stats()`` for what is certified.
+        similarity_threshold: a bare cosine from which candidates are served that the gates let pass,
+            0 to 1; ``None`` leaves it to the policy.
+        judge: whom to ask about candidates between two scores, while the caller waits.
+        verify: which share of the semantic hits to check against a fresh answer of the model.
         embedder: what turns questions into vectors (see ``lc_costkit.embedding.as_embedder``);
             ``None`` takes the bundled one, which runs offline.
-        similarity_threshold: cosine from which a stored question is a candidate, 0 to 1; ``None``
-            takes what fits the embedder (the bundled one: .85, and .5 outside the Latin script;
-            one that does not say: .9).
-        gates: what may refuse a candidate; ``()`` turns them off, ``None`` takes the built-in ones.
+        gates: what may refuse a candidate; ``()`` turns them off, ``None`` takes the policy's.
         admission: rules about what is cached at all; ``()`` turns them off.
         ttl: how long an answer is served, as ``timedelta`` or seconds; ``None`` is as long as it was
             stored for. The shorter of the two holds.
@@ -87,8 +86,12 @@ class Cache:
         self,
         path_or_url: str | Path = ":memory:",
         *,
-        embedder: object | None = None,
+        policy: str | Policy = "strict",
+        max_error_rate: float = MAX_ERROR_RATE,
         similarity_threshold: float | None = None,
+        judge: GreyZone | None = None,
+        verify: Sampled | None = None,
+        embedder: object | None = None,
         gates: Iterable[Gate] | None = None,
         admission: Iterable[AdmissionRule] | None = None,
         ttl: timedelta | float | None = None,
@@ -101,9 +104,13 @@ class Cache:
         prices: PriceBook | None = None,
     ) -> None:
         self._knobs = Knobs.checked(
+            policy=policy,
+            max_error_rate=max_error_rate,
             similarity_threshold=similarity_threshold,
-            gates=DEFAULT_GATES if gates is None else gates,
-            admission=DEFAULT_ADMISSION if admission is None else admission,
+            judge=judge,
+            verify=verify,
+            gates=gates,
+            admission=admission,
             ttl=ttl,
             max_entries=max_entries,
             namespace=namespace,
@@ -132,10 +139,17 @@ class Cache:
         self._writer = Writer(
             self._store, self._matcher, self._embedder, self._costs, self._tally, self._faults, self._knobs
         )
-        self._clock: Callable[[], float] = time.time
-        self._closed = False
+        self._server = Server(
+            store=self._store,
+            embedder=self._embedder,
+            matcher=self._matcher,
+            costs=self._costs,
+            tally=self._tally,
+            faults=self._faults,
+            knobs=self._knobs,
+        )
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
-        self._last_words = weakref.finalize(self, _flush_at_last, self._store, self._tally, self._faults)
+        self._last_words = weakref.finalize(self, flush_at_last, self._store, self._tally, self._faults)
 
     # -- calls ---------------------------------------------------------------
 
@@ -149,11 +163,11 @@ class Cache:
         off = self._off()
         if off is not None:
             return off
-        started = time.perf_counter()
-        outcome = self._exactly(request)
+        started, server = time.perf_counter(), self._server
+        outcome = server.exactly(request)
         if isinstance(outcome, CacheKey):
-            outcome = self._nearby(outcome, self._embed(outcome))
-        return self._finish(outcome, decode, started)
+            outcome = server.nearby(outcome, server.embed(outcome))
+        return server.finish(outcome, decode, started)
 
     async def alookup(self, request: CacheRequest, *, decode: Decode = _as_it_is) -> Hit | Miss:
         """Do what ``lookup`` does without blocking the event loop."""
@@ -162,12 +176,12 @@ class Cache:
         off = self._off()
         if off is not None:
             return off
-        started = time.perf_counter()
-        outcome = await off_loop(self._exactly, request)
+        started, server = time.perf_counter(), self._server
+        outcome = await off_loop(server.exactly, request)
         if isinstance(outcome, CacheKey):
-            embedded = await self._aembed(outcome)
-            outcome = await off_loop(self._nearby, outcome, embedded)
-        return await off_loop(self._finish, outcome, decode, started)
+            embedded = await server.aembed(outcome)
+            outcome = await off_loop(server.nearby, outcome, embedded)
+        return await off_loop(server.finish, outcome, decode, started)
 
     @property
     def embeds_remotely(self) -> bool:
@@ -198,19 +212,19 @@ class Cache:
         if self._off() is not None or (miss is not None and miss.verdict == "observed_hit"):
             return None  # what observe mode would have served is there already
         try:
-            key = self._key(request) if miss is None or miss.key is None else miss.key
+            key = self._server.key(request) if miss is None or miss.key is None else miss.key
             if key.refused is not None:
                 self._tally.not_stored(key.refused)
                 return None
             vector = None if miss is None else miss.vector
             return self._writer.write(
-                key, request, payload, reading=reading, vector=vector, exact_only=exact_only, clock=self._clock
+                key, request, payload, reading=reading, vector=vector, exact_only=exact_only, clock=self._server.clock
             )
         except Exception as error:
-            if self._closed:
+            if self._server.closed:
                 return None
-            self._faults.record("store", error, _ADVICE)
-            self._tally.not_stored(_reason(error))
+            self._faults.record("store", error, ADVICE)
+            self._tally.not_stored(reason_of(error))
             return None
 
     async def astore(
@@ -231,7 +245,7 @@ class Cache:
 
     def faulted(self, where: str, error: BaseException) -> None:
         """Record a failure in an adapter of this cache."""
-        self._faults.record(where, error, _ADVICE)
+        self._faults.record(where, error, ADVICE)
 
     # -- care ----------------------------------------------------------------
 
@@ -267,11 +281,11 @@ class Cache:
         """Return what this namespace has served, refused and saved, over all processes and restarts."""
         namespace = self._knobs.namespace
         try:
-            self._flush()
+            self._server.flush()
             counts = self._store.counters(namespace)
             entries = self._store.count(namespace)
         except Exception as error:
-            self._faults.record("stats", error, _ADVICE)
+            self._faults.record("stats", error, ADVICE)
             counts, entries = {}, 0
         for name, value in self._tally.pending().items():
             counts[name] = counts.get(name, 0) + value
@@ -282,13 +296,13 @@ class Cache:
 
         A paid embedder is called once.
         """
-        key = self._key(request)
+        key = self._server.key(request)
         match = Match()
         if key.refused is None:
-            match = self._matcher.exact(key, now=self._clock())
+            match = self._matcher.exact(key, now=self._server.clock())
             if match.tier is None and not key.exact_only:
                 vector = self._embedder.embed([key.question])[0]
-                match, _ = self._matcher.nearest(key, vector, now=self._clock())
+                match, _ = self._matcher.nearest(key, vector, now=self._server.clock())
         candidate = self._matcher.candidate(match)
         gates: tuple[GateOpinion, ...] = ()
         if candidate is not None and match.tier != "exact":
@@ -310,9 +324,9 @@ class Cache:
 
     def close(self) -> None:
         """Write down the statistics and close the store. After this all is missed and nothing stored."""
-        if self._closed:
+        if self._server.closed:
             return
-        self._closed = True
+        self._server.closed = True
         self._last_words()
         self._store.close()
 
@@ -328,119 +342,4 @@ class Cache:
         """Return what every lookup finds while the cache is out of use."""
         if disabled():
             return DISABLED
-        return CLOSED if self._closed else None
-
-    def _key(self, request: CacheRequest) -> CacheKey:
-        knobs = self._knobs
-        key = make_key(
-            request,
-            namespace=knobs.namespace,
-            question=knobs.question,
-            declared=current_question(),
-            max_temperature=knobs.max_temperature,
-            admission=knobs.admission,
-            context=knobs.context,
-        )
-        if key.exact_only or len(key.question) <= self._embedder.max_characters:
-            return key
-        return replace(key, exact_only=True, exact_only_reason="the question is longer than the embedder reads")
-
-    def _exactly(self, request: CacheRequest) -> Hit | Miss | CacheKey:
-        """Try the exact tier; return the key if the semantic tier is to be asked."""
-        key: CacheKey | None = None
-        try:
-            key = self._key(request)
-            if key.refused is not None:
-                return Miss(verdict="skipped", key=key, reason=key.refused)
-            match = self._matcher.exact(key, now=self._clock())
-            if match.tier is not None:
-                return match.outcome(key, None)
-        except Exception as error:
-            return self._fault("lookup", error, key)
-        if key.exact_only:
-            return Miss(verdict="miss", key=key, reason=key.exact_only_reason)
-        return key
-
-    def _embed(self, key: CacheKey) -> Vector | Miss:
-        try:
-            vector: Vector = self._embedder.embed([key.question])[0]
-            return vector
-        except Exception as error:
-            return self._fault("embedding", error, key)
-
-    async def _aembed(self, key: CacheKey) -> Vector | Miss:
-        try:
-            vector: Vector = (await self._embedder.aembed([key.question]))[0]
-            return vector
-        except Exception as error:
-            return self._fault("embedding", error, key)
-
-    def _nearby(self, key: CacheKey, embedded: Vector | Miss) -> Hit | Miss:
-        """Try the semantic tier."""
-        if isinstance(embedded, Miss):
-            return embedded
-        cost = LookupCost()
-        try:
-            cost = self._costs.embedding([key.question])
-            match = Match()
-            if embedded.any():
-                match, others = self._matcher.nearest(key, embedded, now=self._clock())
-                for other in others:
-                    self._tally.cost(other)
-            outcome = match.outcome(key, embedded)
-        except Exception as error:
-            outcome = replace(self._fault("lookup", error, key), vector=embedded)
-        return replace(outcome, cost=cost)
-
-    def _finish(self, outcome: Hit | Miss, decode: Decode, started: float) -> Hit | Miss:
-        """Read the answer of a hit, or hold it back in observe mode; take the time; count."""
-        if isinstance(outcome, Hit):
-            try:
-                outcome = replace(outcome, answer=decode(outcome.entry.payload))
-            except Exception as error:
-                outcome = replace(self._fault("reading a stored answer", error, outcome.key), cost=outcome.cost)
-        if isinstance(outcome, Hit) and self._knobs.mode == "observe":
-            outcome = Miss(
-                verdict="observed_hit",
-                key=outcome.key,
-                reason="observe mode serves nothing",
-                tier=outcome.tier,
-                candidate=outcome.entry,
-                similarity=outcome.similarity,
-                cost=outcome.cost,
-            )
-        outcome = replace(outcome, cost=replace(outcome.cost, seconds=time.perf_counter() - started))
-        try:
-            self._tally.looked_up(outcome, now=self._clock())
-            if self._tally.due():
-                self._flush()
-        except Exception as error:
-            self._faults.record("statistics", error, _ADVICE)
-        return outcome
-
-    def _flush(self) -> None:
-        _flush(self._store, self._tally, self._faults)
-
-    def _fault(self, where: str, error: BaseException, key: CacheKey | None) -> Miss:
-        if self._closed:
-            return CLOSED
-        self._faults.record(where, error, _ADVICE)
-        return Miss(verdict="miss", key=key, reason=_reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, StoreResting) else f"fault: {type(error).__name__}"
-
-
-def _flush_at_last(store: EntryStore, tally: Tally, faults: Faults) -> None:
-    store.rested()
-    _flush(store, tally, faults)
-
-
-def _flush(store: EntryStore, tally: Tally, faults: Faults) -> None:
-    touches, counts = tally.take()
-    try:
-        store.tally(touches=touches, counts=counts)
-    except Exception as error:
-        tally.give_back(touches, counts)
-        faults.record("statistics", error, _ADVICE)
+        return CLOSED if self._server.closed else None

@@ -6,22 +6,34 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Self, TypeVar
 
-from lc_costkit.cache.admit import AdmissionRule
+from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
 from lc_costkit.cache.gates import Gate
+from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import Context, QuestionFinder, check_temperature_limit
+from lc_costkit.cache.policy import Policy, policy_of
+from lc_costkit.cache.verify import Sampled
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.switch import Mode, checked_mode
 
 MAX_NAMESPACE = 255
+
+MAX_ERROR_RATE = 0.05
+"""Share of semantic hits that may be wrong where the user does not say."""
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
     """The settings of a cache after they were checked; see ``Cache`` for what they mean."""
 
+    policy: Policy
+    max_error_rate: float
     similarity_threshold: float | None
+    judge: GreyZone | None
+    verify: Sampled | None
     gates: tuple[Gate, ...]
     admission: tuple[AdmissionRule, ...]
     ttl_seconds: float | None
@@ -36,9 +48,13 @@ class Knobs:
     def checked(
         cls,
         *,
+        policy: str | Policy,
+        max_error_rate: float,
         similarity_threshold: float | None,
-        gates: Iterable[Gate],
-        admission: Iterable[AdmissionRule],
+        judge: GreyZone | None,
+        verify: Sampled | None,
+        gates: Iterable[Gate] | None,
+        admission: Iterable[AdmissionRule] | None,
         ttl: timedelta | float | None,
         max_entries: int | None,
         namespace: str,
@@ -56,10 +72,15 @@ class Knobs:
             raise ConfigurationError(f"question must be a callable that takes the request, not {question!r}")
         if not callable(context) and context not in ("history", "last"):
             raise ConfigurationError(f"context must be 'history', 'last' or a callable, not {context!r}")
+        chosen = policy_of(policy)
         return cls(
+            policy=chosen,
+            max_error_rate=checked_error_rate(max_error_rate),
             similarity_threshold=_threshold(similarity_threshold),
-            gates=_gates(gates),
-            admission=_admission(admission),
+            judge=_instance("judge", judge, GreyZone),
+            verify=_instance("verify", verify, Sampled),
+            gates=_gates(chosen.gates if gates is None else gates),
+            admission=_admission(DEFAULT_ADMISSION if admission is None else admission),
             ttl_seconds=_ttl(ttl),
             max_entries=_max_entries(max_entries),
             namespace=_namespace(namespace),
@@ -68,6 +89,26 @@ class Knobs:
             context=context,
             max_temperature=check_temperature_limit(max_temperature),
         )
+
+
+def checked_error_rate(value: object) -> float:
+    """Return the share of wrong semantic hits that the user accepts.
+
+    Raises:
+        ConfigurationError: it is no share above 0 and at most one half.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 0.5:
+        raise ConfigurationError(
+            f"max_error_rate is the share of semantic hits that may be wrong, above 0 and at most 0.5, not {value!r}; "
+            "0 cannot be certified by any number of labels"
+        )
+    return float(value)
+
+
+def _instance(name: str, value: object, kind: type[_Kind]) -> _Kind | None:
+    if value is None or isinstance(value, kind):
+        return value
+    raise ConfigurationError(f"{name} must be a {kind.__name__}(...), not {value!r:.200}")
 
 
 def _threshold(value: object) -> float | None:

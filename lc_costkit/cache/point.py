@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 Source = Literal["policy", "threshold", "calibrated", "tightened"]
-"""``policy``: as shipped; ``threshold``: the user's own; ``calibrated``: from labels; ``tightened``: by live verdicts."""
+"""``policy``: as shipped; ``threshold``: the user's own; ``calibrated``: from labels;
+``tightened``: by live verdicts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

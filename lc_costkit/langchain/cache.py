@@ -16,12 +16,16 @@ from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
 from lc_costkit.cache.gates import Gate
+from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import MAX_TEMPERATURE, CacheRequest, Context, QuestionFinder
+from lc_costkit.cache.knobs import MAX_ERROR_RATE
 from lc_costkit.cache.payloads import NotKept
+from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.cache.store import Entry
 from lc_costkit.cache.threads import off_loop
+from lc_costkit.cache.verify import Sampled
 from lc_costkit.langchain import payload
 from lc_costkit.langchain.pending import Pending
 from lc_costkit.langchain.prompts import read_request
@@ -50,8 +54,12 @@ class SemanticCache(BaseCache):
         self,
         path_or_url: str | Path = ":memory:",
         *,
-        embedder: object | None = None,
+        policy: str | Policy = "strict",
+        max_error_rate: float = MAX_ERROR_RATE,
         similarity_threshold: float | None = None,
+        judge: GreyZone | None = None,
+        verify: Sampled | None = None,
+        embedder: object | None = None,
         gates: Iterable[Gate] | None = None,
         admission: Iterable[AdmissionRule] | None = None,
         ttl: timedelta | float | None = None,
@@ -65,8 +73,12 @@ class SemanticCache(BaseCache):
     ) -> None:
         self.engine = Cache(
             path_or_url,
-            embedder=embedder,
+            policy=policy,
+            max_error_rate=max_error_rate,
             similarity_threshold=similarity_threshold,
+            judge=judge,
+            verify=verify,
+            embedder=embedder,
             gates=gates,
             admission=admission,
             ttl=ttl,

@@ -227,7 +227,7 @@ def test_an_answer_can_be_kept_to_the_letter_only() -> None:
 @pytest.mark.parametrize("text", [ASKED, REWORDED])
 def test_an_answer_is_served_until_its_time_is_over(ttl: Any, text: str) -> None:
     with Cache(ttl=ttl) as cache:
-        clock = cache._clock = Clock()
+        clock = cache._server.clock = Clock()
         put(cache, ask(ASKED))
         clock.now += 59
         assert isinstance(cache.lookup(ask(text)), Hit)
@@ -242,7 +242,7 @@ def test_an_answer_is_served_until_its_time_is_over(ttl: Any, text: str) -> None
 
 def test_refreshing_an_answer_many_times_keeps_one_row(tmp_path: Path) -> None:
     with Cache(tmp_path / "c.db", ttl=10) as cache:
-        clock = cache._clock = Clock()
+        clock = cache._server.clock = Clock()
         ids = set()
         for _ in range(60):
             ids.add(put(cache, ask(ASKED)))
@@ -257,7 +257,7 @@ def test_refreshing_an_answer_many_times_keeps_one_row(tmp_path: Path) -> None:
 
 def test_the_least_recently_used_entries_go_first(tmp_path: Path) -> None:
     with small(tmp_path / "c.db", max_entries=3) as cache:
-        clock = cache._clock = Clock()
+        clock = cache._server.clock = Clock()
         for word in ("alpha", "beta", "gamma"):
             clock.now += 1
             put(cache, ask(f"What is {word}"))
@@ -600,10 +600,10 @@ def test_an_answer_refreshed_to_the_letter_only_is_no_longer_served_to_other_wor
 
 def test_a_shorter_lifetime_holds_for_answers_that_were_stored_for_ever(tmp_path: Path) -> None:
     with Cache(tmp_path / "c.db") as cache:
-        clock = cache._clock = Clock()
+        clock = cache._server.clock = Clock()
         put(cache, ask(ASKED))
     with Cache(tmp_path / "c.db", ttl=60) as cache:
-        cache._clock = clock
+        cache._server.clock = clock
         assert isinstance(cache.lookup(ask(REWORDED)), Hit)
         clock.now += 60
         assert isinstance(cache.lookup(ask(ASKED)), Miss)
@@ -613,7 +613,7 @@ def test_a_shorter_lifetime_holds_for_answers_that_were_stored_for_ever(tmp_path
 def test_an_answer_stored_again_after_its_time_is_found_by_a_process_that_dropped_it(tmp_path: Path) -> None:
     clock = Clock()
     with Cache(tmp_path / "c.db", ttl=60) as cache, Cache(tmp_path / "c.db", ttl=60) as elsewhere:
-        cache._clock = elsewhere._clock = clock
+        cache._server.clock = elsewhere._server.clock = clock
         put(cache, ask(ASKED))
         assert isinstance(elsewhere.lookup(ask(REWORDED)), Hit)
         clock.now += 60

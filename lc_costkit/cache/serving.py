@@ -1,0 +1,185 @@
+"""By which steps does a call get a stored answer?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from lc_costkit.backoff import StoreResting
+from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.declared import current_question
+from lc_costkit.cache.index import Vector
+from lc_costkit.cache.key import CacheKey, CacheRequest, make_key
+from lc_costkit.cache.knobs import Knobs
+from lc_costkit.cache.matcher import Match, Matcher
+from lc_costkit.cache.results import Hit, LookupCost, Miss
+from lc_costkit.cache.stats import Tally
+from lc_costkit.cache.store import EntryStore
+from lc_costkit.embedding import ReadyEmbedder
+from lc_costkit.faults import Faults
+
+Decode = Callable[[str], object]
+"""Turns the JSON text of a stored answer into the caller's own objects."""
+
+CLOSED = Miss(verdict="none", reason="the cache is closed")
+
+ADVICE = "Call check() on the cache, and see that its file can be written and has room"
+
+
+class Server:
+    """The steps of a lookup; none of them raises.
+
+    Args:
+        store: where the statistics are written.
+        embedder: makes vectors.
+        matcher: finds entries.
+        costs: prices embedding calls.
+        tally: counts.
+        faults: where failures go.
+        knobs: the settings.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: EntryStore,
+        embedder: ReadyEmbedder,
+        matcher: Matcher,
+        costs: Costs,
+        tally: Tally,
+        faults: Faults,
+        knobs: Knobs,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._matcher = matcher
+        self._costs = costs
+        self._tally = tally
+        self._faults = faults
+        self._knobs = knobs
+        self.clock: Callable[[], float] = time.time
+        self.closed = False
+
+    def key(self, request: CacheRequest) -> CacheKey:
+        """Make the key of a request; the one step that may raise."""
+        knobs = self._knobs
+        key = make_key(
+            request,
+            namespace=knobs.namespace,
+            question=knobs.question,
+            declared=current_question(),
+            max_temperature=knobs.max_temperature,
+            admission=knobs.admission,
+            context=knobs.context,
+        )
+        if key.exact_only or len(key.question) <= self._embedder.max_characters:
+            return key
+        return replace(key, exact_only=True, exact_only_reason="the question is longer than the embedder reads")
+
+    def exactly(self, request: CacheRequest) -> Hit | Miss | CacheKey:
+        """Try the exact tier; return the key if the semantic tier is to be asked."""
+        key: CacheKey | None = None
+        try:
+            key = self.key(request)
+            if key.refused is not None:
+                return Miss(verdict="skipped", key=key, reason=key.refused)
+            match = self._matcher.exact(key, now=self.clock())
+            if match.tier is not None:
+                return match.outcome(key, None)
+        except Exception as error:
+            return self.fault("lookup", error, key)
+        if key.exact_only:
+            return Miss(verdict="miss", key=key, reason=key.exact_only_reason)
+        return key
+
+    def embed(self, key: CacheKey) -> Vector | Miss:
+        """Embed the question."""
+        try:
+            vector: Vector = self._embedder.embed([key.question])[0]
+            return vector
+        except Exception as error:
+            return self.fault("embedding", error, key)
+
+    async def aembed(self, key: CacheKey) -> Vector | Miss:
+        """Do what ``embed`` does without blocking the event loop."""
+        try:
+            vector: Vector = (await self._embedder.aembed([key.question]))[0]
+            return vector
+        except Exception as error:
+            return self.fault("embedding", error, key)
+
+    def nearby(self, key: CacheKey, embedded: Vector | Miss) -> Hit | Miss:
+        """Try the semantic tier."""
+        if isinstance(embedded, Miss):
+            return embedded
+        cost = LookupCost()
+        try:
+            cost = self._costs.embedding([key.question])
+            match = Match()
+            if embedded.any():
+                match, others = self._matcher.nearest(key, embedded, now=self.clock())
+                for other in others:
+                    self._tally.cost(other)
+            outcome = match.outcome(key, embedded)
+        except Exception as error:
+            outcome = replace(self.fault("lookup", error, key), vector=embedded)
+        return replace(outcome, cost=cost)
+
+    def finish(self, outcome: Hit | Miss, decode: Decode, started: float) -> Hit | Miss:
+        """Read the answer of a hit, or hold it back in observe mode; take the time; count."""
+        if isinstance(outcome, Hit):
+            try:
+                outcome = replace(outcome, answer=decode(outcome.entry.payload))
+            except Exception as error:
+                outcome = replace(self.fault("reading a stored answer", error, outcome.key), cost=outcome.cost)
+        if isinstance(outcome, Hit) and self._knobs.mode == "observe":
+            outcome = Miss(
+                verdict="observed_hit",
+                key=outcome.key,
+                reason="observe mode serves nothing",
+                tier=outcome.tier,
+                candidate=outcome.entry,
+                similarity=outcome.similarity,
+                cost=outcome.cost,
+            )
+        outcome = replace(outcome, cost=replace(outcome.cost, seconds=time.perf_counter() - started))
+        try:
+            self._tally.looked_up(outcome, now=self.clock())
+            if self._tally.due():
+                self.flush()
+        except Exception as error:
+            self._faults.record("statistics", error, ADVICE)
+        return outcome
+
+    def flush(self) -> None:
+        """Write down what was counted."""
+        flush(self._store, self._tally, self._faults)
+
+    def fault(self, where: str, error: BaseException, key: CacheKey | None) -> Miss:
+        """Record a failure and return the miss it becomes."""
+        if self.closed:
+            return CLOSED
+        self._faults.record(where, error, ADVICE)
+        return Miss(verdict="miss", key=key, reason=reason_of(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in a few words what failed."""
+    return str(error) if isinstance(error, StoreResting) else f"fault: {type(error).__name__}"
+
+
+def flush(store: EntryStore, tally: Tally, faults: Faults) -> None:
+    """Write down what was counted, or keep it for later."""
+    touches, counts = tally.take()
+    try:
+        store.tally(touches=touches, counts=counts)
+    except Exception as error:
+        tally.give_back(touches, counts)
+        faults.record("statistics", error, ADVICE)
+
+
+def flush_at_last(store: EntryStore, tally: Tally, faults: Faults) -> None:
+    """Write down what was counted when there is no later."""
+    store.rested()
+    flush(store, tally, faults)
