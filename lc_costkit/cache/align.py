@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from lc_costkit.cache import lexicon, lexicon_ko
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, stem
@@ -53,7 +53,7 @@ def spelled_alike(one: str, other: str) -> float:
     (True, 0.0)
     """
     if "가" <= one[:1] <= "힣" and "가" <= other[:1] <= "힣":
-        one, other = _jamo(one), _jamo(other)
+        return _spelled_alike_korean(_jamo(one), _jamo(other))
     shorter = min(len(one), len(other))
     shared = 0
     for left, right in zip(one, other, strict=False):
@@ -63,12 +63,22 @@ def spelled_alike(one: str, other: str) -> float:
     return shared / shorter if shared >= 3 and shared >= 0.75 * shorter else 0.0
 
 
+def _spelled_alike_korean(one: str, other: str) -> float:
+    shorter = min(len(one), len(other))
+    shared = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    return shared / shorter if shared >= 3 and shared >= 0.8 * shorter else 0.0
+
+
+@lru_cache(maxsize=8192)
 def _jamo(text: str) -> str:
+    """Take syllables apart; the silent consonant that opens a syllable says nothing and is left out."""
     made = []
     for letter in text:
         code = ord(letter) - 0xAC00
         if 0 <= code < 11172:
-            made += [chr(0x1100 + code // 588), chr(0x1161 + code % 588 // 28)]
+            if code // 588 != 11:
+                made.append(chr(0x1100 + code // 588))
+            made.append(chr(0x1161 + code % 588 // 28))
             if code % 28:
                 made.append(chr(0x11A7 + code % 28))
     return "".join(made)

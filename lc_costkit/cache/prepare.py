@@ -51,6 +51,9 @@ _EAST_ASIAN = frozenset({JAPANESE, HAN})
 _EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|无|無|未")
 
 
+_KOREAN_ENDINGS = frozenset(lexicon_ko.PARTICLES + lexicon_ko.ENDINGS)
+_LONGEST_ENDING = max(map(len, _KOREAN_ENDINGS))
+_KOREAN_WHOLE = lexicon_ko.WHOLE
 _ONE_SYLLABLE = frozenset(word for row in lexicon.rows(lexicon_ko.OPPOSITES) for word in row if len(word) == 1)
 """Verbs and adjectives so short that an ending would not be taken off them otherwise."""
 
@@ -85,13 +88,40 @@ def stem(word: str) -> str:
 
 
 def _korean_stem(word: str) -> str:
-    for endings in (lexicon_ko.PARTICLES, lexicon_ko.ENDINGS):
-        for ending in endings:
-            rest = word[: -len(ending)]
-            if word.endswith(ending) and (len(rest) > 1 or (rest and (len(ending) > 1 or rest in _ONE_SYLLABLE))):
-                word = rest
-                break
+    """Take particles and endings off, at most three deep: "돌려주실래요" is "돌려", "해지하려면" is "해지"."""
+    if word in _KOREAN_WHOLE:
+        return word
+    for _ in range(3):
+        rest = _without_ending(word)
+        if rest == word:
+            break
+        word = rest
+        if word in _KOREAN_WHOLE:
+            break
+    return _uncontracted(word)
+
+
+def _without_ending(word: str) -> str:
+    for length in range(min(len(word) - 1, _LONGEST_ENDING), 0, -1):
+        if word[-length:] in _KOREAN_ENDINGS:
+            rest = word[:-length]
+            if len(rest) > 1 or length > 1 or rest in _ONE_SYLLABLE:
+                return rest
     return word
+
+
+_HANGUL = 0xAC00
+_OPEN_FORM = {14: 13, 6: 20, 9: 8}
+"""Vowels of contracted verbs and what they stand for: 바꿔 is 바꾸, 올려 is 올리, 봐 is 보."""
+
+
+def _uncontracted(word: str) -> str:
+    """Open the last syllable of a contracted verb: "바꿔" and "바꿨" are "바꾸", as in "바꾸려면"."""
+    code = ord(word[-1]) - _HANGUL
+    if len(word) < 2 or not 0 <= code < 11172 or code % 28 not in (0, 20):
+        return word
+    vowel = _OPEN_FORM.get(code % 588 // 28)
+    return word if vowel is None else word[:-1] + chr(_HANGUL + code // 588 * 588 + vowel * 28)
 
 
 def stems(table: str) -> frozenset[str]:
