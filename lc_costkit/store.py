@@ -8,6 +8,9 @@ Rules for code that uses an engine from here:
 * Use ``with engine.connect()`` or ``with writing(engine)``, and never hold two
   connections of one engine at once: a memory database has exactly one.
 * Start with ``writing(engine)`` whenever a transaction reads before it writes.
+
+A schema grows by additions only: new tables, new columns that may be empty, new indexes. A
+process that still runs the version before goes on with the tables it knows.
 """
 
 from __future__ import annotations
@@ -16,14 +19,29 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, create_engine, event, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
+from sqlalchemy.schema import CreateColumn
 
 from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
 
@@ -136,14 +154,31 @@ def passing(error: BaseException) -> bool:
     return isinstance(error, OperationalError)
 
 
-def prepare_schema(engine: Engine, component: str, version: int, tables: MetaData) -> None:
-    """Create the tables of ``component`` once, whatever number of processes opens the store.
+Migration = Callable[[Connection], None]
+"""Brings the tables of one version to the next; runs inside the transaction that notes the new version."""
+
+
+def prepare_schema(
+    engine: Engine,
+    component: str,
+    version: int,
+    tables: MetaData,
+    *,
+    migrations: Mapping[int, Migration] | None = None,
+) -> None:
+    """Create the tables of ``component``, or bring those of an older version up to this one.
+
+    All of it is one transaction, whatever number of processes opens the store: one of them
+    migrates, the others wait and find it done. Where a step fails, the store is as it was.
 
     Args:
         engine: from ``open_engine``.
         component: ``"ledger"`` or ``"cache"``; each has its own version number.
         version: the schema this code reads and writes.
-        tables: what to create where it is missing.
+        tables: what to create where it is missing; done before the steps.
+        migrations: version -> the step that leads to it from the one before. A version that only
+            has new tables needs none. A step must leave alone what is there already: a table made
+            by ``tables`` has all of its columns (see ``add_columns``).
 
     Raises:
         StoreError: the store was written by a newer version, or cannot be written to.
@@ -153,9 +188,8 @@ def prepare_schema(engine: Engine, component: str, version: int, tables: MetaDat
             if engine.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_SCHEMA_LOCK})"))
             _SCHEMA.create_all(connection)
-            found = connection.execute(
-                select(_VERSIONS.c.version).where(_VERSIONS.c.component == component)
-            ).scalar_one_or_none()
+            mine = _VERSIONS.c.component == component
+            found = connection.execute(select(_VERSIONS.c.version).where(mine)).scalar_one_or_none()
             if found is not None and found > version:
                 raise StoreError(
                     f"{describe(engine)} holds a {component} of schema {found}, but this version of lc_costkit "
@@ -164,8 +198,38 @@ def prepare_schema(engine: Engine, component: str, version: int, tables: MetaDat
             tables.create_all(connection)
             if found is None:
                 connection.execute(_VERSIONS.insert().values(component=component, version=version))
+            elif found < version:
+                steps = {} if migrations is None else migrations
+                for step in (steps[number] for number in range(found + 1, version + 1) if number in steps):
+                    step(connection)
+                connection.execute(update(_VERSIONS).where(mine).values(version=version))
     except SQLAlchemyError as error:
         raise StoreError(_cannot_open(engine.url, error)) from error
+
+
+def add_columns(connection: Connection, table: Table, *names: str) -> None:
+    """Add columns that the stored table lacks, and the indexes on them; for a step of ``prepare_schema``.
+
+    Args:
+        connection: of the migration.
+        table: as it is now.
+        names: its new columns; each may be empty or has a ``server_default``, since rows are there.
+
+    Raises:
+        ConfigurationError: a column may not be empty and has no default.
+    """
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name in names:
+        column = table.c[name]
+        if not column.nullable and column.server_default is None:
+            raise ConfigurationError(f"column {table.name}.{name} must allow NULL or have a server_default to be added")
+        if name not in present:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            quoted = connection.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(f"ALTER TABLE {quoted} ADD COLUMN {definition}")
+    for index in table.indexes:
+        if any(column.name in names for column in index.columns):
+            index.create(connection, checkfirst=True)
 
 
 def components(path: str | Path) -> frozenset[str]:

@@ -8,14 +8,28 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, func, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL
 
 from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
-from lc_costkit.store import describe, open_engine, prepare_schema, problems, writing
+from lc_costkit.store import add_columns, describe, open_engine, prepare_schema, problems, writing
 
 TABLES = MetaData()
 NUMBERS = Table("numbers", TABLES, Column("number", Integer, nullable=False))
@@ -300,3 +314,118 @@ def test_a_file_nobody_may_write_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written to"):
         prepare_schema(read_only, "test", 1, TABLES)
     read_only.dispose()
+
+
+# -- from one version to the next ---------------------------------------------------
+
+OLD = MetaData()
+OLD_NUMBERS = Table("numbers", OLD, Column("number", Integer, nullable=False))
+NEW = MetaData()
+NEW_NUMBERS = Table(
+    "numbers",
+    NEW,
+    Column("number", Integer, nullable=False),
+    Column("note", String(20), index=True),
+    Column("weight", Integer, nullable=False, server_default="7"),
+)
+WORDS = Table("words", NEW, Column("word", String(20), nullable=False))
+
+
+def _add_note(connection: Connection) -> None:
+    add_columns(connection, NEW_NUMBERS, "note")
+
+
+def _add_weight(connection: Connection) -> None:
+    add_columns(connection, NEW_NUMBERS, "weight")
+    connection.execute(update(NEW_NUMBERS).where(NEW_NUMBERS.c.number > 1).values(note="large"))
+
+
+STEPS = {2: _add_note, 3: _add_weight}
+
+
+def _version(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql("SELECT version FROM costkit_schema").scalar_one())
+
+
+def _old_file(path: Path) -> None:
+    engine = open_engine(path)
+    prepare_schema(engine, "test", 1, OLD)
+    for number in (1, 2):
+        _add(engine, number)
+    engine.dispose()
+
+
+def test_an_older_store_is_brought_up_to_date_with_its_rows(tmp_path: Path) -> None:
+    _old_file(tmp_path / "s.db")
+    engine = open_engine(tmp_path / "s.db")
+    for _ in range(2):
+        prepare_schema(engine, "test", 3, NEW, migrations=STEPS)
+        assert _version(engine) == 3
+        with engine.connect() as connection:
+            rows = connection.execute(select(NEW_NUMBERS).order_by(NEW_NUMBERS.c.number)).all()
+            assert [tuple(row) for row in rows] == [(1, None, 7), (2, "large", 7)]
+            assert connection.execute(select(func.count()).select_from(WORDS)).scalar_one() == 0
+            assert [index["name"] for index in inspect(connection).get_indexes("numbers")] == ["ix_numbers_note"]
+    engine.dispose()
+
+
+def test_a_new_store_runs_no_step() -> None:
+    def never(connection: Connection) -> None:
+        raise AssertionError("there is nothing to bring up to date")
+
+    engine = open_engine(":memory:")
+    prepare_schema(engine, "test", 3, NEW, migrations={2: never, 3: never})
+    assert _version(engine) == 3
+    engine.dispose()
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    _old_file(tmp_path / "s.db")
+
+    def fail(connection: Connection) -> None:
+        raise ZeroDivisionError
+
+    engine = open_engine(tmp_path / "s.db")
+    with pytest.raises(ZeroDivisionError):
+        prepare_schema(engine, "test", 3, NEW, migrations={2: _add_note, 3: fail})
+    assert _version(engine) == 1
+    assert set(inspect(engine).get_table_names()) == {"costkit_schema", "numbers"}
+    assert [column["name"] for column in inspect(engine).get_columns("numbers")] == ["number"]
+    prepare_schema(engine, "test", 3, NEW, migrations=STEPS)
+    assert _count(engine) == 2
+    engine.dispose()
+
+
+def test_a_column_that_rows_cannot_have_is_refused(tmp_path: Path) -> None:
+    _old_file(tmp_path / "s.db")
+    wrong = Table("numbers", MetaData(), Column("number", Integer), Column("must", Integer, nullable=False))
+    engine = open_engine(tmp_path / "s.db")
+    with pytest.raises(ConfigurationError, match=r"numbers\.must must allow NULL"):
+        prepare_schema(engine, "test", 2, OLD, migrations={2: lambda at: add_columns(at, wrong, "must")})
+    engine.dispose()
+
+
+def _migrate(path: str, seconds: float) -> None:
+    def slowly(connection: Connection) -> None:
+        _add_note(connection)
+        time.sleep(seconds)
+
+    engine = open_engine(path)
+    prepare_schema(engine, "test", 3, NEW, migrations={2: slowly, 3: _add_weight})
+    _add(engine, 3)
+    engine.dispose()
+
+
+def test_processes_that_migrate_one_file_at_once_agree(tmp_path: Path) -> None:
+    _old_file(tmp_path / "s.db")
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_migrate, args=(str(tmp_path / "s.db"), 0.2)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    engine = open_engine(tmp_path / "s.db")
+    assert (_version(engine), _count(engine), problems(engine)) == (3, 6, [])
+    engine.dispose()

@@ -24,9 +24,10 @@ from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.serving import ADVICE, CLOSED, Decode, Server, flush_at_last, reason_of
 from lc_costkit.cache.stats import CacheStats, Tally, make_stats
 from lc_costkit.cache.store import Entry, EntryStore
+from lc_costkit.cache.text import question_hash
 from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
-from lc_costkit.cache.writing import Writer, question_hash
+from lc_costkit.cache.writing import Writer
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults

@@ -18,7 +18,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: entries, vectors, counters. 2: pairs and operating points were added; the tables of 1 are as they were."""
 
 TABLES = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -63,4 +64,38 @@ COUNTERS = Table(
     Column("namespace", String(255), primary_key=True),
     Column("name", String(255), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+PAIRS = Table(
+    "cache_pairs",
+    TABLES,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("namespace", String(255), nullable=False),
+    Column("decider", String(255), nullable=False),
+    # No foreign key: what was seen, and above all its label, outlives the entry.
+    Column("entry_id", BigInteger),
+    Column("cached", Text, nullable=False),
+    Column("new", Text, nullable=False),
+    Column("cached_hash", String(64), nullable=False),
+    Column("new_hash", String(64), nullable=False),
+    Column("pair_hash", String(64), nullable=False),
+    Column("similarity", Float),
+    Column("score", Float),
+    Column("refused_by", String(255)),
+    Column("served", Boolean, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("same", Boolean),
+    Column("source", String(16)),
+    Column("labelled_at", Float),
+    Index("ix_cache_pairs_source", "namespace", "source", "id"),
+    Index("ix_cache_pairs_hash", "namespace", "pair_hash"),
+    sqlite_autoincrement=True,
+)
+POINTS = Table(
+    "cache_points",
+    TABLES,
+    Column("namespace", String(255), primary_key=True),
+    Column("decider", String(255), primary_key=True),
+    Column("point", Text),
+    Column("veto", Text),
+    Column("saved_at", Float, nullable=False),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -120,6 +120,12 @@ Touches = Mapping[int, tuple[int, float]]
 Counts = Mapping[tuple[str, str], int]
 """(namespace, counter) -> what to add."""
 
+Passenger = Callable[[Connection], None]
+"""Writes more in the commit of the counts; one that raises would lose an answer, so it must not."""
+
+CHANGES = "decision_changes"
+"""Counter of a namespace: how often its rejections or operating points were changed, by whichever process."""
+
 
 class EntryStore:
     """Reads and writes entries, their vectors and the counters of the statistics.
@@ -146,6 +152,7 @@ class EntryStore:
         self._reads = Backoff()
         self._writes = Backoff()
         self._turn = turn_of(self._engine)
+        self.passenger: Passenger | None = None
 
     def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
         """Write an answer, its vector and pending counts in one commit; return the entry's id.
@@ -167,6 +174,7 @@ class EntryStore:
             if entry.vector is not None:
                 self._write_vectors(connection, embedder, [(entry_id, entry.vector)])
             self._write_tally(connection, touches, counts)
+            self._board(connection)
         return entry_id
 
     def add_vectors(self, embedder: str, rows: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
@@ -182,6 +190,7 @@ class EntryStore:
         if touches or counts:
             with self._to_write() as connection:
                 self._write_tally(connection, touches, counts)
+                self._board(connection)
 
     def by_exact(self, namespace: str, exact: str) -> Entry | None:
         """Return the entry with this exact key."""
@@ -190,6 +199,16 @@ class EntryStore:
     def by_id(self, namespace: str, entry_id: int) -> Entry | None:
         """Return the entry, or ``None`` if it is gone."""
         return self._one(_BY_ID, {"namespace": namespace, "id": entry_id})
+
+    def candidate(self, namespace: str, entry_id: int) -> tuple[Entry | None, int]:
+        """Return the entry, and how often the decisions of its namespace were changed by somebody."""
+        with self._to_read() as connection:
+            row = connection.execute(_CANDIDATE, {"namespace": namespace, "id": entry_id}).one_or_none()
+        return (None, 0) if row is None else (_entry(row), row.changes or 0)
+
+    def changed(self, connection: Connection, namespace: str) -> None:
+        """Let every process know, from its next candidate on, that decisions of this namespace have changed."""
+        self._write_tally(connection, {}, {(namespace, CHANGES): 1})
 
     def vectors(self, namespace: str, scope: str, embedder: str, *, after: int) -> list[VectorRow]:
         """Return a scope's rows for the semantic tier with ids above ``after``, in the order of their ids."""
@@ -206,12 +225,12 @@ class EntryStore:
         statement = select(ENTRIES.c.id).where(
             ENTRIES.c.namespace == namespace, ENTRIES.c.question_hash == question_hash
         )
-        with self._engine.connect() as connection, patiently(connection):
+        with self.reading_patiently() as connection:
             return list(connection.execute(statement).scalars())
 
     def remove(self, namespace: str, ids: Iterable[int]) -> int:
         """Delete entries by id; return how many there were."""
-        with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+        with self.writing_patiently() as connection:
             return self._delete(connection, namespace, list(ids))
 
     def clear(self, namespace: str | None) -> int:
@@ -219,7 +238,7 @@ class EntryStore:
         within = select(ENTRIES.c.id)
         if namespace is not None:
             within = within.where(ENTRIES.c.namespace == namespace)
-        with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+        with self.writing_patiently() as connection:
             connection.execute(delete(VECTORS).where(VECTORS.c.entry_id.in_(within)))
             return connection.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(within))).rowcount
 
@@ -294,6 +313,18 @@ class EntryStore:
             self._engine.dispose()
 
     @contextmanager
+    def writing_patiently(self) -> Iterator[Connection]:
+        """Yield a transaction that somebody asked for: no model call stands behind."""
+        with self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+            yield connection
+
+    @contextmanager
+    def reading_patiently(self) -> Iterator[Connection]:
+        """Yield a connection for what somebody asked for."""
+        with self._engine.connect() as connection, patiently(connection):
+            yield connection
+
+    @contextmanager
     def _to_write(self) -> Iterator[Connection]:
         with self._turn, _attempt(self._writes), writing(self._engine) as connection:
             yield connection
@@ -338,6 +369,10 @@ class EntryStore:
             rows = [{"namespace": space, "name": name, "value": more} for (space, name), more in counts.items()]
             connection.execute(statement, rows)
 
+    def _board(self, connection: Connection) -> None:
+        if self.passenger is not None:
+            self.passenger(connection)
+
     @staticmethod
     def _count(connection: Connection, namespace: str) -> int:
         statement = select(func.count()).select_from(ENTRIES).where(ENTRIES.c.namespace == namespace)
@@ -357,6 +392,14 @@ class EntryStore:
 
 _BY_EXACT = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.exact == bindparam("exact"))
 _BY_ID = select(ENTRIES).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.id == bindparam("id"))
+_CANDIDATE = select(
+    ENTRIES,
+    # The same read tells what another process has learned meanwhile.
+    select(COUNTERS.c.value)
+    .where(COUNTERS.c.namespace == bindparam("namespace"), COUNTERS.c.name == CHANGES)
+    .scalar_subquery()
+    .label("changes"),
+).where(ENTRIES.c.namespace == bindparam("namespace"), ENTRIES.c.id == bindparam("id"))
 _VECTORS_AFTER = (
     select(ENTRIES.c.id, VECTORS.c.vector)
     .outerjoin(VECTORS, (VECTORS.c.entry_id == ENTRIES.c.id) & (VECTORS.c.embedder == bindparam("embedder")))
@@ -398,10 +441,10 @@ def _entry_values(entry: NewEntry) -> dict[str, object]:
         "namespace": entry.namespace,
         "scope": entry.scope,
         "exact": entry.exact,
-        "question": _storable(entry.question),
+        "question": storable(entry.question),
         "question_hash": entry.question_hash,
         "semantic": entry.semantic,
-        "payload": _storable(entry.payload),
+        "payload": storable(entry.payload),
         "model": entry.model,
         "usage": None if entry.usage is None else json.dumps(entry.usage.to_dict()),
         "answer_usd": None if entry.answer_usd is None else str(entry.answer_usd),
@@ -450,7 +493,8 @@ def _vector_problems(row: Row[Any], sizes: dict[str, int]) -> list[str]:
     return []
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return the text as any of the databases keeps it."""
     # A lone surrogate cannot be written as UTF-8, and PostgreSQL takes no NUL.
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 

@@ -7,6 +7,7 @@ sentence and anything that looks like a payload (code, quotations, labels) stay 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -52,6 +53,11 @@ def normalise(text: str) -> str:
         return text
     text = _fold_opener(" ".join(text.replace("’", "'").split()))
     return _drop_closing_mark(text)
+
+
+def question_hash(question: str) -> str:
+    """Return the digest under which a question is found, whoever spelt it."""
+    return hashlib.sha256(normalise(question).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _fold_opener(text: str) -> str:

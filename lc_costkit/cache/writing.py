@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +13,7 @@ from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Matcher
 from lc_costkit.cache.stats import Tally
 from lc_costkit.cache.store import EntryStore, NewEntry
-from lc_costkit.cache.text import normalise
+from lc_costkit.cache.text import question_hash
 from lc_costkit.embedding import Embedder
 from lc_costkit.faults import Faults
 from lc_costkit.usage import Basis, UsageReading
@@ -148,8 +147,3 @@ class Writer:
             self._matcher.forget([*expired, *evicted])
         except Exception as error:
             self._faults.record("trimming", error, "The store may grow over max_entries; see that it can be written")
-
-
-def question_hash(question: str) -> str:
-    """Return the digest under which the answers to a question are found for deletion."""
-    return hashlib.sha256(normalise(question).encode("utf-8", "surrogatepass")).hexdigest()
