@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.quantities import Stated, read_stated
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import HAN, JAPANESE, KOREAN, script_of
@@ -170,6 +171,11 @@ class Prepared:
         self.text = text
 
     @cached_property
+    def core(self) -> str:
+        """It without greetings, excuses and thanks around it."""
+        return core_of(self.text)
+
+    @cached_property
     def script(self) -> str:
         """The script most of it is written in."""
         return script_of(self.text)
@@ -177,7 +183,7 @@ class Prepared:
     @cached_property
     def lowered(self) -> str:
         """Lower case, contractions opened, phrases of several words read as one."""
-        text = self.text[:MAX_CHARACTERS].lower().replace("’", "'")
+        text = self.core[:MAX_CHARACTERS].lower().replace("’", "'")
         text = _SLASHED_WORDS.sub(" ", text)
         if "'" in text or "cannot" in text or "e-mail" in text or "wi-fi" in text:
             text = _WHOLE_PATTERN.sub(lambda found: _WHOLE[found[0]], text)
@@ -243,11 +249,11 @@ class Prepared:
     @cached_property
     def names(self) -> frozenset[str]:
         """Lower-case forms of words written as names: a capital inside a sentence, or capitals throughout."""
-        if self.text.isupper() or self.text.islower():
+        if self.core.isupper() or self.core.islower():
             return frozenset()
         found = set()
         capitals = plain = 0
-        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.text[:MAX_CHARACTERS]):
+        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.core[:MAX_CHARACTERS]):
             word = match[0]
             if word == word.lower():
                 plain += len(word) > 3
@@ -260,7 +266,7 @@ class Prepared:
                 continue
             if not word.isupper() and not any(letter.isupper() for letter in word[1:]):
                 capitals += 1
-                if _SENTENCE_START.search(self.text[max(0, match.start() - 6) : match.start()]) and match.start() < 2:
+                if _SENTENCE_START.search(self.core[max(0, match.start() - 6) : match.start()]) and match.start() < 2:
                     continue
             found.add(lower)
         if capitals > max(3, plain):
@@ -270,18 +276,18 @@ class Prepared:
     @cached_property
     def acronyms(self) -> frozenset[str]:
         """Words in capitals that are other words in small letters: "US", "IT", "WHO"."""
-        if self.text.isupper():
+        if self.core.isupper():
             return frozenset()
-        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.text[:MAX_CHARACTERS])
+        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.core[:MAX_CHARACTERS])
         return frozenset(found) - {"OR", "MAY", "CAN", "IS"} if len(found) < 3 else frozenset()
 
     @cached_property
     def payload(self) -> tuple[str, ...]:
         """Quoted text, code and what follows a label, to be equal to the letter; in alphabetical order."""
-        if not any(mark in self.text for mark in "\"'`“«‘「:\n"):
+        if not any(mark in self.core for mark in "\"'`“«‘「:\n"):
             return ()
-        quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.text[:MAX_CHARACTERS])]
-        labelled = _LABELLED.search(self.text[:MAX_CHARACTERS].strip())
+        quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.core[:MAX_CHARACTERS])]
+        labelled = _LABELLED.search(self.core[:MAX_CHARACTERS].strip())
         if labelled and not quoted:
             quoted = [(labelled[1] or labelled[2] or "").strip()]
         return tuple(sorted(quoted))
@@ -289,7 +295,7 @@ class Prepared:
     @cached_property
     def symbols(self) -> Counter[str]:
         """Code and operators outside words, without spaces."""
-        return Counter("".join(found.split()) for found in _CODE.findall(self.text[:MAX_CHARACTERS]))
+        return Counter("".join(found.split()) for found in _CODE.findall(self.core[:MAX_CHARACTERS]))
 
 
 _EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")
