@@ -145,8 +145,8 @@ _KOREAN_CLOSINGS = (
     r"(?:좀|요|좀요|제발|플리즈|ㅠ+|ㅜ+|ㅎ+|ㅋ+|\^\^)",
 )
 _KOREAN_CLOSING = re.compile(
-    rf"(?P<mark>[\s,.!?~]+|(?<=지)|(?<=법)|(?<=는)|(?<=[ㅠㅜ]))(?:{'"
-    rf"|'.join(_KOREAN_CLOSINGS)})[\s.,!?~^ㅠㅜㅎㅋ;:)]*$"
+    r"(?P<mark>[\s,.!?~]+|(?<=지)|(?<=법)|(?<=는)|(?<=[ㅠㅜ]))"
+    rf"(?:{'|'.join(_KOREAN_CLOSINGS)})[\s.,!?~^ㅠㅜㅎㅋ;:)]*$"
 )
 _LETTERS_LEFT = 3
 
