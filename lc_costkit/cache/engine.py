@@ -13,14 +13,20 @@ from typing import Self
 from lc_costkit.cache.accept import Acceptor, threshold_of
 from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.explain import Explanation, explain
+from lc_costkit.cache.feedback import Feedback, Rejectable
 from lc_costkit.cache.gates import Gate, GateOpinion
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import MAX_TEMPERATURE, CacheKey, CacheRequest, Context, QuestionFinder
 from lc_costkit.cache.knobs import MAX_ERROR_RATE, Knobs
+from lc_costkit.cache.learning import Learning
 from lc_costkit.cache.matcher import Match, Matcher
+from lc_costkit.cache.pair_log import NEAR_HITS, PairLog
+from lc_costkit.cache.points import Learned, PointStore
 from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.serving import ADVICE, CLOSED, Decode, Server, flush_at_last, reason_of
 from lc_costkit.cache.stats import CacheStats, Tally, make_stats
 from lc_costkit.cache.store import Entry, EntryStore
@@ -75,6 +81,8 @@ class Cache:
         question: finds the question in a request; ``None`` leaves it to the general rule.
         context: which earlier turns must be equal (see ``make_key``).
         max_temperature: requests that state a higher sampling temperature are not cached.
+        near_hits: how many decisions about candidates are kept to be labelled, the newest; 0 keeps
+            none. They hold both questions, as the answers' entries do.
         prices: where prices come from.
 
     Raises:
@@ -102,6 +110,7 @@ class Cache:
         question: QuestionFinder | None = None,
         context: Context = "history",
         max_temperature: float = MAX_TEMPERATURE,
+        near_hits: int = NEAR_HITS,
         prices: PriceBook | None = None,
     ) -> None:
         self._knobs = Knobs.checked(
@@ -119,6 +128,7 @@ class Cache:
             question=question,
             context=context,
             max_temperature=max_temperature,
+            near_hits=near_hits,
         )
         self._embedder: ReadyEmbedder = bundled_embedder() if embedder is None else as_embedder(embedder)
         self._embedder.embed(["Is this embedder ready to be used?"])
@@ -127,11 +137,16 @@ class Cache:
         self._faults = Faults(_logger)
         self._store = EntryStore(path_or_url)
         acceptor = Acceptor(threshold_of(self._embedder, self._knobs.similarity_threshold), self._knobs.gates)
+        decider = {"namespace": namespace, "decider": acceptor.identity}
+        self._pairs = PairLog(self._store, keep=self._knobs.near_hits, faults=self._faults, **decider)
+        self._store.passenger = self._pairs.ride_along
+        self._points = PointStore(self._store, **decider)
         self._matcher = Matcher(
             self._store,
             self._embedder,
             acceptor,
             self._costs,
+            Learning(self._pairs, self._points, self._take_in),
             namespace=namespace,
             ttl_seconds=self._knobs.ttl_seconds,
         )
@@ -148,6 +163,10 @@ class Cache:
             tally=self._tally,
             faults=self._faults,
             knobs=self._knobs,
+            pairs=self._pairs,
+        )
+        self._feedback = Feedback(
+            self._store, self._pairs, self._matcher, namespace=namespace, flush=self._server.flush
         )
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
         self._last_words = weakref.finalize(self, flush_at_last, self._store, self._tally, self._faults)
@@ -302,7 +321,7 @@ class Cache:
         if key.refused is None:
             match = self._matcher.exact(key, now=self._server.clock())
             if match.tier is None and not key.exact_only:
-                vector = self._embedder.embed([key.question])[0]
+                vector = self._embedder.embed([core_of(key.question)])[0]
                 match, _ = self._matcher.nearest(key, vector, now=self._server.clock())
         candidate = self._matcher.candidate(match)
         gates: tuple[GateOpinion, ...] = ()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lc_costkit.cache.accept import BELOW_THRESHOLD, Acceptance, Acceptor
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.index import LoadedScope, ScopeIndexes, Vector
 from lc_costkit.cache.key import CacheKey
+from lc_costkit.cache.learning import REJECTED, REJECTED_REASON, Learning
 from lc_costkit.cache.results import Hit, LookupCost, Miss, Tier
+from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE, SeenPair
 from lc_costkit.cache.store import Entry, EntryStore
 from lc_costkit.embedding import Embedder
 
@@ -38,7 +41,9 @@ class Match:
     def outcome(self, key: CacheKey, vector: Vector | None) -> Hit | Miss:
         """Say it in the words of the caller."""
         if self.tier is not None and self.entry is not None and self.similarity is not None:
-            return Hit(key=key, tier=self.tier, entry=self.entry, similarity=self.similarity)
+            return Hit(
+                key=key, tier=self.tier, entry=self.entry, similarity=self.similarity, seen=self._seen(key.question)
+            )
         refusal = self.acceptance
         return Miss(
             verdict="miss",
@@ -48,6 +53,21 @@ class Match:
             candidate=self.entry,
             similarity=self.similarity,
             vector=vector,
+            seen=self._seen(key.question),
+        )
+
+    def _seen(self, question: str) -> SeenPair | None:
+        decided = self.acceptance
+        if self.tier == "exact" or self.entry is None or decided is None:
+            return None
+        refused_by = None if decided.accepted else decided.gate or REFUSED_BY_SCORE
+        return SeenPair(
+            cached=self.entry.question,
+            new=question,
+            similarity=self.similarity,
+            score=decided.score,
+            refused_by=refused_by,
+            entry_id=self.entry.id,
         )
 
 
@@ -63,6 +83,7 @@ class Matcher:
         embedder: makes vectors; rows of another embedder are never compared with its own.
         acceptor: decides about the nearest.
         costs: prices what embedding again costs.
+        learning: what must not be served again.
         namespace: whose entries to look at.
         ttl_seconds: how old an answer may be, whatever it was stored with.
     """
@@ -73,6 +94,7 @@ class Matcher:
         embedder: Embedder,
         acceptor: Acceptor,
         costs: Costs,
+        learning: Learning,
         *,
         namespace: str,
         ttl_seconds: float | None,
@@ -81,6 +103,7 @@ class Matcher:
         self._embedder = embedder
         self._acceptor = acceptor
         self._costs = costs
+        self._learning = learning
         self._namespace = namespace
         self._ttl_seconds = ttl_seconds
         self._scopes = ScopeIndexes(embedder.dimensions)
@@ -106,12 +129,15 @@ class Matcher:
                 entry_id, similarity = found
                 if not self._acceptor.near_enough(similarity, key.question):
                     return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
-                entry = self._store.by_id(self._namespace, entry_id)
+                entry, changes = self._store.candidate(self._namespace, entry_id)
                 if entry is not None and entry.semantic and not entry.over(now, self._ttl_seconds):
                     break
                 # It ran out, or another process deleted it or keeps it to the letter now: it cannot be the nearest.
                 loaded.index.remove(entry_id)
+        self._learning.catch_up(changes)
         acceptance = self._acceptor.judge(entry.question, key.question)
+        if acceptance.accepted and self._learning.refuses(entry.question, key.question):
+            acceptance = replace(acceptance, accepted=False, gate=REJECTED, reason=REJECTED_REASON)
         tier: Tier | None = "semantic" if acceptance.accepted else None
         return Match(tier=tier, entry=entry, nearest_id=entry_id, similarity=similarity, acceptance=acceptance), costs
 
@@ -149,7 +175,7 @@ class Matcher:
         if not ids:
             return []
         entries = [entry for entry in (self._store.by_id(self._namespace, i) for i in ids) if entry is not None]
-        texts = [entry.question for entry in entries]
+        texts = [core_of(entry.question) for entry in entries]
         vectors = self._embedder.embed(texts)
         for entry, vector in zip(entries, vectors, strict=True):
             loaded.index.add(entry.id, vector)

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from lc_costkit.backoff import StoreResting
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.declared import current_question
 from lc_costkit.cache.index import Vector
 from lc_costkit.cache.key import CacheKey, CacheRequest, make_key
 from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Match, Matcher
+from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.results import Hit, LookupCost, Miss
 from lc_costkit.cache.stats import Tally
 from lc_costkit.cache.store import EntryStore
@@ -38,6 +40,7 @@ class Server:
         tally: counts.
         faults: where failures go.
         knobs: the settings.
+        pairs: what the semantic tier saw is noted here.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Server:
         tally: Tally,
         faults: Faults,
         knobs: Knobs,
+        pairs: PairLog,
     ) -> None:
         self._store = store
         self._embedder = embedder
@@ -58,6 +62,7 @@ class Server:
         self._tally = tally
         self._faults = faults
         self._knobs = knobs
+        self._pairs = pairs
         self.clock: Callable[[], float] = time.time
         self.closed = False
 
@@ -96,7 +101,7 @@ class Server:
     def embed(self, key: CacheKey) -> Vector | Miss:
         """Embed the question."""
         try:
-            vector: Vector = self._embedder.embed([key.question])[0]
+            vector: Vector = self._embedder.embed([core_of(key.question)])[0]
             return vector
         except Exception as error:
             return self.fault("embedding", error, key)
@@ -104,7 +109,7 @@ class Server:
     async def aembed(self, key: CacheKey) -> Vector | Miss:
         """Do what ``embed`` does without blocking the event loop."""
         try:
-            vector: Vector = (await self._embedder.aembed([key.question]))[0]
+            vector: Vector = (await self._embedder.aembed([core_of(key.question)]))[0]
             return vector
         except Exception as error:
             return self.fault("embedding", error, key)
@@ -115,7 +120,7 @@ class Server:
             return embedded
         cost = LookupCost()
         try:
-            cost = self._costs.embedding([key.question])
+            cost = self._costs.embedding([core_of(key.question)])
             match = Match()
             if embedded.any():
                 match, others = self._matcher.nearest(key, embedded, now=self.clock())
@@ -132,7 +137,8 @@ class Server:
             try:
                 outcome = replace(outcome, answer=decode(outcome.entry.payload))
             except Exception as error:
-                outcome = replace(self.fault("reading a stored answer", error, outcome.key), cost=outcome.cost)
+                fault = self.fault("reading a stored answer", error, outcome.key)
+                outcome = replace(fault, cost=outcome.cost, seen=outcome.seen)
         if isinstance(outcome, Hit) and self._knobs.mode == "observe":
             outcome = Miss(
                 verdict="observed_hit",
@@ -142,7 +148,12 @@ class Server:
                 candidate=outcome.entry,
                 similarity=outcome.similarity,
                 cost=outcome.cost,
+                seen=outcome.seen,
             )
+        if outcome.seen is not None:
+            seen = replace(outcome.seen, served=isinstance(outcome, Hit), seen_at=self.clock())
+            outcome = replace(outcome, seen=seen)
+            self._pairs.note(seen)
         outcome = replace(outcome, cost=replace(outcome.cost, seconds=time.perf_counter() - started))
         try:
             self._tally.looked_up(outcome, now=self.clock())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.index import Vector
 from lc_costkit.cache.key import CacheKey, CacheRequest
 from lc_costkit.cache.knobs import Knobs
@@ -114,8 +115,8 @@ class Writer:
     def _embed(self, key: CacheKey) -> Vector | None:
         # Without a vector the answer is still found to the letter, and is embedded when its scope is next read.
         try:
-            vector: Vector = self._embedder.embed([key.question])[0]
-            self._tally.cost(self._costs.embedding([key.question]))
+            vector: Vector = self._embedder.embed([core_of(key.question)])[0]
+            self._tally.cost(self._costs.embedding([core_of(key.question)]))
             return vector
         except Exception as error:
             self._faults.record(
