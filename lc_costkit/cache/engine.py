@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.cache.accept import Acceptor, threshold_of
 from lc_costkit.cache.admit import AdmissionRule
@@ -23,7 +25,7 @@ from lc_costkit.cache.knobs import MAX_ERROR_RATE, Knobs
 from lc_costkit.cache.learning import Learning
 from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.pair_log import NEAR_HITS, PairLog
-from lc_costkit.cache.points import Learned, PointStore
+from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair
@@ -137,7 +139,7 @@ class Cache:
         self._faults = Faults(_logger)
         self._store = EntryStore(path_or_url)
         acceptor = Acceptor(threshold_of(self._embedder, self._knobs.similarity_threshold), self._knobs.gates)
-        decider = {"namespace": namespace, "decider": acceptor.identity}
+        decider = {"namespace": namespace, "decider": getattr(acceptor, "identity", "unscored")}
         self._pairs = PairLog(self._store, keep=self._knobs.near_hits, faults=self._faults, **decider)
         self._store.passenger = self._pairs.ride_along
         self._points = PointStore(self._store, **decider)
@@ -146,7 +148,7 @@ class Cache:
             self._embedder,
             acceptor,
             self._costs,
-            Learning(self._pairs, self._points, self._take_in),
+            Learning(self._pairs, self._points, acceptor, max_error_rate=self._knobs.max_error_rate),
             namespace=namespace,
             ttl_seconds=self._knobs.ttl_seconds,
         )
@@ -273,8 +275,75 @@ class Cache:
         """Return the stored answer that a hit names, or ``None`` if it is gone."""
         return self._store.by_id(self._knobs.namespace, entry_id)
 
+    def reject(self, answer_or_id: Rejectable, *, question: str | None = None) -> int:
+        """Remove an answer that was wrong, and never serve it to that question again.
+
+        The pair of questions is remembered as different, in both directions and by every process:
+        also where the stored question is asked and answered anew. An answer that is wrong for its own
+        question is only removed. A rejection is no random draw, so it certifies nothing.
+
+        Args:
+            answer_or_id: a ``Hit``, the mark of one (``CacheMark`` or its mapping), an entry's id, or
+                several ids. The adapters' ``reject`` takes the answers they served.
+            question: the question that was answered wrongly. Without it, a ``Hit`` says it itself; for
+                the others it is the one that was last served this answer in another wording.
+
+        Returns:
+            How many entries went; 0 where somebody else was first.
+
+        Raises:
+            ConfigurationError: it names no answer that the cache has served or holds.
+            StoreError: the store cannot be used now.
+        """
+        return self._feedback.reject(answer_or_id, question=question)
+
+    def label(self, cached: str, new: str, *, same: bool) -> int:
+        """Say whether the answer to one question is right for another; return the label's number.
+
+        ``same=True`` takes back a rejection of the two.
+
+        Raises:
+            ConfigurationError: a question is blank, or ``same`` is no ``bool``.
+        """
+        return self._feedback.label(cached, new, same=same)
+
+    def label_pair(self, pair_id: int, *, same: bool | None) -> None:
+        """Label one of ``near_hits()``; ``None`` takes its label back.
+
+        Raises:
+            ConfigurationError: there is no such pair.
+        """
+        self._pairs.label(pair_id, same)
+
+    def near_hits(self, limit: int = 50, *, labelled: bool | None = None) -> list[LoggedPair]:
+        """Return what the semantic tier decided last, served or not, the newest first.
+
+        Args:
+            limit: how many at most.
+            labelled: only those with a label, or only those without.
+
+        Raises:
+            ConfigurationError: ``limit`` is not a whole number above 0.
+        """
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise ConfigurationError(f"near_hits(limit) must be a whole number above 0, not {limit!r}")
+        self._server.flush()
+        return self._pairs.newest(limit, labelled=labelled)
+
+    def find_answers(self, fragment: str, is_it: Callable[[str], bool]) -> list[int]:
+        """Return the ids of the entries of this namespace whose answer is the one looked for.
+
+        Args:
+            fragment: a text that stands in its payload as a whole JSON string.
+            is_it: reads a payload and decides.
+        """
+        return self._store.holding(self._knobs.namespace, fragment, is_it)
+
     def delete(self, entry_id: int | None = None, *, question: str | None = None) -> int:
         """Remove one entry by id, or every answer to a question in this namespace; return how many.
+
+        With a question, whatever was noted about it goes, too: pairs that hold it, their labels and
+        rejections. Other processes may still write down what they saw of it in the last second.
 
         Raises:
             ConfigurationError: neither or both are given.
@@ -284,15 +353,19 @@ class Cache:
         ids = [] if entry_id is None else [entry_id]
         if question is not None:
             ids = self._store.find(self._knobs.namespace, question_hash(question))
+            self._pairs.forget(question)
         gone = self._store.remove(self._knobs.namespace, ids)
         self._matcher.forget(ids)
         return gone
 
-    def clear(self, *, everything: bool = False) -> int:
+    def clear(self, *, everything: bool = False, keep_labels: bool = False) -> int:
         """Remove the answers of this namespace, or with ``everything`` of all; return how many.
 
-        The statistics stay: what was saved was saved.
+        The statistics stay: what was saved was saved. So does the operating point, which holds no
+        text. The pairs of questions go with the answers, and with ``keep_labels`` only those go that
+        have no label: labels and rejections then hold for the answers to come.
         """
+        self._pairs.clear(everything=everything, keep_labels=keep_labels)
         gone = self._store.clear(None if everything else self._knobs.namespace)
         self._matcher.reset()
         return gone
@@ -340,7 +413,13 @@ class Cache:
 
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""
-        return tuple(self._store.audit())
+        found = self._store.audit()
+        for part in (self._pairs, self._points):
+            try:
+                found += part.audit()
+            except SQLAlchemyError as error:
+                found.append(f"pairs or operating points cannot be read: {type(error).__name__}")
+        return tuple(found)
 
     def close(self) -> None:
         """Write down the statistics and close the store. After this all is missed and nothing stored."""

@@ -43,6 +43,7 @@ class Knobs:
     question: QuestionFinder | None
     context: Context
     max_temperature: float
+    near_hits: int
 
     @classmethod
     def checked(
@@ -62,6 +63,7 @@ class Knobs:
         question: QuestionFinder | None,
         context: Context,
         max_temperature: float,
+        near_hits: int,
     ) -> Self:
         """Check every setting.
 
@@ -88,6 +90,7 @@ class Knobs:
             question=question,
             context=context,
             max_temperature=check_temperature_limit(max_temperature),
+            near_hits=_near_hits(near_hits),
         )
 
 
@@ -159,6 +162,12 @@ def _max_entries(value: object) -> int | None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"max_entries must be a whole number of at least 1, not {value!r}; None is no limit")
+    return value
+
+
+def _near_hits(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigurationError(f"near_hits must be a whole number of pairs to keep, not {value!r}; 0 keeps none")
     return value
 
 

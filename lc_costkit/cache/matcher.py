@@ -65,7 +65,7 @@ class Match:
             cached=self.entry.question,
             new=question,
             similarity=self.similarity,
-            score=decided.score,
+            score=getattr(decided, "score", None),
             refused_by=refused_by,
             entry_id=self.entry.id,
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.cache.key import CacheKey
+from lc_costkit.cache.seen_pairs import SeenPair
 from lc_costkit.cache.store import Entry
 from lc_costkit.marks import CacheMark
 from lc_costkit.usage import Basis
@@ -47,6 +48,7 @@ class Hit:
         similarity: cosine between the two questions; 1 in the exact tier.
         cost: what the lookup cost.
         answer: the payload as the caller's ``decode`` read it.
+        seen: what the semantic tier decided about; ``None`` in the exact tier.
     """
 
     key: CacheKey
@@ -55,6 +57,7 @@ class Hit:
     similarity: float
     cost: LookupCost = LookupCost()
     answer: object = field(default=None, repr=False)
+    seen: SeenPair | None = field(default=None, repr=False, compare=False)
 
     def mark(self) -> CacheMark:
         """Return what the meter needs to know."""
@@ -75,6 +78,7 @@ class Miss:
         similarity: cosine between the two questions, where one was near.
         cost: what the lookup cost.
         vector: the embedded question, so that storing does not embed again.
+        seen: what the semantic tier decided about, where there was a candidate.
     """
 
     verdict: MissVerdict
@@ -86,6 +90,7 @@ class Miss:
     similarity: float | None = None
     cost: LookupCost = LookupCost()
     vector: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    seen: SeenPair | None = field(default=None, repr=False, compare=False)
 
     def mark(self) -> CacheMark:
         """Return what the meter needs to know."""

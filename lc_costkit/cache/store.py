@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lc_costkit.backoff import Backoff, StoreResting
@@ -227,6 +227,16 @@ class EntryStore:
         )
         with self.reading_patiently() as connection:
             return list(connection.execute(statement).scalars())
+
+    def holding(self, namespace: str, fragment: str, is_it: Callable[[str], bool]) -> list[int]:
+        """Return the ids of the entries whose payload holds a text as a JSON string, and is the one looked for."""
+        # What json.dumps writes, in both spellings of other scripts; LIKE has a limit on the length of its pattern.
+        within = func.instr if self._engine.dialect.name == "sqlite" else func.strpos
+        forms = {json.dumps(fragment), json.dumps(fragment, ensure_ascii=False)}
+        held = or_(*(within(ENTRIES.c.payload, storable(form)) > 0 for form in sorted(forms)))
+        statement = select(ENTRIES.c.id, ENTRIES.c.payload).where(ENTRIES.c.namespace == namespace, held)
+        with self.reading_patiently() as connection:
+            return [row.id for row in connection.execute(statement) if is_it(row.payload)]
 
     def remove(self, namespace: str, ids: Iterable[int]) -> int:
         """Delete entries by id; return how many there were."""
