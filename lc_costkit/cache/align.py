@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 
-from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, stem
 
 Similar = Callable[[str, str], float]
@@ -17,7 +18,7 @@ Similar = Callable[[str, str], float]
 def equal_rows() -> dict[str, frozenset[int]]:
     """Index the table of words that may stand for each other."""
     found: dict[str, set[int]] = {}
-    for number, row in enumerate(lexicon.rows(lexicon.EQUAL) + lexicon.rows(lexicon_ko.EQUAL)):
+    for number, row in enumerate(lexicon.rows(lexicon_equal.EQUAL) + lexicon.rows(lexicon_ko.EQUAL)):
         for word in row:
             found.setdefault(stem(word), set()).add(number)
     return {word: frozenset(numbers) for word, numbers in found.items()}
@@ -114,9 +115,15 @@ def align(cached: Prepared, new: Prepared) -> Alignment:
 def _align(cached: Prepared, new: Prepared) -> Alignment:
     left, right = cached.frame[:MAX_TOKENS], new.frame[:MAX_TOKENS]
     replaced, common = _differences(left, right)
+    only_cached, only_new = _left_over(cached, new), _left_over(new, cached)
+    if only_cached or only_new:
+        spelled = joined(cached, new)
+        if spelled:
+            only_cached = tuple(word for word in only_cached if word not in spelled)
+            only_new = tuple(word for word in only_new if word not in spelled)
     return Alignment(
-        only_cached=_left_over(cached, new),
-        only_new=_left_over(new, cached),
+        only_cached=only_cached,
+        only_new=only_new,
         order=2 * common / (len(left) + len(right)) if left or right else 1.0,
         replaced=replaced,
     )
@@ -131,6 +138,67 @@ def _left_over(one: Prepared, other: Prepared) -> tuple[str, ...]:
         for word in missing
         if not any(same_meaning(word, candidate) or spelled_alike(word, candidate) for candidate in other.frame)
     )
+
+
+def joined(one: Prepared, other: Prepared) -> frozenset[str]:
+    """Find words that one side writes together, shortened or apart: "IRS", "daypass", "회원탈퇴", "k8s"."""
+    kept: tuple[Prepared, frozenset[str]] | None = other.__dict__.get("_joined")
+    if kept is not None and kept[0] is one:
+        return kept[1]
+    made = frozenset((*_joined(one, other), *_joined(other, one)))
+    other.__dict__["_joined"] = (one, made)
+    return made
+
+
+def _joined(one: Prepared, other: Prepared) -> list[str]:
+    found: list[str] = []
+    tokens = other.tokens[:MAX_TOKENS]
+    initials = "".join(token.word[0] for token in tokens)
+    for token in one.tokens[:MAX_TOKENS]:
+        word = token.word
+        if token.stem in other.stems or len(word) < 2:
+            continue
+        if "가" <= word[0] <= "힣":
+            found += _korean_parts(token.stem, other)
+            continue
+        for parts in abbreviations().get(word, ()):
+            if all(part in other.stems for part in parts):
+                found += (token.stem, *parts)
+        if not word.isalpha():
+            continue
+        if len(word) <= 5:
+            place = initials.find(word)
+            if place >= 0 and len(word) > 1:
+                found += (token.stem, *(each.stem for each in tokens[place : place + len(word)]))
+                continue
+        for place, (left, right) in enumerate(pairwise(tokens)):
+            if word.startswith(left.word) and left.word + right.word in (word, word + "s"):
+                found += (token.stem, left.stem, tokens[place + 1].stem)
+    return found
+
+
+def _korean_parts(stem_of: str, other: Prepared) -> list[str]:
+    """Take a Korean compound apart by the words of the other side: nouns are written together at will."""
+    if len(stem_of) < 3:
+        return []
+    parts = [
+        token.stem
+        for token in other.tokens[:MAX_TOKENS]
+        if 1 < len(token.stem) < len(stem_of) and token.stem in stem_of
+    ]
+    rest = stem_of
+    for part in sorted(set(parts), key=len, reverse=True):
+        rest = rest.replace(part, "", 1)
+    return [stem_of, *parts] if parts and len(rest) < 2 else []
+
+
+@cache
+def abbreviations() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Index shortened words by what they stand for."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for short, long in lexicon.rows(lexicon_equal.ABBREVIATED):
+        found.setdefault(short, []).append(tuple(stem(part) for part in long.split("-")))
+    return {short: tuple(longs) for short, longs in found.items()}
 
 
 def _differences(

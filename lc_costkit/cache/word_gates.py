@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from functools import cache
 
-from lc_costkit.cache import lexicon, lexicon_ko
-from lc_costkit.cache.align import align, contradict, opposite_words, same_meaning, spelled_alike
+from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko
+from lc_costkit.cache.align import align, contradict, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, stem, stems
 from lc_costkit.cache.quantities import unmatched_quantities
 from lc_costkit.cache.text import words
@@ -105,7 +105,7 @@ def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
 @cache
 def _kinds() -> dict[str, frozenset[int]]:
     found: dict[str, set[int]] = defaultdict(set)
-    tables = [row for kind in lexicon.KINDS.values() for row in kind] + list(lexicon_ko.KINDS)
+    tables = [row for kind in lexicon_kinds.KINDS.values() for row in kind] + list(lexicon_ko.KINDS)
     for number, row in enumerate(tables):
         for word in row.split():
             found[stem(word)].add(number)
@@ -141,21 +141,17 @@ def name_gate(cached: Prepared, new: Prepared) -> str | None:
 def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
     kinds = _kinds()
     known = {name for name in one.names if name not in other.lowered}
+    if not known:
+        return known
+    spelled = joined(one, other)
     return {
         name
         for name in known
         if stem(name) not in other.stems
         and name not in kinds
         and not any(same_meaning(stem(name), word) for word in other.frame)
-        and not _spelled_out(name, other)
+        and stem(name) not in spelled
     }
-
-
-def _spelled_out(acronym: str, other: Prepared) -> bool:
-    """Say whether the first letters of neighbouring words make up the acronym: "annual percentage rate"."""
-    if len(acronym) < 2 or len(acronym) > 5 or not acronym.isalpha():
-        return False
-    return acronym in "".join(token.word[0] for token in other.tokens)
 
 
 _PERSON_ROWS = tuple(frozenset(map(stem, row)) for row in lexicon.rows(lexicon.PERSONS))

@@ -206,7 +206,7 @@ def test_names_are_unique() -> None:
 
 
 def test_a_swap_gate_with_word_vectors_lets_two_names_of_one_thing_pass() -> None:
-    pair = prepare("How do I clean the couch?"), prepare("How do I clean the settee?")
+    pair = prepare("How do I clean the duvet?"), prepare("How do I clean the comforter?")
     assert run_gates((make_swap_gate(),), *pair).gate == "swap"
     assert run_gates((make_swap_gate(lambda one, other: 0.9),), *pair).accepted
 
