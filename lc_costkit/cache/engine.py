@@ -335,7 +335,7 @@ class Cache:
 
         Args:
             fragment: a text that stands in its payload as a whole JSON string.
-            is_it: reads a payload and decides.
+            is_it: reads a payload and decides; one that it cannot read was never served.
         """
         return self._store.holding(self._knobs.namespace, fragment, is_it)
 

@@ -236,7 +236,8 @@ class EntryStore:
         held = or_(*(within(ENTRIES.c.payload, storable(form)) > 0 for form in sorted(forms)))
         statement = select(ENTRIES.c.id, ENTRIES.c.payload).where(ENTRIES.c.namespace == namespace, held)
         with self.reading_patiently() as connection:
-            return [row.id for row in connection.execute(statement) if is_it(row.payload)]
+            rows = connection.execute(statement).all()
+        return [row.id for row in rows if _decided(is_it, row.payload)]
 
     def remove(self, namespace: str, ids: Iterable[int]) -> int:
         """Delete entries by id; return how many there were."""
@@ -501,6 +502,13 @@ def _vector_problems(row: Row[Any], sizes: dict[str, int]) -> list[str]:
     if not np.isfinite(np.frombuffer(row.vector, dtype=np.float32)).all():
         return [f"vector of entry {row.entry_id} is not finite"]
     return []
+
+
+def _decided(is_it: Callable[[str], bool], payload: str) -> bool:
+    try:
+        return is_it(payload)
+    except Exception:
+        return False  # written by another adapter, or damaged: check() tells of the latter
 
 
 def storable(text: str) -> str:

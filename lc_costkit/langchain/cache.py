@@ -15,18 +15,21 @@ from langchain_core.runnables import Runnable
 from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
+from lc_costkit.cache.feedback import Rejectable
 from lc_costkit.cache.gates import Gate
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import MAX_TEMPERATURE, CacheRequest, Context, QuestionFinder
 from lc_costkit.cache.knobs import MAX_ERROR_RATE
+from lc_costkit.cache.pair_log import NEAR_HITS
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.cache.store import Entry
 from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
-from lc_costkit.langchain import payload
+from lc_costkit.langchain import payload, served
 from lc_costkit.langchain.pending import Pending
 from lc_costkit.langchain.prompts import read_request
 from lc_costkit.langchain.warming import Warmed, asked, warm_chain, warm_pairs
@@ -69,6 +72,7 @@ class SemanticCache(BaseCache):
         question: QuestionFinder | None = None,
         context: Context = "history",
         max_temperature: float = MAX_TEMPERATURE,
+        near_hits: int = NEAR_HITS,
         prices: PriceBook | None = None,
     ) -> None:
         self.engine = Cache(
@@ -88,8 +92,10 @@ class SemanticCache(BaseCache):
             question=question,
             context=context,
             max_temperature=max_temperature,
+            near_hits=near_hits,
             prices=prices,
         )
+        self._served = served.Served()
         self._pending = Pending()
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
@@ -134,8 +140,13 @@ class SemanticCache(BaseCache):
         await off_loop(self.update, prompt, llm_string, return_val)
 
     def clear(self, **kwargs: Any) -> None:
-        """Remove the answers of this namespace, or with ``everything=True`` of all; the statistics stay."""
-        self.engine.clear(everything=bool(kwargs.get("everything", False)))
+        """Remove the answers of this namespace, or with ``everything=True`` of all; the statistics stay.
+
+        With ``keep_labels=True``, pairs of questions that have a label stay, too.
+        """
+        self.engine.clear(
+            everything=bool(kwargs.get("everything", False)), keep_labels=bool(kwargs.get("keep_labels", False))
+        )
 
     async def aclear(self, **kwargs: Any) -> None:
         """Do what ``clear`` does without blocking the event loop."""
@@ -185,6 +196,38 @@ class SemanticCache(BaseCache):
         """Return what this namespace has served, refused and saved, over all processes and restarts."""
         return self.engine.stats()
 
+    def reject(self, answer: served.Answer | Rejectable, *, question: str | None = None) -> int:
+        """Remove an answer that was wrong, and never serve it to that question again.
+
+        A generation or result says itself which entry it is. A message or its text does not: it is
+        the entry that was last served with these words by this process, else every entry of the
+        namespace that holds them, of which ``question`` picks those that were served to it.
+
+        Args:
+            answer: the ``AIMessage``, ``ChatGeneration``, ``LLMResult`` or text that was served; or
+                what ``Cache.reject`` takes.
+            question: the question that was answered wrongly.
+
+        Returns:
+            How many entries went.
+
+        Raises:
+            ConfigurationError: the cache never served this answer and holds none like it.
+        """
+        return served.reject(self.engine, self._served, answer, question=question)
+
+    def label(self, cached: str, new: str, *, same: bool) -> int:
+        """Say whether the answer to one question is right for another; return the label's number."""
+        return self.engine.label(cached, new, same=same)
+
+    def label_pair(self, pair_id: int, *, same: bool | None) -> None:
+        """Label one of ``near_hits()``; ``None`` takes its label back."""
+        self.engine.label_pair(pair_id, same=same)
+
+    def near_hits(self, limit: int = 50, *, labelled: bool | None = None) -> list[LoggedPair]:
+        """Return what the semantic tier decided last, served or not, the newest first."""
+        return self.engine.near_hits(limit, labelled=labelled)
+
     def entry(self, entry_id: int) -> Entry | None:
         """Return the stored answer that a hit names, or ``None`` if it is gone."""
         return self.engine.entry(entry_id)
@@ -228,6 +271,7 @@ class SemanticCache(BaseCache):
                 return None
             generations: list[Generation] = outcome.answer  # type: ignore[assignment]  # payload.load made it
             _mark(generations, outcome)
+            self._served.note(generations, outcome)
             return generations
         except Exception as error:
             self.engine.faulted("serving", error)

@@ -23,8 +23,9 @@ from llama_index.core.tools import BaseTool
 
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
+from lc_costkit.cache.feedback import Rejectable
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.llama_index import answers
+from lc_costkit.llama_index import answers, rejecting
 from lc_costkit.llama_index.cache_request import chat_request, completion_request
 from lc_costkit.llama_index.cached_call import CachedCall, aone, one
 
@@ -95,6 +96,25 @@ class CachedLLM(LLM):
         if isinstance(prompt, str):
             return self._cache.explain(completion_request(self.llm, prompt, kwargs, formatted=formatted))
         return self._cache.explain(chat_request(self.llm, prompt, kwargs))
+
+    def reject(self, answer: rejecting.Answer | Rejectable, *, question: str | None = None) -> int:
+        """Remove an answer that was wrong, and never serve it to that question again.
+
+        A response says itself which entry it is. A message or a text does not: it is every entry of
+        the namespace that holds these words, of which ``question`` picks those that were served to it.
+
+        Args:
+            answer: the ``ChatResponse`` or ``CompletionResponse`` that was served, its message or text;
+                or what ``Cache.reject`` takes.
+            question: the question that was answered wrongly.
+
+        Returns:
+            How many entries went.
+
+        Raises:
+            ConfigurationError: the cache never served this answer and holds none like it.
+        """
+        return rejecting.reject(self._cache, answer, question=question)
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Serve a stored answer, or ask the wrapped LLM."""
