@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _UNITS: dict[str, tuple[str, float]] = {
     # unit: (dimension, how many of the dimension's base unit), all exact by definition
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "초"), ("time", 1.0)),
     **dict.fromkeys(("min", "mins", "minute", "minutes", "분"), ("time", 60.0)),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "시간"), ("time", 3600.0)),
-    **dict.fromkeys(("day", "days", "일", "days'"), ("time", 86400.0)),
+    **dict.fromkeys(("day", "days", "일", "영업일", "days'"), ("time", 86400.0)),
     **dict.fromkeys(("week", "weeks", "wk", "wks", "주일", "주"), ("time", 604800.0)),
     **dict.fromkeys(("fortnight", "fortnights"), ("time", 1209600.0)),
     **dict.fromkeys(("month", "months", "개월", "달"), ("months", 1.0)),
@@ -26,24 +26,51 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("yen", "jpy", "엔"), ("jpy", 1.0)),
     **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres", "킬로미터"), ("length", 1000.0)),
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres", "미터"), ("length", 1.0)),
-    **dict.fromkeys(("cm", "centimeter", "centimeters", "센티"), ("length", 0.01)),
-    **dict.fromkeys(("mm", "millimeter", "millimeters"), ("length", 0.001)),
+    **dict.fromkeys(
+        ("cm", "centimeter", "centimeters", "centimetre", "centimetres", "센티미터", "센티"), ("length", 0.01)
+    ),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres", "밀리미터"), ("length", 0.001)),
     **dict.fromkeys(("mile", "miles", "mi"), ("length", 1609.344)),
     **dict.fromkeys(("inch", "inches"), ("length", 0.0254)),
     **dict.fromkeys(("ft", "foot", "feet"), ("length", 0.3048)),
-    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms", "킬로그램"), ("mass", 1000.0)),
+    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms", "킬로그램", "킬로"), ("mass", 1000.0)),
     **dict.fromkeys(("g", "gram", "grams", "그램"), ("mass", 1.0)),
-    **dict.fromkeys(("mg", "milligram", "milligrams"), ("mass", 0.001)),
+    **dict.fromkeys(("mg", "milligram", "milligrams", "밀리그램"), ("mass", 0.001)),
     **dict.fromkeys(("lb", "lbs"), ("mass", 453.59237)),
     **dict.fromkeys(("oz", "ounce", "ounces"), ("mass", 28.349523125)),
-    **dict.fromkeys(("kb",), ("bytes", 1e3)),
-    **dict.fromkeys(("mb",), ("bytes", 1e6)),
-    **dict.fromkeys(("gb",), ("bytes", 1e9)),
-    **dict.fromkeys(("tb",), ("bytes", 1e12)),
+    **dict.fromkeys(("kb", "kilobyte", "kilobytes"), ("bytes", 1e3)),
+    **dict.fromkeys(("mb", "megabyte", "megabytes", "메가바이트", "메가"), ("bytes", 1e6)),
+    **dict.fromkeys(("gb", "gig", "gigs", "gigabyte", "gigabytes", "기가바이트", "기가"), ("bytes", 1e9)),
+    **dict.fromkeys(("tb", "terabyte", "terabytes", "테라바이트", "테라"), ("bytes", 1e12)),
+    **dict.fromkeys(("kbps", "kilobit", "kilobits"), ("bits", 1e3)),
+    **dict.fromkeys(("mbps", "megabit", "megabits"), ("bits", 1e6)),
+    **dict.fromkeys(("gbps", "gigabit", "gigabits"), ("bits", 1e9)),
     **dict.fromkeys(("l", "liter", "liters", "litre", "litres", "리터"), ("volume", 1.0)),
-    **dict.fromkeys(("ml", "milliliter", "milliliters"), ("volume", 0.001)),
-    **dict.fromkeys(("people", "persons", "person", "명", "인"), ("people", 1.0)),
-    **dict.fromkeys(("times", "회", "번"), ("times", 1.0)),
+    **dict.fromkeys(
+        ("ml", "milliliter", "milliliters", "millilitre", "millilitres", "밀리리터", "밀리"), ("volume", 0.001)
+    ),
+    **dict.fromkeys(("tbsp", "tablespoon", "tablespoons", "큰술", "숟갈"), ("tablespoons", 1.0)),
+    **dict.fromkeys(("tsp", "teaspoon", "teaspoons", "작은술", "티스푼"), ("teaspoons", 1.0)),
+    **dict.fromkeys(("cup", "cups", "컵"), ("cups", 1.0)),
+    **dict.fromkeys(("gallon", "gallons", "gal", "갤런"), ("gallons", 1.0)),
+    **dict.fromkeys(("pint", "pints"), ("pints", 1.0)),
+    **dict.fromkeys(("°c", "℃", "celsius", "c", "섭씨", "도"), ("temperature", 1.0)),
+    **dict.fromkeys(("°f", "℉", "fahrenheit", "f"), ("fahrenheit", 1.0)),
+    **dict.fromkeys(("degree", "degrees", "°"), ("degrees", 1.0)),
+    **dict.fromkeys(("평",), ("pyeong", 1.0)),
+    **dict.fromkeys(("제곱미터", "sqm", "m2", "m²", "㎡"), ("area", 1.0)),
+    **dict.fromkeys(("mph",), ("speed", 1.609344)),
+    **dict.fromkeys(("kph", "kmh", "km/h"), ("speed", 1.0)),
+    **dict.fromkeys(("kwh",), ("energy", 1000.0)),
+    **dict.fromkeys(("wh",), ("energy", 1.0)),
+    **dict.fromkeys(("kw", "킬로와트"), ("power", 1000.0)),
+    **dict.fromkeys(("w", "watt", "watts", "와트"), ("power", 1.0)),
+    **dict.fromkeys(("v", "volt", "volts", "볼트"), ("voltage", 1.0)),
+    **dict.fromkeys(("amp", "amps", "암페어"), ("current", 1.0)),
+    **dict.fromkeys(("yd", "yard", "yards"), ("length", 0.9144)),
+    **dict.fromkeys(("decade", "decades"), ("months", 120.0)),
+    **dict.fromkeys(("people", "persons", "person", "명", "인", "인분"), ("people", 1.0)),
+    **dict.fromkeys(("times", "회", "번", "차례"), ("times", 1.0)),
 }
 _CURRENCY = {"$": "usd", "€": "eur", "£": "gbp", "₩": "krw", "¥": "jpy"}
 _SCALE = {
@@ -65,43 +92,72 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_KOREAN_COUNTS = {
+_KOREAN_ONES = {
     "한": 1.0, "하나": 1.0, "두": 2.0, "둘": 2.0, "세": 3.0, "셋": 3.0, "네": 4.0, "넷": 4.0, "다섯": 5.0, "여섯": 6.0,
-    "일곱": 7.0, "여덟": 8.0, "아홉": 9.0, "열": 10.0, "스무": 20.0,
+    "일곱": 7.0, "여덟": 8.0, "아홉": 9.0,
 }  # fmt: skip
-_KOREAN_DAYS = {"하루": 1.0, "이틀": 2.0, "사흘": 3.0, "나흘": 4.0, "열흘": 10.0, "보름": 15.0}
+_KOREAN_TENS = {"열": 10.0, "스물": 20.0, "서른": 30.0, "마흔": 40.0, "쉰": 50.0}
+_KOREAN_COUNTS = {**_KOREAN_ONES, **_KOREAN_TENS, "스무": 20.0} | {
+    ten + one: tens + ones for ten, tens in _KOREAN_TENS.items() for one, ones in _KOREAN_ONES.items()
+}
+_KOREAN_DAYS = {
+    "하루": 1.0, "이틀": 2.0, "사흘": 3.0, "나흘": 4.0, "닷새": 5.0, "엿새": 6.0, "일주일": 7.0, "열흘": 10.0,
+    "보름": 15.0,
+}  # fmt: skip
+_KOREAN_DIGITS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
+_KOREAN_PLACES = {"십": 10, "백": 100, "천": 1000}
+_HALVES = {"half": 0.5, "quarter": 0.25}
 
 _LATIN_UNITS = "|".join(sorted((unit for unit in _UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
 _KOREAN_UNITS = "|".join(sorted((unit for unit in _UNITS if not unit.isascii()), key=len, reverse=True))
 _UNIT = rf"(?:%|(?:{_LATIN_UNITS})(?![a-z0-9])|(?:{_KOREAN_UNITS}))"
 _SCALES = r"(?:(?:k|mn|bn|hundred|thousand|million|billion|trillion)(?![a-z0-9])|백만|천만|[백천만억조])"
+_FULL = r"(?:full |whole |entire |business |working |calendar |more |extra |additional |consecutive |straight )?"
 _SPELLED = "|".join(sorted([*_SMALL, *_SPELLED_SCALE, "dozen"], key=len, reverse=True))
 
 _STATED = re.compile(
     r"(?P<address>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
     r"|(?P<iso>(?<![\w.])\d{4}-\d{1,2}-\d{1,2}(?![\w-]))"
     r"|(?P<slashed>(?<![\w./])\d{1,2}/\d{1,2}(?:/\d{2,4})?(?![\w/]))"
+    r"|(?P<korean_clock>(?:(?P<half_of_day>오전|오후|아침|저녁|밤|새벽|낮)\s?)?(?<!\d)(?P<hour>\d{1,2}) ?시(?!간)"
+    r"(?: ?(?P<minute>\d{1,2}) ?분| ?(?P<and_half>반)(?![가-힣]))?)"
     r"|(?P<clock>(?<![\w.])(?:[01]?\d|2[0-3])(?::[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?))"
     r"|(?P<version>(?<![\w.])v?\d+(?:\.\d+){2,}(?![\w])|(?<![\w.])v\d+(?:\.\d+)*(?!\w))"
     rf"|(?P<number>(?:(?P<currency>[$€£₩¥])\s?)?(?P<sign>(?<![\w)])[-−])?(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?"
     rf"|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:st|nd|rd|th)?"
-    rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
+    rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_FULL}{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
     r"|(?P<code>(?<![\w])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?!\w))"
-    rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<spelled_unit>[\s-]{_UNIT})?)"
-    rf"|(?P<korean>(?<!\w)(?:{'|'.join(_KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개|살|주|잔|장|대|권|마리|분))"
+    rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<spelled_unit>[\s-]{_FULL}{_UNIT})?)"
+    rf"|(?P<part>(?<![\w-])(?P<part_name>half|quarter)(?:[\s-](?:of )?(?:an? )?)(?P<part_unit>{_UNIT}))"
+    rf"|(?P<article>(?<![\w-])(?:an?|per|each|every) {_FULL}(?P<article_unit>{_UNIT}))"
+    r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
+    rf"|(?P<korean>(?<!\w)(?:{'|'.join(_KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
+    rf"|권|마리|분|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
+    r"|큰술|줄|층|건|사람|학기|끼|시|해|쪽|판|줌|쌍)(?P<plus_half> 반(?![가-힣]))?)"
+    r"|(?P<korean_half>(?<!\w)반 ?(?P<korean_half_unit>시간|년|달)(?!\w*반))"
+    r"|(?P<sino>(?<!\w)(?:[일이삼사오육칠팔구]?[십백천만])+[일이삼사오육칠팔구]? ?(?P<sino_unit>개월|년|주일|분"
+    r"|초|일|시간|퍼센트|프로|원"
+    r"|명|회|킬로그램|킬로|도|점|학점|층|세|살|그램|리터|미터|번))"
     rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(_KOREAN_DAYS)}))"
     rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![a-z]))"
 )
-_ANY = re.compile(rf"\d|(?<![\w-])(?:{_SPELLED})(?!\w)|@|[하이사나열보한두둘세셋네넷다여일아스]|//")
+_ANY = re.compile(
+    rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|an?|per|each|every)(?!\w)|@"
+    r"|[하이사나열보한두둘세셋네넷다여일아스서마쉰닷엿십백천만반]|//"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A stated number: its value in the base unit of its dimension, and the number as written."""
+    """A stated number: its value in the base unit of its dimension, and the number as written.
+
+    One that is not ``firm`` ("a day", "per month") only counts where the other side states the same.
+    """
 
     value: float
     dimension: str | None
     raw: float
+    firm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +187,7 @@ def read_stated(lowered: str) -> Stated:
     copied = 0
     for match in _STATED.finditer(lowered):
         kind = match.lastgroup
-        for name in ("number", "spelled", "korean", "month"):
+        for name in ("number", "spelled", "korean", "month", "part", "article", "korean_half", "sino", "korean_clock"):
             if match[name] is not None:
                 kind = name
         if kind == "month":
@@ -143,7 +199,9 @@ def read_stated(lowered: str) -> Stated:
         else:
             before = len(quantities)
             quantities.extend(_read(kind or "", match))
-            if len(quantities) > before:
+            if len(quantities) > before and _is_a_rate(quantities[-1], lowered[match.end() : match.end() + 2]):
+                quantities[-1] = replace(quantities[-1], firm=False)
+            if len(quantities) > before and kind != "article":
                 places.append(match.span())
                 words += (lowered[copied : match.start()], " 0 ")
                 copied = match.end()
@@ -169,18 +227,44 @@ def unmatched_quantities(
             alone.append(quantity)
         else:
             rest.remove(twin)
-    return alone, rest
+    return [each for each in alone if each.firm], [each for each in rest if each.firm]
+
+
+_MEASURES = frozenset({"length", "mass", "volume", "speed"})
+_ABOUT = 0.01
+"""Rounding between systems of measure: "5 km" and "3.1 miles"; share."""
+_ABOUT_DEGREES = 0.6
+"""Rounding between Fahrenheit and Celsius; degrees Celsius."""
+_WARMTH = frozenset({"temperature", "fahrenheit", "degrees"})
 
 
 def _equal(one: Quantity, other: Quantity) -> bool:
     if one.dimension == other.dimension:
-        return _close(one.value, other.value)
+        if _close(one.value, other.value):
+            return True
+        if one.dimension not in _MEASURES or not one.raw or not other.raw:
+            return False
+        ratio = (one.value / one.raw) / (other.value / other.raw)
+        same_system = any(_close(ratio, 10.0**power) for power in range(-6, 7))
+        return not same_system and abs(one.value - other.value) <= _ABOUT * abs(one.value)
+    if one.dimension in _WARMTH and other.dimension in _WARMTH:
+        if "degrees" in (one.dimension, other.dimension):
+            return _close(one.raw, other.raw)
+        celsius, fahrenheit = (one, other) if one.dimension == "temperature" else (other, one)
+        return abs(celsius.value - (fahrenheit.value - 32) * 5 / 9) <= _ABOUT_DEGREES
+    if {one.dimension, other.dimension} == {"clock", "clock of half a day"}:
+        return _close(one.value % 720, other.value % 720)
     return (one.dimension is None or other.dimension is None) and _close(one.raw, other.raw)
 
 
 def _close(one: float, other: float) -> bool:
     # For the rounding of units only: digits that are compared as a number are at most eleven.
     return abs(one - other) <= 1e-13 * max(abs(one), abs(other))
+
+
+def _is_a_rate(quantity: Quantity, follows: str) -> bool:
+    """Say whether one unit of time is what something else is counted by: "1년에 두 번"."""
+    return quantity.raw == 1 and quantity.dimension in ("time", "months") and follows.startswith(("에", "당", "마다"))
 
 
 def _is_a_name(match: re.Match[str]) -> bool:
@@ -212,8 +296,27 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
         yield from _spelled(match)
     elif kind == "korean":
         unit = match["korean_unit"]
-        count = _KOREAN_COUNTS[text[: -len(unit)].strip()]
-        yield _quantity(count, unit if unit != "분" else "명")
+        count = _KOREAN_COUNTS[text[: match.start("korean_unit") - match.start()].strip()]
+        count += 0.5 if match["plus_half"] else 0.0
+        if unit == "시":
+            yield Quantity(count * 60, "clock of half a day", count * 60)
+        else:
+            yield _quantity(count, unit if unit != "분" else "명")
+    elif kind == "korean_half":
+        yield _quantity(0.5, match["korean_half_unit"])
+    elif kind == "part":
+        yield _quantity(_HALVES[match["part_name"]], match["part_unit"].strip())
+    elif kind == "article":
+        unit = _bare_unit(match["article_unit"])
+        if unit in _UNITS and len(unit) > 2:
+            made = _quantity(1.0, unit)
+            yield Quantity(made.value, made.dimension, made.raw, firm=False)
+    elif kind == "twice":
+        yield _quantity(2.0 if text == "twice" else 3.0, "times")
+    elif kind == "sino":
+        yield _quantity(_sino(text[: -len(match["sino_unit"])].strip()), match["sino_unit"])
+    elif kind == "korean_clock":
+        yield _korean_clock(match)
     elif kind == "korean_days":
         yield _quantity(_KOREAN_DAYS[text], "일")
 
@@ -229,13 +332,40 @@ def _minutes(text: str) -> float:
     return float(value)
 
 
+def _korean_clock(match: re.Match[str]) -> Quantity:
+    hour, half = int(match["hour"]), match["half_of_day"]
+    if half in ("오후", "저녁", "밤", "낮") and hour < 12 and not (half == "낮" and hour > 10):
+        hour += 12
+    elif half in ("오전", "새벽", "아침") and hour == 12:
+        hour = 0
+    minutes = hour * 60 + (30 if match["and_half"] else int(match["minute"] or 0))
+    open_half = half is None and hour <= 12
+    return Quantity(float(minutes), "clock of half a day" if open_half else "clock", float(minutes))
+
+
+def _sino(text: str) -> float:
+    total = section = digit = 0
+    for letter in text:
+        if letter in _KOREAN_DIGITS:
+            digit = _KOREAN_DIGITS[letter]
+        elif letter == "만":
+            total, section, digit = total + max(section + digit, 1) * 10_000, 0, 0
+        else:
+            section, digit = section + max(digit, 1) * _KOREAN_PLACES[letter], 0
+    return float(total + section + digit)
+
+
+def _bare_unit(text: str) -> str:
+    return text.strip(" -\t\n").rpartition(" ")[2].lstrip("-")
+
+
 def _number(match: re.Match[str]) -> Quantity:
     value = float(match["digits"].replace(",", ""))
     if match["sign"]:
         value = -value
     scale = (match["scale"] or "").strip(" -\t\n")
     value *= _SCALE.get(scale, 1.0)
-    unit = (match["unit"] or "").strip(" -\t\n")
+    unit = _bare_unit(match["unit"] or "")
     if match["currency"] and unit in ("", "m"):
         value *= 1e6 if unit else 1.0
         return Quantity(value, _CURRENCY[match["currency"]], value)
@@ -248,7 +378,7 @@ def _quantity(value: float, unit: str) -> Quantity:
 
 
 def _spelled(match: re.Match[str]) -> Iterator[Quantity]:
-    unit = (match["spelled_unit"] or "").strip(" -")
+    unit = _bare_unit(match["spelled_unit"] or "")
     text = match["spelled"][: len(match["spelled"]) - len(match["spelled_unit"] or "")]
     total = current = 0.0
     named = [word for word in re.split(r"[\s-]+", text) if word != "and"]
