@@ -234,7 +234,9 @@ class EntryStore:
         within = func.instr if self._engine.dialect.name == "sqlite" else func.strpos
         forms = {json.dumps(fragment), json.dumps(fragment, ensure_ascii=False)}
         held = or_(*(within(ENTRIES.c.payload, storable(form)) > 0 for form in sorted(forms)))
-        statement = select(ENTRIES.c.id, ENTRIES.c.payload).where(ENTRIES.c.namespace == namespace, held)
+        statement = (
+            select(ENTRIES.c.id, ENTRIES.c.payload).where(ENTRIES.c.namespace == namespace, held).order_by(ENTRIES.c.id)
+        )
         with self.reading_patiently() as connection:
             rows = connection.execute(statement).all()
         return [row.id for row in rows if _decided(is_it, row.payload)]
