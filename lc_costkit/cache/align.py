@@ -153,7 +153,7 @@ def joined(one: Prepared, other: Prepared) -> frozenset[str]:
 def _joined(one: Prepared, other: Prepared) -> list[str]:
     found: list[str] = []
     tokens = other.tokens[:MAX_TOKENS]
-    initials = "".join(token.word[0] for token in tokens)
+    spellings = _initials(other)
     for token in one.tokens[:MAX_TOKENS]:
         word = token.word
         if token.stem in other.stems or len(word) < 2:
@@ -167,14 +167,27 @@ def _joined(one: Prepared, other: Prepared) -> list[str]:
         if not word.isalpha():
             continue
         if len(word) <= 5:
-            place = initials.find(word)
-            if place >= 0 and len(word) > 1:
-                found += (token.stem, *(each.stem for each in tokens[place : place + len(word)]))
+            meant = next((stems for first, stems in spellings if word in first), None)
+            if meant is not None:
+                place = next(first for first, _ in spellings if word in first).find(word)
+                found += (token.stem, *meant[place : place + len(word)])
                 continue
         for place, (left, right) in enumerate(pairwise(tokens)):
             if word.startswith(left.word) and left.word + right.word in (word, word + "s"):
                 found += (token.stem, left.stem, tokens[place + 1].stem)
     return found
+
+
+def _initials(text: Prepared) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """First letters of all words, of those that carry topic, and of those between spaces, with their stems."""
+    tokens = text.tokens[:MAX_TOKENS]
+    topic = [token for token in tokens if token.content]
+    spaced = [word for word in text.lowered.split()[:MAX_TOKENS] if word[0].isalpha()]
+    return (
+        ("".join(token.word[0] for token in tokens), tuple(token.stem for token in tokens)),
+        ("".join(token.word[0] for token in topic), tuple(token.stem for token in topic)),
+        ("".join(word[0] for word in spaced), tuple(stem(word.strip("?.,!")) for word in spaced)),
+    )
 
 
 def _korean_parts(stem_of: str, other: Prepared) -> list[str]:

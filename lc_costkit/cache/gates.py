@@ -23,6 +23,7 @@ from lc_costkit.cache.frame_gates import (
 )
 from lc_costkit.cache.prepare import Prepared, prepare
 from lc_costkit.cache.role_gates import clause_gate, korean_swap_gate, letter_gate, role_gate
+from lc_costkit.cache.sense_gates import act_gate, facet_gate, place_gate, quantifier_gate, self_gate
 from lc_costkit.cache.word_gates import (
     aspect_gate,
     kind_gate,
@@ -79,6 +80,11 @@ BALANCED_GATES: tuple[Gate, ...] = (
     style_gate,
     clause_gate,
     role_gate,
+    quantifier_gate,
+    self_gate,
+    facet_gate,
+    act_gate,
+    place_gate,
     topic_gate,
 )
 """All gates but the swap and insert rules, which cost a third of the right hits on plain paraphrases."""

@@ -132,6 +132,15 @@ PERSONS = """husband wife spouse partner fiance girlfriend boyfriend, son daught
     teacher, dog cat pet"""
 
 IDIOMS = (
+    (r"\ba/c\b", "ac"),
+    (r"\bw/o\b", "without"),
+    (r"\bw/(?= ?\w)", "with "),
+    (
+        r"\b24/7\b|\b24 ?x ?7\b|\baround[- ]the[- ]clock(?:,? (?:every|each) day of the week|,? (?:seven"
+        r"|7) days a week|,? every day)?"
+        r"|\bround[- ]the[- ]clock\b|\b(?:24|twenty[- ]four) hours (?:a|per) day(?:,? (?:seven|7) days a week)?",
+        "aroundtheclock",
+    ),
     # what looks like a negation, a number or a plan and is none
     (r"\b(?:or|if) (?:not|no)\b(?= *[?.!]|$)", " "),
     (r"\bnot only\b|\bno matter\b|\bno doubt\b|\bwhy not\b", " "),

@@ -23,7 +23,8 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     maximum cap max most,
     minimum lowest min least low shortest smallest, client customer cardholder, holiday vacation leave pto,
     doctor physician
-    medic, kid child children minor son daughter, lawyer attorney solicitor, flat apartment condo,
+    medic, kid child children minor, kid child son, kid child daughter, lawyer attorney solicitor, flat
+    apartment condo,
     trip journey travel trek, location place address spot, maturity mature, automatic automatically auto,
     waive free waiver exempt avoid, mandatory required compulsory obligatory must need, reset recover restore, verify
     confirm validate verification confirmation, view see check look show display find pull read, create make set open
@@ -56,7 +57,7 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     credit point, housing dorm accommodation residence, landlord owner lessor, tenant renter lessee, rent lease,
     utility utilities, pet animal, dog puppy, cat kitten feline, illness sickness disease, sick ill unwell,
     medicine drug
-    medication pill tablet, dose dosage, symptom sign, hurt pain ache sore painful, cold flu, vaccine shot jab
+    medication pill tablet, dose dosage, symptom sign, hurt pain ache sore painful, vaccine shot jab
     vaccination
     immunization, treat treatment cure heal therapy, hospital clinic, checkup check-up physical exam, prescription
     script, pharmacy drugstore chemist, pregnant pregnancy expecting, eat consume, cook prepare make, fry saute,
@@ -110,12 +111,14 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     compare contrast, explain describe clarify, summary summarize, translate translation, language tongue, word term,
     sentence phrase, spell write, pronounce say, teach instruct, young youth, old age aged elderly senior,
     minor underage child,
-    grandparent elderly, parent guardian mom dad mother father, husband spouse partner wife, friend buddy pal
+    grandparent elderly, parent guardian, mom mother mum, dad father, husband spouse partner, wife spouse
+    partner, friend buddy pal
     mate, neighbor
     neighbour, people person, man male guy, woman female lady, group party, alone solo single yourself myself,
     together joint, share split,
     early soon advance, late delay overdue, deadline due by cutoff latest, expire expiry expiration lapse, valid good,
-    duration length long last, schedule timetable hour time, open opening hour, weekday workday, weekend saturday
+    duration length long last, schedule timetable hour time, open opening hour, weekday workday, weekend
+    saturday, weekend
     sunday, daily day every, weekly week, monthly month, yearly year annual annually, morning am, evening pm,
     always constantly
     continuously, often frequently frequency, once one, twice two, rule policy regulation guideline, law legal

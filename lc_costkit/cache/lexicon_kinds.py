@@ -70,7 +70,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "sms app authenticator fingerprint face",
         "tuition rent salary",
         "salary bonus commission overtime severance stipend pension",
-        "sick vacation parental maternity paternity bereavement sabbatical annual",
+        "sick vacation parental maternity paternity bereavement sabbatical",
         "warranty refund return exchange replacement repair",
         "shampoo conditioner soap lotion sunscreen toner serum moisturizer cleanser mascara lipstick foundation"
         " deodorant perfume",
@@ -145,7 +145,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "london paris berlin madrid rome tokyo seoul busan beijing shanghai delhi mumbai bangalore sydney melbourne"
         " toronto vancouver chicago boston seattle dallas houston miami denver atlanta amsterdam dublin vienna"
         " barcelona milan munich hamburg lisbon prague budapest warsaw stockholm oslo copenhagen helsinki brussels"
-        " zurich geneva athens istanbul moscow osaka kyoto bangkok hanoi jakarta manila cairo",
+        " zurich geneva athens istanbul moscow osaka kyoto bangkok hanoi jakarta manila cairo dubai doha singapore",
         "english french german spanish italian portuguese dutch russian chinese japanese korean hindi arabic turkish"
         " polish swedish latin greek mandarin cantonese",
         "american british canadian australian indian",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar, cast
 
 from lc_costkit.cache import lexicon, lexicon_ko
 from lc_costkit.cache.courtesy import core_of
@@ -35,17 +37,19 @@ _PAYLOAD = re.compile(
 )
 _LABELLED = re.compile(r"^[^:\n?]{1,80}:\s+(\S.*)$|\n.*?:\s*\n(.+)$", re.DOTALL)
 _CODE = re.compile(
-    r"(?<![\w.])[\w.]+\([^()\n]{0,200}\)|(?<!\w)[^\W_]+(?:_+[^\W_]+)+|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^~\\]+|!=|&&"
+    r"(?<![\w.])[a-zA-Z_][\w.]*\((?!e?s\)|[^()\n]*[가-힣])[^()\n]{0,200}\)|(?<!\w)[^\W_]+(?:_+[^\W_]+)+"
+    r"|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^\\]+|(?<![가-힣\d])~(?=[\w/])|!=|&&"
     r"|(?<=\w)\[[^\]]{0,200}\]|\$[a-zA-Z_]\w*|(?<![\w./])[\w.]*/[\w./-]+/[\w./-]*|\b[a-z]+[A-Z]\w+"
-    r"|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s*[-/]\s*(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
+    r"|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s+[-/]\s+(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
 )
+_SHORTENED = re.compile(r"\b(?:a/c|w/o?|24/7)(?!\w)|(?<=[^\W\d_])/(?=[^\W\d_])(?![^\s]*/)", re.IGNORECASE)
 _SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
 _IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in lexicon.IDIOMS)
 _IDIOM_HINT = re.compile(
     r"\b(?:or|if) no|\bnot only|\bno (?:matter|doubt)|why not|\bsure\b|\bi do|\bbusiness |\bsign|\blog|\bset|\bcheck"
     r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\bunited|\bu\.|\beuro|phase out|\be\.u"
-    r"|\bwhat time"
+    r"|\bwhat time|\ba/c|\bw/|24|\bround|\baround"
 )
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
 _EAST_ASIAN = frozenset({JAPANESE, HAN})
@@ -184,14 +188,13 @@ class Prepared:
     def lowered(self) -> str:
         """Lower case, contractions opened, phrases of several words read as one."""
         text = self.core[:MAX_CHARACTERS].lower().replace("’", "'")
-        text = _SLASHED_WORDS.sub(" ", text)
         if "'" in text or "cannot" in text or "e-mail" in text or "wi-fi" in text:
             text = _WHOLE_PATTERN.sub(lambda found: _WHOLE[found[0]], text)
             text = _CONTRACTED.sub(lambda found: " n't" if found[0] == "n't" else " ", text)
         if _IDIOM_HINT.search(text):
             for pattern, replacement in _IDIOMS:
                 text = pattern.sub(replacement, text)
-        return text
+        return _SLASHED_WORDS.sub(" ", text)
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
@@ -278,7 +281,11 @@ class Prepared:
         """Words in capitals that are other words in small letters: "US", "IT", "WHO"."""
         if self.core.isupper():
             return frozenset()
-        found = re.findall(r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY|CAN)\b", self.core[:MAX_CHARACTERS])
+        found = re.findall(
+            r"\b(?:US|IT|WHO|AM|PM|OR|IN|AN|SO|ME|GO|AIDS|ACT|IS|MAY"
+            r"|CAN)\b",
+            self.core[:MAX_CHARACTERS],
+        )
         return frozenset(found) - {"OR", "MAY", "CAN", "IS"} if len(found) < 3 else frozenset()
 
     @cached_property
@@ -288,14 +295,40 @@ class Prepared:
             return ()
         quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.core[:MAX_CHARACTERS])]
         labelled = _LABELLED.search(self.core[:MAX_CHARACTERS].strip())
-        if labelled and not quoted:
+        if labelled and not quoted and not _is_a_question(labelled):
             quoted = [(labelled[1] or labelled[2] or "").strip()]
         return tuple(sorted(quoted))
 
     @cached_property
     def symbols(self) -> Counter[str]:
         """Code and operators outside words, without spaces."""
-        return Counter("".join(found.split()) for found in _CODE.findall(self.core[:MAX_CHARACTERS]))
+        text = self.core[:MAX_CHARACTERS]
+        if "/" in text:
+            text = _SHORTENED.sub(" ", text)
+        return Counter("".join(found.split()) for found in _CODE.findall(text))
+
+
+_INSTRUCTION = re.compile(
+    r"\b(?:translat|summar|explain|convert|rewrit|rephras|fix|correct|proofread|print|mean|classif|extract"
+    r"|count|format"
+    r"|solve|calculate|evaluate|simplif|paraphras|debug|refactor|optimi|complete|continue|answer|read|spell"
+    r"|review|scale"
+    r"|analy|describe|identify|parse|decode|encode|error|output|query|code|text|sentence|following|this)|번역"
+    r"|요약|설명|바꿔|고쳐|뜻|의미"
+    r"|계산|교정|변환|에러|오류|코드|문장|다음|분석",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\W*(?:(?:i|we|my|can|could|do|does|did|is|are|how|what|when|where|why|who|which|should|will|would)\b)"
+    r"|.*\bhow (?:to|do|can)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_a_question(labelled: re.Match[str]) -> bool:
+    """Say whether what follows a colon is the question itself: "git: how do I move a commit?"."""
+    label = labelled[0][: labelled.start(1) - labelled.start()] if labelled[1] else ""
+    return bool(label) and len(label.split()) <= 4 and not _INSTRUCTION.search(label) and bool(_ASKS.match(labelled[1]))
 
 
 _EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")
@@ -304,6 +337,17 @@ _EMPHASIS = words("all any only must always please help free new how what why wh
 def prepare(text: str) -> Prepared:
     """Wrap a question for the gates; nothing is read before a gate asks."""
     return Prepared(text)
+
+
+Read = TypeVar("Read")
+
+
+def kept(text: Prepared, name: str, read: Callable[[Prepared], Read]) -> Read:
+    """Read something off a question once and keep it with the question under a name."""
+    found = text.__dict__.get(name)
+    if found is None:
+        found = text.__dict__[name] = read(text)
+    return cast("Read", found)
 
 
 def _read_korean(word: str, tokens: list[Token], negations: list[int]) -> None:

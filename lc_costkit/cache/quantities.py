@@ -238,6 +238,11 @@ _ABOUT_DEGREES = 0.6
 _WARMTH = frozenset({"temperature", "fahrenheit", "degrees"})
 
 
+def is_unit(word: str) -> bool:
+    """Say whether a lower-case word is a unit, compared as part of its number."""
+    return word in _UNITS
+
+
 def _equal(one: Quantity, other: Quantity) -> bool:
     if one.dimension == other.dimension:
         if _close(one.value, other.value):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar, cast
 
 from lc_costkit.cache.align import align, same_meaning, spelled_alike
-from lc_costkit.cache.prepare import MAX_CHARACTERS, Prepared, Token
+from lc_costkit.cache.prepare import MAX_CHARACTERS, Prepared, Token, kept
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
-
-Read = TypeVar("Read")
 
 _PERSONS = {
     **dict.fromkeys(("i", "me", "my", "mine", "myself", "we", "us", "our", "ours"), "I"),
@@ -65,9 +61,9 @@ def role_gate(cached: Prepared, new: Prepared) -> str | None:
     if max(len(cached.frame), len(new.frame)) > _SHORT:
         return None
     if new.script == KOREAN:
-        return _exchanged_parts(_kept(cached, "_parts", _korean_parts), _kept(new, "_parts", _korean_parts))
-    acts = _kept(new, "_acts", _acts)
-    for verb, others in _kept(cached, "_acts", _acts).items():
+        return _exchanged_parts(kept(cached, "_parts", _korean_parts), kept(new, "_parts", _korean_parts))
+    acts = kept(new, "_acts", _acts)
+    for verb, others in kept(cached, "_acts", _acts).items():
         for one in others:
             for other in acts.get(verb, ()):
                 if one.state == other.state and _reversed(one, other):
@@ -78,14 +74,6 @@ def role_gate(cached: Prepared, new: Prepared) -> str | None:
 def _reversed(one: _Act, other: _Act) -> bool:
     left, right = one.before, other.before
     return left is not None and right is not None and left != right and left in other.after and right in one.after
-
-
-def _kept(text: Prepared, name: str, read: Callable[[Prepared], Read]) -> Read:
-    """Read once and keep it with the question."""
-    found = text.__dict__.get(name)
-    if found is None:
-        found = text.__dict__[name] = read(text)
-    return cast("Read", found)
 
 
 def _unit(token: Token) -> str | None:
@@ -223,13 +211,13 @@ def clause_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when condition and consequence, or cause and effect, change places."""
     if cached.frame == new.frame or max(len(cached.frame), len(new.frame)) > _SHORT:
         return None
-    one, other = _kept(cached, "_clauses", _clauses), _kept(new, "_clauses", _clauses)
+    one, other = kept(cached, "_clauses", _clauses), kept(new, "_clauses", _clauses)
     if one and other and one[0].kind == other[0].kind:
         gone = _shifted(one[0].side, one[0].main, other[0].main, other[0].side)
         come = _shifted(one[0].main, one[0].side, other[0].side, other[0].main)
         if gone and come:
             return f"{gone} and {come} change places around {one[0].kind!r}"
-    doing, others = _kept(cached, "_doing", _doing), _kept(new, "_doing", _doing)
+    doing, others = kept(cached, "_doing", _doing), kept(new, "_doing", _doing)
     if (
         doing
         and others
@@ -298,7 +286,7 @@ def _split(text: Prepared, kind: str, side: str, main: str) -> tuple[_Clauses, .
     return (_Clauses(kind, parts[0], parts[1]),) if all(parts) else ()
 
 
-_LETTER = re.compile(r"(?<![\w'’&+.-])([A-Z])(?![\w'’&+#-]|\.\w|\. [A-Z]|\s[A-Z][a-z])")
+_LETTER = re.compile(r"(?<![\w'’&+.°/-])(?<!\d )([A-Z])(?!/)(?![\w'’&+#-]|\.\w|\. [A-Z]|\s[A-Z][a-z])")
 _NAMED_BY_LETTER = re.compile(
     r"\b(plan|option|tier|type|class|grade|vitamin|hepatitis|influenza|group|section|part|gate|terminal|zone|level"
     r"|invoice|building|block|row|team|schedule|appendix|exhibit|form|variant|category|route|line|series|box|pier|hall"
@@ -311,7 +299,7 @@ _BETWEEN_EQUALS = re.compile(r"^\s*(?:,|and|or|vs\.?|versus|/|&)\s*(?:\w+\s+)?$"
 
 def letter_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another letter that names something, or the same ones in other places: plan A and plan B."""
-    one, other = _kept(cached, "_letters", _letters), _kept(new, "_letters", _letters)
+    one, other = kept(cached, "_letters", _letters), kept(new, "_letters", _letters)
     if one[0] == other[0]:
         return None
     if Counter(one[0]) != Counter(other[0]):

@@ -9,7 +9,7 @@ from functools import cache
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko
 from lc_costkit.cache.align import align, contradict, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, stem, stems
-from lc_costkit.cache.quantities import unmatched_quantities
+from lc_costkit.cache.quantities import is_unit, unmatched_quantities
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import LATIN
 
@@ -131,15 +131,16 @@ def name_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another named person, company, product or place."""
     left = _unknown_names(cached, new)
     right = _unknown_names(new, cached)
+    kinds = _kinds()
     if left and right:
         return f"names differ: {_list(sorted(left))} and {_list(sorted(right))}"
-    if left or right:
-        return f"only one of them names {_list(sorted(left or right))}"
+    alone = {name for name in left or right if name not in kinds}
+    if alone:
+        return f"only one of them names {_list(sorted(alone))}"
     return None
 
 
 def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
-    kinds = _kinds()
     known = {name for name in one.names if name not in other.lowered}
     if not known:
         return known
@@ -148,7 +149,7 @@ def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
         name
         for name in known
         if stem(name) not in other.stems
-        and name not in kinds
+        and not is_unit(name)
         and not any(same_meaning(stem(name), word) for word in other.frame)
         and stem(name) not in spelled
     }
@@ -229,9 +230,15 @@ def payload_gate(cached: Prepared, new: Prepared) -> str | None:
     if one and other:
         return "the quoted or labelled text differs"
     quoted, plain = (one, new) if one else (other, cached)
-    if all(part in plain.text for part in quoted):
+    if all(part in plain.text or _said(part, plain) for part in quoted):
         return None
     return "only one of them carries a quoted or labelled text"
+
+
+def _said(part: str, text: Prepared) -> bool:
+    """Say whether a few quoted words stand in the other question without their marks."""
+    named = [stem(word) for word in re.findall(r"[^\W_]+", part.lower())]
+    return 0 < len(named) <= 4 and all(word in text.stems for word in named)
 
 
 def symbol_gate(cached: Prepared, new: Prepared) -> str | None:
