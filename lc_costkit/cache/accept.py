@@ -1,27 +1,37 @@
 """May the answer to this stored question stand for the new one?
 
-The threshold leaves out what is another subject. The gates refuse what is close in every
-way but one: a number, a negation, a direction and so on. They judge the nearest entry only:
-trying the second nearest after the first was refused multiplied wrong answers by eight.
+Three things are asked of the nearest entry. It must be near at all. No gate may refuse it: they know
+what is close in every way but one, a number, a negation, a direction and so on. And its score must
+reach the operating point: it says how much speaks for "same answer" where no gate knows a difference.
+Only the nearest entry is judged: trying the second nearest after the first was refused multiplied
+wrong answers by eight.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lc_costkit.cache.gates import Gate, GateOpinion, Prepared, gate_opinions, prepare, run_gates
+from lc_costkit.cache.gates import Gate, GateOpinion, Prepared, gate_name, gate_opinions, prepare, run_gates
+from lc_costkit.cache.point import OperatingPoint
+from lc_costkit.cache.policy import STRICT, Policy
+from lc_costkit.cache.score import SCORE_VERSION, PairReading, read_pair
 from lc_costkit.embedding import Embedder
+from lc_costkit.embedding.bundled import IDENTITY
 
-CAUTIOUS_THRESHOLD = 0.9
-"""Cosine asked for where an embedder does not say how high its cosines run. MiniLM at .9 takes
-43 % of rewordings and 7.5 % of different questions for the same, before the gates (3,000 pairs
-of questions that were chosen to be alike)."""
+FOREIGN_FLOOR = 0.4
+"""Cosine from which an entry is a candidate where an embedder does not say it: the floor of the bundled one
+in English. It only spares reading entries; the score decides."""
 
 Threshold = Callable[[str], float]
 """The cosine from which a stored question is a candidate for this new one."""
+
+Veto = Callable[[str, str, PairReading], str | None]
+"""Given the stored question, the new one and what the score was made of, refuses a pair that
+everything else let pass, with a reason, or passes it with ``None``."""
 
 _KEPT = 4_096
 """Stored questions whose reading is kept: 3 kB each, 11 kB for one of 60 words."""
@@ -34,53 +44,118 @@ class Acceptance:
     Attributes:
         accepted: its answer may be served.
         reason: why not.
-        gate: the gate that refused it.
+        gate: the gate that refused it, ``"veto"`` for the learned one; ``None`` where the score was too low.
+        score: how much speaks for "same answer", 0 to 1; ``None`` where the pair was not scored.
+        point: the operating point that held.
     """
 
     accepted: bool
     reason: str | None = None
     gate: str | None = None
+    score: float | None = None
+    point: OperatingPoint | None = None
 
 
 BELOW_THRESHOLD = Acceptance(accepted=False, reason="the nearest question is below the similarity threshold")
+VETO = "veto"
 
 
 def threshold_of(embedder: Embedder, fixed: float | None) -> Threshold:
-    """Return the user's threshold, else what the embedder says fits its cosines, else a cautious one."""
+    """Return the user's threshold, else what the embedder says is worth a look, else ``FOREIGN_FLOOR``."""
     if fixed is not None:
         return lambda _question: fixed
     own = getattr(embedder, "threshold", None)
-    return own if callable(own) else lambda _question: CAUTIOUS_THRESHOLD
+    return own if callable(own) else lambda _question: FOREIGN_FLOOR
 
 
 class Acceptor:
-    """Decides about the nearest entry.
+    """Decides about the nearest entry; safe to share between threads.
 
     Args:
-        threshold: similarity from which an entry is a candidate, 0 to 1, for each new question.
-        gates: what may refuse it, in order; none is legal and unsafe.
+        embedder: whose cosines it is given.
+        policy: its gates, and the score from which candidates are served.
+        gates: what may refuse a candidate, in order, in place of the policy's; none is legal and unsafe.
+        similarity_threshold: a bare cosine in place of the score, 0 to 1: it is the score then.
+
+    Attributes:
+        point: from which score on candidates are served; see ``move``.
+        veto: what may refuse at last, fitted on the user's own labels.
+        identity: names all that a score and an operating point depend on; those of another identity mean
+            something else here.
     """
 
-    def __init__(self, threshold: Threshold, gates: tuple[Gate, ...]) -> None:
-        self.threshold = threshold
-        self.gates = gates
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        policy: Policy = STRICT,
+        gates: tuple[Gate, ...] | None = None,
+        similarity_threshold: float | None = None,
+    ) -> None:
+        self.gates = policy.gates if gates is None else gates
+        self.threshold = threshold_of(embedder, similarity_threshold)
+        self.point = (
+            OperatingPoint(min_score=policy.min_score)
+            if similarity_threshold is None
+            else OperatingPoint(min_score=similarity_threshold, source="threshold")
+        )
+        self.veto: Veto | None = None
+        self._bare = similarity_threshold is not None
+        self._known_scale = embedder.identity == IDENTITY
+        self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
         self._lock = threading.Lock()
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+
+    def move(self, point: OperatingPoint) -> None:
+        """Serve from another score on."""
+        self.point = point
 
     def near_enough(self, similarity: float, new: str) -> bool:
         """Tell whether an entry is a candidate at all; its payload is read only then."""
         return similarity >= self.threshold(new)
 
-    def judge(self, cached: str, new: str) -> Acceptance:
-        """Ask the gates about a candidate."""
-        if not self.gates:
-            return Acceptance(accepted=True)
-        verdict = run_gates(self.gates, self._prepare(cached), prepare(new))
-        return Acceptance(accepted=verdict.accepted, reason=verdict.reason, gate=verdict.gate)
+    def judge(self, cached: str, new: str, similarity: float, *, crowd: float = 0.0) -> Acceptance:
+        """Decide about a candidate.
+
+        Args:
+            cached: the stored question.
+            new: the new one.
+            similarity: cosine between them.
+            crowd: mean cosine between the new one and the ten next nearest stored questions, 0 for each that
+                is missing: 0 for a pair without a store.
+        """
+        one, other = self._prepare(cached), prepare(new)
+        verdict = run_gates(self.gates, one, other)
+        reading = self.read(one, other, similarity, crowd=crowd)
+        point = self.point
+        decided = Acceptance(accepted=False, score=reading.score, point=point)
+        if not verdict.accepted:
+            # Scored all the same: whoever labels the pair sees how near it was.
+            return replace(decided, reason=verdict.reason, gate=verdict.gate)
+        if reading.score < point.min_score:
+            return replace(decided, reason=f"score {reading.score:.2f} is below {point.min_score:.2f}")
+        refusal = self._refusal_of_veto(cached, new, reading)
+        if refusal is not None:
+            return replace(decided, reason=refusal, gate=VETO)
+        return replace(decided, accepted=True)
+
+    def read(self, cached: Prepared, new: Prepared, similarity: float, *, crowd: float = 0.0) -> PairReading:
+        """Score a pair; with a bare threshold, its cosine is its score."""
+        reading = read_pair(cached, new, similarity, crowd=crowd, known_scale=self._known_scale)
+        return replace(reading, score=min(1.0, max(0.0, similarity))) if self._bare else reading
 
     def opinions(self, cached: str, new: str) -> tuple[GateOpinion, ...]:
         """Ask every gate, for an explanation."""
         return gate_opinions(self.gates, self._prepare(cached), prepare(new))
+
+    def _refusal_of_veto(self, cached: str, new: str, reading: PairReading) -> str | None:
+        veto = self.veto
+        if veto is None:
+            return None
+        try:
+            return veto(cached, new, reading)
+        except Exception as error:
+            return f"the veto raised {type(error).__name__}: {error}"
 
     def _prepare(self, text: str) -> Prepared:
         # The stored side of a popular question is read again and again.
@@ -95,3 +170,8 @@ class Acceptor:
             while len(self._prepared) > _KEPT:
                 self._prepared.popitem(last=False)
         return made
+
+
+def _identity(embedder: Embedder, gates: tuple[Gate, ...], scored_by: str) -> str:
+    parts = (embedder.identity, *map(gate_name, gates), scored_by, str(SCORE_VERSION))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

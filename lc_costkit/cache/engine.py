@@ -12,7 +12,7 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from lc_costkit.cache.accept import Acceptor, threshold_of
+from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.courtesy import core_of
@@ -138,8 +138,13 @@ class Cache:
         self._costs = Costs(self._prices, self._embedder)
         self._faults = Faults(_logger)
         self._store = EntryStore(path_or_url)
-        acceptor = Acceptor(threshold_of(self._embedder, self._knobs.similarity_threshold), self._knobs.gates)
-        decider = {"namespace": namespace, "decider": getattr(acceptor, "identity", "unscored")}
+        acceptor = Acceptor(
+            self._embedder,
+            policy=self._knobs.policy,
+            gates=self._knobs.gates,
+            similarity_threshold=self._knobs.similarity_threshold,
+        )
+        decider = {"namespace": namespace, "decider": acceptor.identity}
         self._pairs = PairLog(self._store, keep=self._knobs.near_hits, faults=self._faults, **decider)
         self._store.passenger = self._pairs.ride_along
         self._points = PointStore(self._store, **decider)

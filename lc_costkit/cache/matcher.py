@@ -65,7 +65,7 @@ class Match:
             cached=self.entry.question,
             new=question,
             similarity=self.similarity,
-            score=getattr(decided, "score", None),
+            score=decided.score,
             refused_by=refused_by,
             entry_id=self.entry.id,
         )
@@ -126,7 +126,7 @@ class Matcher:
                 found = loaded.index.nearest(vector)
                 if found is None:
                     return NOTHING, costs
-                entry_id, similarity = found
+                entry_id, similarity = found.entry_id, found.similarity
                 if not self._acceptor.near_enough(similarity, key.question):
                     return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
                 entry, changes = self._store.candidate(self._namespace, entry_id)
@@ -135,7 +135,7 @@ class Matcher:
                 # It ran out, or another process deleted it or keeps it to the letter now: it cannot be the nearest.
                 loaded.index.remove(entry_id)
         self._learning.catch_up(changes)
-        acceptance = self._acceptor.judge(entry.question, key.question)
+        acceptance = self._acceptor.judge(entry.question, key.question, similarity, crowd=found.crowd)
         if acceptance.accepted and self._learning.refuses(entry.question, key.question):
             acceptance = replace(acceptance, accepted=False, gate=REJECTED, reason=REJECTED_REASON)
         tier: Tier | None = "semantic" if acceptance.accepted else None

@@ -12,21 +12,41 @@ from lc_costkit.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What may refuse a candidate; data, so that a user can make another one.
+    """What may refuse a candidate, and from which score on it is served; data, so that users can make their own.
 
     Attributes:
         name: as it is shown and stored.
         gates: what may refuse, in order.
+        min_score: score from which a candidate is served that no gate refuses, 0 to 1, until labels
+            say better; see ``lc_costkit.cache.score``.
+
+    Raises:
+        ConfigurationError: the name is blank, a gate cannot be called, or ``min_score`` is no score.
     """
 
     name: str
     gates: tuple[Gate, ...]
+    min_score: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ConfigurationError(f"a policy needs a name, not {self.name!r}; it is shown and stored")
+        for gate in self.gates:
+            if not callable(gate):
+                raise ConfigurationError(
+                    f"policy {self.name!r}: gates must be callables of (cached, new), not {gate!r}"
+                )
+        score = self.min_score
+        if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
+            raise ConfigurationError(
+                f"policy {self.name!r}: min_score must be from 0 to 1, not {score!r}; higher is stricter"
+            )
 
 
-STRICT = Policy(name="strict", gates=DEFAULT_GATES)
+STRICT = Policy(name="strict", gates=DEFAULT_GATES, min_score=0.5)
 """All gates: for answers that must not be wrong."""
 
-BALANCED = Policy(name="balanced", gates=BALANCED_GATES)
+BALANCED = Policy(name="balanced", gates=BALANCED_GATES, min_score=0.5)
 """Without the swap and insert rules, which cost a third of the right hits on plain rewordings."""
 
 POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (STRICT, BALANCED)})

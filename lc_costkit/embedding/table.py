@@ -89,15 +89,15 @@ class TokenTable:
 
     def vectors(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """(texts, dimensions) rows of length 1, zero for a text without rows."""
-        sums = self._sums(texts)
+        sums = self.sums(texts)
         empty = _normalise(sums)
         made = self._layer.bend(sums)
         made[empty] = 0
         _normalise(made)
         return made
 
-    def _sums(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """(texts, dimensions) sums of the rows of each text, zero where a text has none."""
+    def sums(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """(texts, dimensions) sums of the rows of each text before the layer bends them, zero where a text has none."""
         made = np.zeros((len(texts), self.dimensions), np.float32)
         lengths = np.fromiter(map(len, texts), np.intp, len(texts))
         filled = np.flatnonzero(lengths)

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lc_costkit.cache import Cache, CacheRequest, Hit, Miss, Turn, question
-from lc_costkit.cache.accept import CAUTIOUS_THRESHOLD, threshold_of
+from lc_costkit.cache.accept import FOREIGN_FLOOR, threshold_of
 from lc_costkit.embedding import as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError, EmbedderError, StoreError
 from lc_costkit.usage import TokenUsage, UsageReading
@@ -576,7 +576,7 @@ def test_threads_may_look_up_store_and_delete_at_once(tmp_path: Path) -> None:
 
 
 def test_an_embedder_that_does_not_say_how_high_its_cosines_run_gets_a_cautious_threshold() -> None:
-    assert threshold_of(WordsEmbedder(), None)(ASKED) == CAUTIOUS_THRESHOLD
+    assert threshold_of(WordsEmbedder(), None)(ASKED) == FOREIGN_FLOOR
     assert threshold_of(WordsEmbedder(), 0.6)(ASKED) == 0.6
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lc_costkit.cache.index import FaissRows, ScopeIndex, ScopeIndexes
+from lc_costkit.cache.score import CROWD_SIZE
 from tests.cache.support import vectors
 
 DIMENSIONS = 16
@@ -31,11 +32,14 @@ def test_the_nearest_is_the_one_a_full_comparison_finds(large: int, steps: list[
     best = max(alive, key=lambda number: float(pool[number] @ pool[query]), default=None)
     assert len(index) == len(alive)
     if best is None or float(pool[best] @ pool[query]) <= 0:
-        assert found is None or found[1] <= 0
+        assert found is None or found.similarity <= 0
     else:
         assert found is not None
-        assert found[0] == best + 1
-        assert found[1] == pytest.approx(float(pool[best] @ pool[query]), abs=1e-5)
+        assert found.entry_id == best + 1
+        products = sorted((float(pool[number] @ pool[query]) for number in alive), reverse=True)
+        assert found.similarity == pytest.approx(products[0], abs=1e-5)
+        around = sum(max(product, 0.0) for product in products[1 : 1 + CROWD_SIZE]) / CROWD_SIZE
+        assert found.crowd == pytest.approx(around, abs=1e-5)
 
 
 def test_a_large_scope_moves_to_faiss_and_answers_the_same() -> None:
@@ -49,8 +53,9 @@ def test_a_large_scope_moves_to_faiss_and_answers_the_same() -> None:
         one, other = small.nearest(query), large.nearest(query)
         assert one is not None
         assert other is not None
-        assert one[0] == other[0]
-        assert one[1] == pytest.approx(other[1], abs=1e-5)
+        assert one.entry_id == other.entry_id
+        assert one.similarity == pytest.approx(other.similarity, abs=1e-5)
+        assert one.crowd == pytest.approx(other.crowd, abs=1e-5)
 
 
 @pytest.mark.parametrize("large", [2, 1_000])
@@ -66,7 +71,7 @@ def test_slots_of_removed_entries_are_used_again(large: int) -> None:
     assert index._rows.all().shape[0] <= 4
     found = index.nearest(pool[49])
     assert found is not None
-    assert found[0] == 49
+    assert found.entry_id == 49
 
 
 def test_a_damaged_row_is_left_out() -> None:
