@@ -1,191 +1,330 @@
 """How often does the cache serve a right answer, and how often a wrong one?
 
-    python benchmarks/cache_quality.py --data DATA [--threshold .7] [--limit 4000] [--show-errors]
+    python benchmarks/cache_quality.py --data DATA [--sets ...] [--limit 4000] [--pairs FILE ...] [--plot FILE.png]
 
-Each set is a list of pairs (stored question, new question, may be served). A pair is served
-when both questions are admitted to the semantic tier, their cosine reaches the threshold and
-no gate refuses. Beside the defaults stand the same gates and the balanced ones at a lower
-threshold, and a bare threshold at .85, which is what other caches do. Intervals are Wilson's, 95 %.
+Sets of pairs (stored question, new question, may be served): the trap suite of one bank, question pairs
+(QQP), sentences with another value in a slot (NLU++), Korean pairs, and hand-written pairs (benchmarks/pairs,
+or ``--pairs``), each pair judged alone; exact repeats are another tier and left out. Whole stores, nearest
+entry: GPTCache's own set, 1,500 stored support questions and 1,200 others, a stream of support questions with
+Zipf repeats, and conversations. Beside the two policies stand a bare cosine, which is what other caches do;
+all-MiniLM-L6-v2 in place of the bundled embedder and GPTCache itself run where they are installed.
+
+Intervals are Wilson's, 95 %. "hits at 1/2/5 % false" is the curve: most right answers with at most that share
+of the pairs that must miss served, over every threshold; that threshold is chosen on the same pairs.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import random
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from _cache_counts import FALSE_RATES, Counts, Decision, best_within, count, most_served, share, sweep
+from _cache_matchers import Matcher, by_cosine, by_policy, key_of, semantic_pairs
+from _cache_sets import (
+    PAIRS_FOLDER,
+    Asked,
+    Pair,
+    banking,
+    clinc,
+    conversations,
+    dense_store,
+    labelled_pairs,
+    mock,
+    slot_swaps,
+    stream,
+    traps,
+    written_pairs,
+)
+from _cache_stores import CosineStore, PolicyStore, Rival, multi_turn, nearest_entry, one_store, run_stream
 from _data import data_dir, missing
 
-from lc_costkit.cache.accept import Threshold, threshold_of
+from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, admit
-from lc_costkit.cache.gates import BALANCED_GATES, DEFAULT_GATES, Gate, prepare, run_gates
+from lc_costkit.cache.gates import prepare, run_gates
+from lc_costkit.cache.policy import BALANCED, STRICT
+from lc_costkit.embedding import Embedder
 from lc_costkit.embedding.bundled import bundled_embedder
-from lc_costkit.intervals import wilson
 
 BARE = 0.85
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A stored and a new question, and whether the stored answer is right for the new one."""
-
-    cached: str
-    new: str
-    same: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One way to decide."""
-
-    name: str
-    threshold: Threshold
-    gates: tuple[Gate, ...] = ()
-    admission: bool = True
+BARE_STORE = (0.85, 0.95)
+DENSE_STORED, DENSE_NEW = 1_500, 1_200
+STREAM_QUESTIONS, STREAM_REQUESTS = 2_000, 4_000
+WRONG_SHARES = (0.01, 0.02, 0.05, 0.10)
+GPTCACHE_WRONG = 25
+"""Wrong answers in GPTCache's own best row of its own set."""
+PUBLISHED = (("0.95", 425, 25, 549), ("0.9", 804, 77, 118), ("0.8", 904, 92, 3))
+"""GPTCache's own figures (threshold, right, wrong, miss), from its benchmark with its own embedder and evaluator."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--threshold", type=float, default=0.7)
-    parser.add_argument("--limit", type=int, default=4_000, help="pairs of each large set")
-    parser.add_argument("--show-errors", action="store_true", help="print what was decided wrongly, and by which gate")
-    parser.add_argument("--sets", nargs="*", help="names of sets; all by default")
-    arguments = parser.parse_args()
+    """Measure and print."""
+    arguments = _arguments()
     data = data_dir(arguments.data)
     if data is None or not (data / "cache").is_dir():
         print(missing("cache/"))
         return
-    embedder = bundled_embedder()
-    lower, bare = threshold_of(embedder, arguments.threshold), threshold_of(embedder, BARE)
-    settings = (
-        Setting("default", threshold_of(embedder, None), DEFAULT_GATES),
-        Setting(f"strict {arguments.threshold}", lower, DEFAULT_GATES),
-        Setting(f"balanced {arguments.threshold}", lower, BALANCED_GATES),
-        Setting(f"bare cosine {BARE}", bare, admission=False),
-    )
-    for name, pairs in load(data / "cache", arguments.limit).items():
-        if not arguments.sets or name in arguments.sets:
-            report(name, pairs, settings, show=arguments.show_errors)
-    if not arguments.sets or "cost" in arguments.sets:
-        decision_cost(load(data / "cache", 1_000)["question pairs"])
+    folder, limit = data / "cache", arguments.limit
+    embedders: dict[str, Embedder] = {"bundled": bundled_embedder()}
+    sections: dict[str, Callable[[], None]] = {}
+    curves: dict[str, dict[str, list[Decision]]] = {}
+
+    def pair_section(name: str, load: Callable[[], list[Pair]], *, store: bool = False) -> None:
+        def run() -> None:
+            pairs = load()
+            curves[name] = report_pairs(name, pairs, matchers_of(embedders), show=arguments.show_errors)
+            if store:
+                report_one_store(pairs, rivals_of(embedders))
+
+        sections[name] = run
+
+    pair_section("traps", lambda: traps(folder), store=True)
+    pair_section("questions", lambda: labelled_pairs(folder / "qqp_pairs.jsonl.gz", limit))
+    pair_section("slots", lambda: slot_swaps(folder / "nlupp_banking.jsonl.gz", limit))
+    pair_section("korean", lambda: labelled_pairs(folder / "ko_pairs.jsonl.gz", limit))
+    for name, pairs in written_pairs(arguments.pairs or [PAIRS_FOLDER]).items():
+        pair_section(f"pairs:{name}", partial(list, pairs), store=True)
+    sections["mock"] = lambda: report_mock(mock(folder), rivals_of(embedders))
+    for name, read in (("banking77", banking), ("clinc", clinc)):
+        sections[f"dense:{name}"] = partial(report_dense, name, read, folder, embedders)
+        sections[f"stream:{name}"] = partial(report_stream, name, read, folder, embedders)
+    sections["multi-turn"] = lambda: report_multi_turn(folder, embedders)
+    sections["cost"] = lambda: decision_cost(labelled_pairs(folder / "qqp_pairs.jsonl.gz", min(limit, 1_000)))
+    wanted = arguments.sets or list(sections)
+    for name, run in sections.items():
+        if name in wanted or name.partition(":")[0] in wanted:
+            started = time.perf_counter()
+            run()
+            print(f"({time.perf_counter() - started:.1f} s)", flush=True)
+    if arguments.plot is not None:
+        draw(curves, arguments.plot)
 
 
-def load(folder: Path, limit: int) -> dict[str, list[Pair]]:
-    """Read every set; the large ones are sampled with a fixed seed."""
-    chance = random.Random(7)
-    traps = [
-        Pair(row["cached_query"], row["query"], row["should_hit"]) for row in _rows(folder / "banking_traps_94.jsonl")
-    ]
-    questions = [Pair(row["a"], row["b"], row["same"]) for row in _rows(folder / "qqp_pairs.jsonl.gz")]
-    korean = [Pair(row["a"], row["b"], row["same"]) for row in _rows(folder / "ko_pairs.jsonl.gz")]
-    mock = [Pair(row["origin"], row["similar"], True) for row in _rows(folder / "gptcache_mock.jsonl.gz")]
-    return {
-        "banking traps": traps,
-        "question pairs": chance.sample(questions, min(limit, len(questions))),
-        "slot swaps": _slot_swaps(folder / "nlupp_banking.jsonl.gz", chance)[:limit],
-        "korean pairs": chance.sample(korean, min(limit, len(korean))),
-        "rewordings (GPTCache)": mock,
-    }
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--limit", type=int, default=4_000, help="pairs of each large set")
+    parser.add_argument("--pairs", type=Path, nargs="+", help="files or folders of pairs; benchmarks/pairs by default")
+    parser.add_argument("--sets", nargs="+", help="names of sets, as they are printed; all by default")
+    parser.add_argument("--show-errors", action="store_true", help="print what the first setting decided wrongly")
+    parser.add_argument("--plot", type=Path, help="draw the curves into this file")
+    return parser.parse_args()
 
 
-def _rows(path: Path) -> Iterable[dict[str, Any]]:
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+def matchers_of(embedders: dict[str, Embedder]) -> list[Matcher]:
+    """Return the ways to decide about pairs."""
+    made = []
+    for name, embedder in embedders.items():
+        made.append(by_policy(f"strict, {name}", embedder, STRICT))
+        made.append(by_policy(f"balanced, {name}", embedder, BALANCED))
+        made.append(by_cosine(f"cosine {BARE}, {name}", embedder, BARE))
+    return made
 
 
-def _slot_swaps(path: Path, chance: random.Random) -> list[Pair]:
-    """Put another value of the same slot into each sentence: what was said is another thing then."""
-    rows = [row for row in _rows(path) if row.get("slots")]
-    values: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for slot, said in row["slots"].items():
-            values[slot].append(said["text"])
-    pairs = []
-    for row in rows:
-        for slot, said in row["slots"].items():
-            start, end = said["span"]
-            other = chance.choice(values[slot])
-            if row["text"][start:end] != said["text"] or _value(other) == _value(said["text"]):
-                continue
-            pairs.append(Pair(row["text"], row["text"][:start] + other + row["text"][end:], False))
-    chance.shuffle(pairs)
-    return pairs
+def rivals_of(embedders: dict[str, Embedder]) -> list[Rival]:
+    """Return the caches to fill and ask."""
+    made = []
+    for name, embedder in embedders.items():
+        for policy in (STRICT, BALANCED):
+            made.append(Rival(name=f"{policy.name}, {name}", open=partial(PolicyStore, embedder, policy)))
+        for bare in BARE_STORE:
+            made.append(Rival(name=f"cosine {bare}, {name}", open=partial(CosineStore, embedder, bare)))
+    return made
 
 
-def _value(text: str) -> str:
-    return "".join(sign for sign in text.lower() if sign.isalnum())
-
-
-def report(name: str, pairs: Sequence[Pair], settings: Sequence[Setting], *, show: bool) -> None:
-    """Print one line per setting."""
-    embedder = bundled_embedder()
-    left = embedder.embed([pair.cached for pair in pairs])
-    right = embedder.embed([pair.new for pair in pairs])
-    cosines = np.einsum("nd,nd->n", left, right)
-    yes = sum(pair.same for pair in pairs)
-    print(f"\n{name}: {yes} may be served, {len(pairs) - yes} must not")
-    print(f"{'':18} {'right':>24} {'wrong, of those that must not':>32} {'wrong, of those served':>26}")
-    for setting in settings:
-        served, refused = [], Counter[str]()
-        for pair, cosine in zip(pairs, cosines, strict=True):
-            by = decide(pair, float(cosine), setting)
-            served.append(by is None)
-            if by is not None and pair.same:
-                refused[by] += 1
-            if show and setting is settings[0] and (by is None) != pair.same:
-                print(f"   {'MISS' if pair.same else 'FALSE'} {cosine:.2f} [{by}] {pair.cached} | {pair.new}")
-        right_hits = sum(hit and pair.same for hit, pair in zip(served, pairs, strict=True))
-        wrong_hits = sum(hit and not pair.same for hit, pair in zip(served, pairs, strict=True))
-        print(
-            f"{setting.name:18} {rate(right_hits, yes):>24} {rate(wrong_hits, len(pairs) - yes):>32}"
-            f" {rate(wrong_hits, right_hits + wrong_hits):>26}"
+def report_pairs(
+    name: str, given: Sequence[Pair], matchers: Sequence[Matcher], *, show: bool
+) -> dict[str, list[Decision]]:
+    """Print one line per matcher, and lines per language and kind where the set names them."""
+    pairs, exact = semantic_pairs(given)
+    same = sum(pair.same for pair in pairs)
+    left_out = f" ({exact} exact repeats left out)" if exact else ""
+    print(f"\n{name}: {same} may be served, {len(pairs) - same} must not{left_out}")
+    print(f"{'':24} {'right':>29} {'wrong, of those that must not':>32} {'wrong, of those served':>29}", end="")
+    print("   right at 1 / 2 / 5 % false" if 0 < same < len(pairs) else "")
+    judged = {}
+    for matcher in matchers:
+        decisions = judged[matcher.name] = matcher.decide(pairs)
+        print(f"{matcher.name:24} {_counts(count(decisions))}", end="")
+        print(f"   {_curve(decisions)}" if 0 < same < len(pairs) and matcher.ranks_as is None else "")
+        refused = Counter(
+            each.refused_by for each in decisions if each.right and each.refused_by not in (None, "similarity")
         )
-        if setting.gates:
-            print(f"{'':18} right ones refused by: {', '.join(f'{gate} {n}' for gate, n in refused.most_common(12))}")
+        if refused:
+            print(f"{'':24} right ones refused by: {', '.join(f'{by} {n}' for by, n in refused.most_common(12))}")
+    if show:
+        _show_errors(pairs, judged[matchers[0].name])
+    for title, part in (("language", "language"), ("kind", "kind")):
+        _print_parts(title, pairs, [getattr(pair, part) for pair in pairs], judged)
+    return {matcher.name: judged[matcher.name] for matcher in matchers if matcher.ranks_as is None}
 
 
-def decide(pair: Pair, cosine: float, setting: Setting) -> str | None:
-    """Return what refused the pair, or ``None`` if it is served."""
-    if setting.admission:
-        for text in (pair.cached, pair.new):
-            if admit(text, DEFAULT_ADMISSION).verdict != "cacheable":
-                return "admission"
-    if cosine < setting.threshold(pair.new):
-        return "similarity"
-    verdict = run_gates(setting.gates, prepare(pair.cached), prepare(pair.new))
-    return None if verdict.accepted else str(verdict.gate)
+def _counts(counts: Counts) -> str:
+    return (
+        f"{share(counts.right, counts.may_hit):>29} {share(counts.wrong, counts.must_miss):>32}"
+        f" {share(counts.wrong, counts.served):>29}"
+    )
 
 
-def rate(hits: int, of: int) -> str:
-    """Format a share with its 95 % interval."""
-    if not of:
-        return "-"
-    low, high = wilson(hits, of)
-    return f"{hits}/{of} {hits / of:.3f} [{low:.3f} {high:.3f}]"
+def _curve(decisions: Sequence[Decision]) -> str:
+    counts = count(decisions)
+    found = [best_within(decisions, rate * counts.must_miss) for rate in FALSE_RATES]
+    return " / ".join("0" if point is None else f"{point[1] / counts.may_hit:.3f}" for point in found)
+
+
+def _print_parts(title: str, pairs: Sequence[Pair], parts: Sequence[str], judged: dict[str, list[Decision]]) -> None:
+    found = sorted(set(parts))
+    if len(found) < 2:
+        return
+    for name, decisions in judged.items():
+        print(f"  {name}, by {title}:")
+        for part in found:
+            counts = count([each for each, its in zip(decisions, parts, strict=True) if its == part])
+            right = f"right {share(counts.right, counts.may_hit)}" if counts.may_hit else ""
+            wrong = f"wrong {share(counts.wrong, counts.must_miss)}" if counts.must_miss else ""
+            print(f"    {part:24} {right:36} {wrong}".rstrip())
+
+
+def _show_errors(pairs: Sequence[Pair], decisions: Sequence[Decision]) -> None:
+    for pair, each in zip(pairs, decisions, strict=True):
+        if (each.refused_by is None) != pair.same:
+            by = "" if each.refused_by is None else f" [{each.refused_by}]"
+            print(f"   {'MISS' if pair.same else 'FALSE'} {each.score:.2f}{by} {pair.cached} | {pair.new}")
+
+
+def report_one_store(pairs: Sequence[Pair], rivals: Sequence[Rival]) -> None:
+    """Print what happens where all stored questions of the set are in one store."""
+    print("  all in one store (elsewhere: the answer of another pair's question, right or not, nobody labelled those)")
+    for rival in rivals:
+        found = one_store(rival.open(), pairs)
+        print(
+            f"  {rival.name:24} right {share(found.right, found.may_hit)}   "
+            f"wrong {share(found.wrong, found.must_miss)}   elsewhere {found.elsewhere}"
+        )
+
+
+def report_mock(pairs: Sequence[Pair], rivals: Sequence[Rival]) -> None:
+    """Print GPTCache's own set as GPTCache does: nearest entry in one store of all 999."""
+    print(f"\nmock (GPTCache's own set): {len(pairs)} rewordings, one store; right is the answer of its own original")
+    stored = [(pair.cached, pair.cached) for pair in pairs]
+    asked = [(pair.new, pair.cached) for pair in pairs]
+    print(f"{'':24} right / wrong / miss   most right with at most {GPTCACHE_WRONG} wrong, at any threshold")
+    for threshold, right, wrong, missed in PUBLISHED:
+        print(f"{'published, ' + threshold:24} {right} / {wrong} / {missed}")
+    for rival in rivals:
+        decisions = nearest_entry(rival.open(), stored, asked)
+        counts, best = count(decisions), best_within(decisions, GPTCACHE_WRONG)
+        at_best = "-" if best is None else f"{best[1]} right, {best[2]} wrong (from {best[0]:.3f} on)"
+        print(
+            f"{rival.name:24} {counts.right} / {counts.wrong} / {len(pairs) - counts.served}   {at_best}   "
+            f"right {share(counts.right, len(pairs))}, wrong of served {share(counts.wrong, counts.served)}"
+        )
+
+
+def report_dense(name: str, read: Callable[[Path], list[Asked]], folder: Path, embedders: dict[str, Embedder]) -> None:
+    """Print what the nearest of many entries gives, by intent."""
+    stored, new = dense_store(read(folder), stored=DENSE_STORED, new=DENSE_NEW)
+    matched = sum(not (key_of(each.text).exact_only or key_of(each.text).refused) for each in new)
+    print(f"\ndense:{name}: {len(stored)} stored, {len(new)} asked, by intent; admission lets {matched} be matched")
+    print(f"{'':24} served / wrong   most served with at most 1 / 2 / 5 / 10 % of those wrong (threshold)")
+    for rival in rivals_of(embedders):
+        decisions = nearest_entry(
+            rival.open(), [(each.text, each.intent) for each in stored], [(each.text, each.intent) for each in new]
+        )
+        counts = count(decisions)
+        best = [most_served(decisions, wrong_share) for wrong_share in WRONG_SHARES]
+        print(
+            f"{rival.name:24} {counts.served:4} / {share(counts.wrong, counts.served):28} "
+            + "  ".join("0" if each is None else f"{each[1] + each[2]} ({each[0]:.2f})" for each in best)
+        )
+
+
+def report_stream(name: str, read: Callable[[Path], list[Asked]], folder: Path, embedders: dict[str, Embedder]) -> None:
+    """Print what a stream of requests with repeats meets."""
+    requests = stream(read(folder), questions=STREAM_QUESTIONS, requests=STREAM_REQUESTS)
+    texts = len({each.text for each in requests})
+    print(f"\nstream:{name}: {len(requests)} requests, {texts} texts, how often goes with 1/rank; stored on a miss")
+    for rival in rivals_of(embedders):
+        found = run_stream(rival.open(), [(each.text, each.intent) for each in requests])
+        print(
+            f"{rival.name:24} exact {found.exact / found.requests:.3f}, "
+            f"by meaning {share(found.semantic, found.requests)}, wrong of those {share(found.wrong, found.semantic)}, "
+            f"not to be matched {found.not_matched}"
+        )
+
+
+def report_multi_turn(folder: Path, embedders: dict[str, Embedder]) -> None:
+    """Print what follow-up questions meet."""
+    rows = conversations(folder)
+    print(f"\nmulti-turn: {len(rows)} conversations")
+    for name, embedder in embedders.items():
+        for policy in (STRICT, BALANCED):
+            for context in ("history", "last"):
+                found = multi_turn(embedder, policy, context, rows)
+                print(
+                    f"{policy.name + ', ' + name:24} context={context!r:10} follow-ups served under another main "
+                    f"question {share(found.served_to_strangers, found.strangers)}, exact repeats under the same "
+                    f"{share(found.served_repeats, found.repeats)}; "
+                    f"{found.own_like} served a like follow-up of this main question"
+                )
 
 
 def decision_cost(pairs: Sequence[Pair]) -> None:
-    """Time admission of the new question and all gates on the winner, with the stored side read before."""
-    taken = []
+    """Time what a lookup spends on deciding about the winner, with the stored side read before."""
+    embedder = bundled_embedder()
+    acceptor = Acceptor(embedder, policy=STRICT)
+    gating, whole = [], []
     for pair in pairs:
         cached = prepare(pair.cached)
-        run_gates(DEFAULT_GATES, cached, prepare(pair.cached))
-        start = time.perf_counter()
+        run_gates(STRICT.gates, cached, prepare(pair.cached))
+        acceptor.judge(pair.cached, pair.cached, 0.9)
+        started = time.perf_counter()
         admit(pair.new, DEFAULT_ADMISSION)
-        run_gates(DEFAULT_GATES, cached, prepare(pair.new))
-        taken.append(time.perf_counter() - start)
-    taken.sort()
-    half, high = taken[len(taken) // 2] * 1e6, taken[int(len(taken) * 0.99)] * 1e6
-    print(f"\nadmission and gates on the winner: p50 {half:.0f} us, p99 {high:.0f} us ({len(taken)} pairs)")
+        run_gates(STRICT.gates, cached, prepare(pair.new))
+        gating.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        admit(pair.new, DEFAULT_ADMISSION)
+        acceptor.judge(pair.cached, pair.new, 0.9)
+        whole.append(time.perf_counter() - started)
+    print(f"\ncost, {len(pairs)} pairs of questions, the stored side read before:")
+    for what, taken in (("admission and gates", gating), ("with the score", whole)):
+        taken.sort()
+        half, high = taken[len(taken) // 2] * 1e6, taken[int(len(taken) * 0.99)] * 1e6
+        print(f"{what:24} p50 {half:.0f} us, p99 {high:.0f} us")
+
+
+def draw(curves: dict[str, dict[str, list[Decision]]], path: Path) -> None:
+    """Draw hit rate against false-hit rate, one panel a set."""
+    from matplotlib.figure import Figure
+
+    drawable = {name: found for name, found in curves.items() if _has_both(next(iter(found.values())))}
+    if not drawable:
+        print("nothing to draw: no chosen set has both pairs that may be served and pairs that must not")
+        return
+    figure = Figure(figsize=(6 * len(drawable), 5), layout="constrained")
+    for place, (name, found) in enumerate(drawable.items(), start=1):
+        axes = figure.add_subplot(1, len(drawable), place)
+        for matcher, decisions in found.items():
+            counts = count(decisions)
+            points = sweep(decisions)
+            false = [0.0, *(wrong / counts.must_miss for _, _, wrong in points)]
+            hits = [0.0, *(right / counts.may_hit for _, right, _ in points)]
+            (line,) = axes.plot(false, hits, label=matcher, drawstyle="steps-post")
+            axes.plot(
+                counts.wrong / counts.must_miss, counts.right / counts.may_hit, marker="o", color=line.get_color()
+            )
+        axes.set(title=name, xlabel="share of must-miss pairs served", ylabel="share of may-hit pairs served")
+        axes.set(xlim=(0, 0.2), ylim=(0, 1))
+        axes.legend()
+    figure.savefig(path, dpi=120)
+    print(f"curves drawn into {path}; a dot is the setting's own threshold")
+
+
+def _has_both(decisions: Sequence[Decision]) -> bool:
+    return 0 < sum(each.must_miss for each in decisions) < len(decisions)
 
 
 if __name__ == "__main__":
