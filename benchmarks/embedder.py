@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from lc_costkit.embedding import Embedder, as_embedder
 from lc_costkit.embedding.bundled import BundledEmbedder
+from lc_costkit.embedding.glossary import korean_glossary
 from lc_costkit.embedding.hashed import HashedText
 from lc_costkit.embedding.table import load_table
 
@@ -58,7 +59,7 @@ def hashed_words(texts: Sequence[str]) -> NDArray[np.float32]:
 
 def fresh_bundled() -> Embedder:
     table, rarity = load_table()
-    return BundledEmbedder(table, HashedText(rarity))
+    return BundledEmbedder(table, HashedText(rarity), korean_glossary())
 
 
 def embedders(teacher: Path | None) -> dict[str, Callable[[], Embedder]]:

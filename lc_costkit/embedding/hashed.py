@@ -10,7 +10,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,20 +41,26 @@ class HashedText:
     def __init__(self, korean_rarity: NDArray[np.uint8], *, dimensions: int = HASHED_DIMENSIONS) -> None:
         self.dimensions = dimensions
         self._korean_rarity = korean_rarity
+        self._place = lru_cache(maxsize=65_536)(self._make_place)
 
-    def vector(self, runs: Iterable[tuple[str, str]]) -> list[float]:
+    def vector(self, runs: Iterable[tuple[str, str]]) -> NDArray[np.float64]:
         """Sum over ``(script, run)``; not normalised, all zero for no runs."""
         counts: dict[tuple[str, str], int] = {}
         for script, run in runs:
             for feature in features_of(script, run):
                 key = (script, feature)
                 counts[key] = counts.get(key, 0) + 1
-        made = [0.0] * self.dimensions
-        for (script, feature), count in counts.items():
-            number = hash_of(script, feature)
-            weight = self._weight(script, feature, number) * sqrt(count)
-            made[(number >> 1) % self.dimensions] += weight if number & 1 else -weight
-        return made
+        if not counts:
+            return np.zeros(self.dimensions)
+        places, weights = zip(*[self._place(*key) for key in counts], strict=True)
+        many = np.sqrt(np.fromiter(counts.values(), np.float64, len(counts)))
+        return np.bincount(places, many * weights, self.dimensions)
+
+    def _make_place(self, script: str, feature: str) -> tuple[int, float]:
+        """Which bucket a feature goes to, and with which sign and weight."""
+        number = hash_of(script, feature)
+        weight = self._weight(script, feature, number)
+        return (number >> 1) % self.dimensions, weight if number & 1 else -weight
 
     def _weight(self, script: str, feature: str, number: int) -> float:
         if script == KOREAN:
@@ -71,7 +76,6 @@ class HashedText:
         return 0.5
 
 
-@lru_cache(maxsize=65_536)
 def hash_of(script: str, feature: str) -> int:
     """A number that is the same in every process; ``hash()`` is not.
 

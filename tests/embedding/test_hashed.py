@@ -30,4 +30,4 @@ def test_rarity_weighs_korean_only() -> None:
 
 
 def test_dimensions_and_empty_text() -> None:
-    assert HashedText(COMMON, dimensions=7).vector([]) == [0.0] * 7
+    assert HashedText(COMMON, dimensions=7).vector([]).tolist() == [0.0] * 7
