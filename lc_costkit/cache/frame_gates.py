@@ -135,7 +135,8 @@ def insert_gate(cached: Prepared, new: Prepared) -> str | None:
             for word in _words_of(longer, tuple(added))
             if all(words_alike(word, each) < SAME_THING for each in said)
         ]
-        if unsaid and (laid.order >= SAME_FRAME or sum(map(word_weight, unsaid)) >= LIGHT_ADDITION):
+        heavy = sum(map(word_weight, unsaid)) >= LIGHT_ADDITION
+        if unsaid and (heavy or laid.order >= SAME_FRAME or _contained(laid, text)):
             return f"only one of them says {' '.join(added)}"
     return None
 
@@ -283,6 +284,12 @@ _TIMES = re.compile(
     r"\b(?:processing|waiting|delivery|arrival|start|end|due|expiry|expiration|maturity|opening|closing|cut-?off)?"
     r" ?(?:time|date|deadline|duration|hours|period|schedule|days|settle|clear)\b|기간|시간|날짜|기한"
 )
+_A_WAY = re.compile(
+    r"\b(?:how|where)(?: (?:in|on|at) (?:the |your )?\w+)? (?:do|can|could|should|would|might|to) ?(?:i|we|you|one)? ?"
+    r"(?:find|see|check|get|view|look|download|read|access|change|rename|obtain|update|edit|cancel|book|track|apply"
+    r"|register|sign|report|buy|order|set|add|reset|manage)\b"
+)
+"""With these, "How do I" and "Where can I" ask for the same steps."""
 _SAME_SENTENCE_ASKS = words("what which who where when why how")
 
 
@@ -297,7 +304,9 @@ def ask_gate(cached: Prepared, new: Prepared) -> str | None:
     one, other = _asked(cached), _asked(new)
     if one and other and one.isdisjoint(other):
         left, right = sorted(one)[0], sorted(other)[0]
-        if not ("when or how long" in one | other and all(_TIMES.search(text.lowered) for text in (cached, new))):
+        both_times = "when or how long" in one | other and all(_TIMES.search(text.lowered) for text in (cached, new))
+        a_way = {left, right} == {"how", "where"} and all(_A_WAY.search(text.lowered) for text in (cached, new))
+        if not both_times and not a_way:
             return f"one asks {left}, the other {right}"
     for asked, text in ((one, new), (other, cached)):
         if asked and not _asked(text) and _YES_OR_NO.search(text.lowered):
@@ -306,7 +315,10 @@ def ask_gate(cached: Prepared, new: Prepared) -> str | None:
     if laid.order >= SAME_FRAME:
         for before, after in laid.replaced:
             asks, others = _SAME_SENTENCE_ASKS.intersection(before), _SAME_SENTENCE_ASKS.intersection(after)
-            if asks and others and not {*asks, *others} <= {"what", "which"} and len(before) == len(after) == 1:
+            same = {*asks, *others} <= {"what", "which"} or (
+                {*asks, *others} <= {"how", "where"} and all(_A_WAY.search(text.lowered) for text in (cached, new))
+            )
+            if asks and others and not same and len(before) == len(after) == 1:
                 return f"one asks {min(asks)}, the other {min(others)}"
     return None
 

@@ -22,6 +22,8 @@ WordRows = tuple[int, ...]
 
 UNKNOWN_WEIGHT = 1.5
 """Of a word without a row: the median length of the rows of the table."""
+_POORLY_COVERED = 3
+"""Pieces; two drugs whose names begin alike share a piece and nothing else."""
 
 
 @lru_cache(maxsize=32_768)
@@ -57,13 +59,13 @@ def word_weight(word: str) -> float:
 
 @lru_cache(maxsize=65_536)
 def words_alike(one: str, other: str) -> float:
-    """Compare what two words mean, -1 to 1; 0 where the table does not know one of them.
+    """Compare what two words mean, -1 to 1; 0 where the table does not know one of them well.
 
     >>> words_alike("buy", "purchase") > 0.8, words_alike("gold", "silver") < 0.6
     (True, True)
     """
     rows = word_rows(one), word_rows(other)
-    if not all(rows):
+    if not all(0 < len(each) < _POORLY_COVERED for each in rows):
         return 0.0
     pair, _ = directions(rows)
     return float(pair[0] @ pair[1])
