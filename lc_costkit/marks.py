@@ -14,6 +14,9 @@ from typing import Any, Literal, Self
 MARK = "lc_costkit"
 """The key under which a mark is stored in somebody else's mapping."""
 
+VERIFICATION_FEATURE = "cache verification"
+"""``feature`` of the calls that a cache makes to check its own answers."""
+
 CacheVerdict = Literal["none", "hit", "miss", "observed_hit", "skipped"]
 
 

@@ -19,11 +19,11 @@ from lc_costkit.cost import exact_sum
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.failure import may_be_billed
 from lc_costkit.ledger import Ledger
-from lc_costkit.marks import CacheMark, PruneMark, RouteMark
+from lc_costkit.marks import VERIFICATION_FEATURE, CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
-from lc_costkit.savings import basis_of, hit_saving, miss_savings, once_only, prune_savings, route_saving
+from lc_costkit.savings import basis_of, check_savings, hit_saving, miss_savings, once_only, prune_savings, route_saving
 from lc_costkit.tokens import TokenCounter, approximate_tokens
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -249,6 +249,8 @@ class Meter:
             return Cost(usd=None, basis="unpriced", reasons=(f"pricing failed ({type(error).__name__})",))
 
     def _savings(self, call: OpenCall, mark: CacheMark | None, cost: Cost, reading: UsageReading) -> tuple[Saving, ...]:
+        if call.feature == VERIFICATION_FEATURE:
+            return check_savings(cost)
         try:
             savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
             if call.route is not None:

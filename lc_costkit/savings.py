@@ -40,6 +40,13 @@ def miss_savings(mark: CacheMark, cost: Cost, tokens: int) -> list[Saving]:
     return savings
 
 
+def check_savings(cost: Cost) -> tuple[Saving, ...]:
+    """Return what the cache's part in a call is that only checked one of its answers: all the call cost."""
+    if cost.usd is None:
+        return (Saving(part="cache", usd=None, basis="unpriced"),)
+    return (Saving(part="cache", usd=cost.usd.copy_negate(), basis=cost.basis),) if cost.usd else ()
+
+
 def route_saving(
     mark: RouteMark, cost: Cost, reading: UsageReading, prices: PriceBook, at: datetime | None
 ) -> Saving | None:

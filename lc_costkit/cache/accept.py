@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lc_costkit.cache.gates import Gate, GateOpinion, Prepared, gate_name, gate_opinions, prepare, run_gates
+from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.policy import STRICT, Policy
 from lc_costkit.cache.score import SCORE_VERSION, PairReading, read_pair
@@ -76,6 +77,7 @@ class Acceptor:
         policy: its gates, and the score from which candidates are served.
         gates: what may refuse a candidate, in order, in place of the policy's; none is legal and unsafe.
         similarity_threshold: a bare cosine in place of the score, 0 to 1: it is the score then.
+        zone: the scores between which a judge decides afterwards about what is accepted here.
 
     Attributes:
         point: from which score on candidates are served; see ``move``.
@@ -91,6 +93,7 @@ class Acceptor:
         policy: Policy = STRICT,
         gates: tuple[Gate, ...] | None = None,
         similarity_threshold: float | None = None,
+        zone: GreyZone | None = None,
     ) -> None:
         self.gates = policy.gates if gates is None else gates
         self.threshold = threshold_of(embedder, similarity_threshold)
@@ -100,6 +103,7 @@ class Acceptor:
             else OperatingPoint(min_score=similarity_threshold, source="threshold")
         )
         self.veto: Veto | None = None
+        self._zone = zone
         self._bare = similarity_threshold is not None
         self._known_scale = embedder.identity == IDENTITY
         self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
@@ -109,6 +113,11 @@ class Acceptor:
     def move(self, point: OperatingPoint) -> None:
         """Serve from another score on."""
         self.point = point
+
+    @property
+    def lowest(self) -> float:
+        """Lowest score that is let through, to be served or to be judged."""
+        return self.point.min_score if self._zone is None else self._zone.lowest(self.point)
 
     def near_enough(self, similarity: float, new: str) -> bool:
         """Tell whether an entry is a candidate at all; its payload is read only then."""
@@ -132,8 +141,9 @@ class Acceptor:
         if not verdict.accepted:
             # Scored all the same: whoever labels the pair sees how near it was.
             return replace(decided, reason=verdict.reason, gate=verdict.gate)
-        if reading.score < point.min_score:
-            return replace(decided, reason=f"score {reading.score:.2f} is below {point.min_score:.2f}")
+        lowest = self.lowest
+        if reading.score < lowest:
+            return replace(decided, reason=f"score {reading.score:.2f} is below {lowest:.2f}")
         refusal = self._refusal_of_veto(cached, new, reading)
         if refusal is not None:
             return replace(decided, reason=refusal, gate=VETO)

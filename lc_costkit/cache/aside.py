@@ -10,9 +10,6 @@ from typing import Literal
 
 from lc_costkit.ledger import Ledger
 
-VERIFICATION_FEATURE = "cache verification"
-"""``feature`` under which a ledger keeps what checking answers costs."""
-
 Purpose = Literal["lookup", "verification"]
 """``lookup``: a judge is asked while a caller waits, and its cost is part of the lookup's;
 ``verification``: an answer is checked in the background, by calls that stand for themselves."""

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.admit import AdmissionRule
+from lc_costkit.cache.aside import current_aside
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.explain import Explanation, explain
 from lc_costkit.cache.feedback import Feedback, Rejectable
@@ -27,15 +30,17 @@ from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.pair_log import NEAR_HITS, PairLog
 from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.policy import Policy
-from lc_costkit.cache.results import Hit, Miss
+from lc_costkit.cache.results import AsText, Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair
-from lc_costkit.cache.serving import ADVICE, CLOSED, Decode, Server, flush_at_last, reason_of
-from lc_costkit.cache.stats import CacheStats, Tally, make_stats
+from lc_costkit.cache.serving import ADVICE, CLOSED, Caller, Decode, Server, as_it_is, flush_at_last, reason_of
+from lc_costkit.cache.stats import CacheStats, make_stats
 from lc_costkit.cache.store import Entry, EntryStore
 from lc_costkit.cache.text import question_hash
 from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
+from lc_costkit.cache.verifying import CLOSING_SECONDS, Ask, Verifier, verified_now
 from lc_costkit.cache.writing import Writer
+from lc_costkit.cache.zone import ZoneKeeper
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
@@ -45,11 +50,8 @@ from lc_costkit.usage import UsageReading
 
 _logger = logging.getLogger(__name__)
 
+ASIDE = Miss(verdict="none", reason="the cache itself makes this call")
 DISABLED = Miss(verdict="none", reason="LC_COSTKIT_DISABLE is set")
-
-
-def _as_it_is(payload: str) -> object:
-    return payload
 
 
 class Cache:
@@ -143,17 +145,22 @@ class Cache:
             policy=self._knobs.policy,
             gates=self._knobs.gates,
             similarity_threshold=self._knobs.similarity_threshold,
+            zone=self._knobs.judge,
         )
         decider = {"namespace": namespace, "decider": acceptor.identity}
         self._pairs = PairLog(self._store, keep=self._knobs.near_hits, faults=self._faults, **decider)
         self._store.passenger = self._pairs.ride_along
         self._points = PointStore(self._store, **decider)
+        self._learning = Learning(
+            self._pairs, self._points, acceptor, max_error_rate=self._knobs.max_error_rate, faults=self._faults
+        )
+        self._learning.load()
         self._matcher = Matcher(
             self._store,
             self._embedder,
             acceptor,
             self._costs,
-            Learning(self._pairs, self._points, acceptor, max_error_rate=self._knobs.max_error_rate),
+            self._learning,
             namespace=namespace,
             ttl_seconds=self._knobs.ttl_seconds,
         )
@@ -161,6 +168,25 @@ class Cache:
         self._tally = Tally(namespace)
         self._writer = Writer(
             self._store, self._matcher, self._embedder, self._costs, self._tally, self._faults, self._knobs
+        )
+        zone, sampled = self._knobs.judge, self._knobs.verify
+        self._verifier = (
+            None
+            if sampled is None
+            else Verifier(
+                sampled,
+                observing=self._knobs.mode == "observe",
+                namespace=namespace,
+                max_error_rate=self._knobs.max_error_rate,
+                store=self._store,
+                matcher=self._matcher,
+                acceptor=acceptor,
+                log=self._pairs,
+                points=self._points,
+                tally=self._tally,
+                faults=self._faults,
+                prices=self._prices,
+            )
         )
         self._server = Server(
             store=self._store,
@@ -171,44 +197,69 @@ class Cache:
             faults=self._faults,
             knobs=self._knobs,
             pairs=self._pairs,
+            writer=self._writer,
+            zone=None if zone is None else ZoneKeeper(zone, acceptor, self._tally, self._faults),
+            verifier=self._verifier,
         )
         self._feedback = Feedback(
             self._store, self._pairs, self._matcher, namespace=namespace, flush=self._server.flush
         )
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
         self._last_words = weakref.finalize(self, flush_at_last, self._store, self._tally, self._faults)
+        if self._verifier is not None:
+            weakref.finalize(self, self._verifier.background.give_up)
 
     # -- calls ---------------------------------------------------------------
 
-    def lookup(self, request: CacheRequest, *, decode: Decode = _as_it_is) -> Hit | Miss:
+    def lookup(
+        self,
+        request: CacheRequest,
+        *,
+        decode: Decode = as_it_is,
+        as_text: AsText = as_it_is,
+        ask: Ask | None = None,
+    ) -> Hit | Miss:
         """Return the stored answer that may stand for this call, or why there is none. Never raises.
 
         Args:
             request: the call.
             decode: turns a stored payload into ``Hit.answer``; a payload it cannot read is a miss.
+            as_text: reads the text of a stored payload, for a judge.
+            ask: asks the model the same again, to check what was served; without it, a call that is drawn
+                to be checked is a miss whose answer is compared when it is stored.
         """
         off = self._off()
         if off is not None:
             return off
         started, server = time.perf_counter(), self._server
+        caller = Caller(decode=decode, as_text=as_text, ask=ask)
         outcome = server.exactly(request)
         if isinstance(outcome, CacheKey):
-            outcome = server.nearby(outcome, server.embed(outcome))
-        return server.finish(outcome, decode, started)
+            outcome = server.judged(server.nearby(outcome, server.embed(outcome)), caller)
+        return server.finish(outcome, request, caller, started)
 
-    async def alookup(self, request: CacheRequest, *, decode: Decode = _as_it_is) -> Hit | Miss:
+    async def alookup(
+        self,
+        request: CacheRequest,
+        *,
+        decode: Decode = as_it_is,
+        as_text: AsText = as_it_is,
+        ask: Ask | None = None,
+    ) -> Hit | Miss:
         """Do what ``lookup`` does without blocking the event loop."""
         if not self.embeds_remotely:
-            return await off_loop(self.lookup, request, decode=decode)
+            return await off_loop(self.lookup, request, decode=decode, as_text=as_text, ask=ask)
         off = self._off()
         if off is not None:
             return off
         started, server = time.perf_counter(), self._server
+        caller = Caller(decode=decode, as_text=as_text, ask=ask)
         outcome = await off_loop(server.exactly, request)
         if isinstance(outcome, CacheKey):
             embedded = await server.aembed(outcome)
             outcome = await off_loop(server.nearby, outcome, embedded)
-        return await off_loop(server.finish, outcome, decode, started)
+            outcome = await off_loop(server.judged, outcome, caller)
+        return await off_loop(server.finish, outcome, request, caller, started)
 
     @property
     def embeds_remotely(self) -> bool:
@@ -234,10 +285,29 @@ class Cache:
             exact_only: serve it to the same question to the letter only.
 
         Returns:
-            The entry's id, or ``None`` where it was not stored. Never raises.
+            The entry's id, or ``None`` where it was not stored, or is first compared with what would have
+            been served. Never raises.
         """
-        if self._off() is not None or (miss is not None and miss.verdict == "observed_hit"):
-            return None  # what observe mode would have served is there already
+        if self._off() is not None:
+            return None
+        check, verifier = None if miss is None else miss.check, self._verifier
+        observed = miss is not None and miss.verdict == "observed_hit"
+        if check is None or verifier is None:
+            # What observe mode would have served is there already.
+            return None if observed else self._write(request, payload, reading, miss, exact_only=exact_only)
+        if observed:
+            verifier.compare(check, payload)
+            return None
+        if check.observed:
+            verifier.compare(check, payload)
+            return self._write(request, payload, reading, miss, exact_only=exact_only)
+        # What would have been served may turn out to be the same answer: then nothing needs to be stored.
+        verifier.compare(check, payload, partial(self._write, request, payload, reading, miss, exact_only=exact_only))
+        return None
+
+    def _write(
+        self, request: CacheRequest, payload: str, reading: UsageReading | None, miss: Miss | None, *, exact_only: bool
+    ) -> int | None:
         try:
             key = self._server.key(request) if miss is None or miss.key is None else miss.key
             if key.refused is not None:
@@ -266,9 +336,11 @@ class Cache:
         """Do what ``store`` does without blocking the event loop."""
         return await off_loop(self.store, request, payload, reading=reading, miss=miss, exact_only=exact_only)
 
-    def skipped(self, reason: str) -> None:
+    def skipped(self, reason: str, *, miss: Miss | None = None) -> None:
         """Count an answer that the caller chose not to store (cut off, refused, empty)."""
         self._tally.not_stored(reason)
+        if miss is not None and miss.check is not None and self._verifier is not None:
+            self._verifier.unanswered()
 
     def faulted(self, where: str, error: BaseException) -> None:
         """Record a failure in an adapter of this cache."""
@@ -382,12 +454,20 @@ class Cache:
             self._server.flush()
             counts = self._store.counters(namespace)
             entries = self._store.count(namespace)
+            verified = verified_now(self._pairs, self._acceptor) if counts.get("checks") else (0, 0)
         except Exception as error:
             self._faults.record("stats", error, ADVICE)
-            counts, entries = {}, 0
+            counts, entries, verified = {}, 0, (0, 0)
         for name, value in self._tally.pending().items():
             counts[name] = counts.get(name, 0) + value
-        return make_stats(namespace, counts, entries=entries, faults=self._faults.counts)
+        return make_stats(
+            namespace,
+            counts,
+            entries=entries,
+            faults=self._faults.counts,
+            point=self._acceptor.point,
+            verified=verified,
+        )
 
     def explain(self, request: CacheRequest) -> Explanation:
         """Say how a request would be decided, without counting, serving or storing anything.
@@ -416,6 +496,19 @@ class Cache:
             elsewhere=() if match.tier else self._store.find(self._knobs.namespace, question_hash(key.question)),
         )
 
+    def flush(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for the checks under way (see ``verify``) and write down the statistics.
+
+        Args:
+            timeout_seconds: how long to wait at most; ``None`` is as long as the model and the judge take.
+
+        Returns:
+            Whether every check was done.
+        """
+        done = self._verifier is None or self._verifier.background.flush(timeout_seconds)
+        self._server.flush()
+        return done
+
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""
         found = self._store.audit()
@@ -427,10 +520,15 @@ class Cache:
         return tuple(found)
 
     def close(self) -> None:
-        """Write down the statistics and close the store. After this all is missed and nothing stored."""
+        """Write down the statistics and close the store. After this all is missed and nothing stored.
+
+        Checks under way get 5 seconds; those that are left are given up and counted.
+        """
         if self._server.closed:
             return
         self._server.closed = True
+        if self._verifier is not None:
+            self._verifier.background.close(CLOSING_SECONDS)
         self._last_words()
         self._store.close()
 
@@ -446,4 +544,6 @@ class Cache:
         """Return what every lookup finds while the cache is out of use."""
         if disabled():
             return DISABLED
+        if current_aside() is not None:
+            return ASIDE
         return CLOSED if self._server.closed else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.embedding import ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
@@ -130,6 +131,14 @@ class GreyZone:
                 f"GreyZone judge {self.judge!r:.200} compares with a fresh answer, and a lookup has none; "
                 "it is for Sampled(...), and a ModelJudge or a function of your own for a GreyZone"
             )
+
+    def lowest(self, point: OperatingPoint) -> float:
+        """Return the score from which a candidate is let through, perhaps to the judge."""
+        return max(self.low, point.min_score) if point.source == "tightened" else self.low
+
+    def sure(self, point: OperatingPoint) -> float:
+        """Return the score from which a candidate is served without the judge."""
+        return max(self.high, point.min_score) if point.source in ("calibrated", "tightened") else self.high
 
 
 def checked_judge(judge: object) -> None:

@@ -74,12 +74,18 @@ class Knobs:
             raise ConfigurationError(f"question must be a callable that takes the request, not {question!r}")
         if not callable(context) and context not in ("history", "last"):
             raise ConfigurationError(f"context must be 'history', 'last' or a callable, not {context!r}")
-        chosen = policy_of(policy)
+        chosen, threshold = policy_of(policy), _threshold(similarity_threshold)
+        zone = _instance("judge", judge, GreyZone)
+        if zone is not None and threshold is not None and zone.low < threshold:
+            raise ConfigurationError(
+                f"GreyZone low={zone.low!r} is below similarity_threshold={threshold!r}, under which nothing is a "
+                "candidate: raise the one or lower the other (both are cosines then)"
+            )
         return cls(
             policy=chosen,
             max_error_rate=checked_error_rate(max_error_rate),
-            similarity_threshold=_threshold(similarity_threshold),
-            judge=_instance("judge", judge, GreyZone),
+            similarity_threshold=threshold,
+            judge=zone,
             verify=_instance("verify", verify, Sampled),
             gates=_gates(chosen.gates if gates is None else gates),
             admission=_admission(DEFAULT_ADMISSION if admission is None else admission),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.pair_log import PairLog
+from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.points import Learned, PointStore
 from lc_costkit.cache.seen_pairs import pair_hash
+from lc_costkit.faults import Faults
 
 REJECTED = "rejected"
 """``gate`` of a candidate whose answer was called wrong for this question before."""
@@ -25,14 +28,19 @@ class Learning:
         log: where rejections are kept.
         points: where the operating point and the veto are kept.
         acceptor: whose operating point and veto to move.
-        max_error_rate: what the user accepts; a point that was certified for more is not taken.
+        max_error_rate: what the user accepts; a point for a higher rate is taken only where it is stricter.
+        faults: where a point that cannot be read is told of.
     """
 
-    def __init__(self, log: PairLog, points: PointStore, acceptor: Acceptor, *, max_error_rate: float) -> None:
+    def __init__(
+        self, log: PairLog, points: PointStore, acceptor: Acceptor, *, max_error_rate: float, faults: Faults
+    ) -> None:
         self._log = log
         self._points = points
         self._acceptor = acceptor
         self._max_error_rate = max_error_rate
+        self._faults = faults
+        self._shipped = acceptor.point
         self._lock = threading.Lock()
         self._changes: int | None = None
         self._rejected: frozenset[str] = frozenset()
@@ -48,13 +56,30 @@ class Learning:
         with self._lock:
             if changes != self._changes:
                 self._rejected = self._log.rejected_hashes()
-                self._take_in(self._points.load())
+                self.load()
                 self._changes = changes
+
+    def load(self) -> None:
+        """Serve from the operating point that was learned, else from the one that was shipped."""
+        learned: Learned | None = None
+        try:
+            learned = self._points.load()
+        except ValueError as error:
+            self._faults.record("the operating point", error, "The policy decides alone; calibrate again")
+        kept = None if learned is None else learned.point
+        self._acceptor.move(self._shipped if kept is None else self._allowed(kept))
 
     def refuses(self, cached: str, new: str) -> bool:
         """Tell whether one of the two questions must not get the answer to the other."""
         rejected = self._rejected
         return bool(rejected) and (pair_hash(cached, new) in rejected or pair_hash(new, cached) in rejected)
 
-    def _take_in(self, learned: Learned | None) -> None:
-        """Move the acceptor to what was learned."""
+    def _allowed(self, kept: OperatingPoint) -> OperatingPoint:
+        """Return the kept point if the settings of today allow it."""
+        shipped = self._shipped
+        stricter = kept.min_score >= shipped.min_score
+        if shipped.source == "threshold" and not stricter:
+            return shipped  # the user named a cosine, and it is the lowest that is served
+        if kept.max_error_rate is not None and kept.max_error_rate <= self._max_error_rate:
+            return kept
+        return replace(kept, certified=False) if stricter else shipped

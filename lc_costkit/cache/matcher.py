@@ -42,7 +42,12 @@ class Match:
         """Say it in the words of the caller."""
         if self.tier is not None and self.entry is not None and self.similarity is not None:
             return Hit(
-                key=key, tier=self.tier, entry=self.entry, similarity=self.similarity, seen=self._seen(key.question)
+                key=key,
+                tier=self.tier,
+                entry=self.entry,
+                similarity=self.similarity,
+                vector=vector,
+                seen=self._seen(key.question),
             )
         refusal = self.acceptance
         return Miss(

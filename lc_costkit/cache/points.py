@@ -69,11 +69,15 @@ class PointStore:
             self._write(connection, given)
 
     def tighten(self, point: OperatingPoint) -> OperatingPoint:
-        """Keep a point unless a stricter one was kept meanwhile; return the one that holds."""
+        """Keep a point unless one that is as strict or stricter was kept meanwhile; return the one that holds.
+
+        Of two that are as strict, the one that is not certified holds.
+        """
         with self._store.writing_patiently() as connection:
-            kept = self._load(connection)
-            if kept is not None and kept.point is not None and kept.point.min_score >= point.min_score:
-                return kept.point
+            learned = self._load(connection)
+            kept = None if learned is None else learned.point
+            if kept is not None and (kept.min_score, point.certified) >= (point.min_score, kept.certified):
+                return kept
             self._write(connection, {"point": json.dumps(point.to_dict())})
         return point
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, localcontext
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from lc_costkit.cache.key import CacheKey
 from lc_costkit.cache.seen_pairs import SeenPair
 from lc_costkit.cache.store import Entry
+from lc_costkit.cost import EXACTLY
 from lc_costkit.marks import CacheMark
 from lc_costkit.usage import Basis
 
@@ -27,7 +29,7 @@ class LookupCost:
     """What looking cost.
 
     Attributes:
-        usd: price of the embedding call, USD; ``None`` where it has a price we do not know.
+        usd: price of the embedding call and of a judge, USD; ``None`` where one has a price we do not know.
         basis: ``exact`` for free ones, ``estimated`` where tokens were counted here.
         seconds: how long the lookup took.
     """
@@ -35,6 +37,41 @@ class LookupCost:
     usd: Decimal | None = Decimal(0)
     basis: Basis = "exact"
     seconds: float = 0.0
+
+    def plus(self, usd: Decimal | None, basis: Basis) -> LookupCost:
+        """Add an amount; what is added to something unpriced stays unpriced.
+
+        >>> LookupCost(usd=Decimal("0.1"), basis="estimated").plus(Decimal("0.2"), "exact")
+        LookupCost(usd=Decimal('0.3'), basis='estimated', seconds=0.0)
+        """
+        if self.usd is None or usd is None:
+            return replace(self, usd=None, basis="unpriced")
+        with localcontext(EXACTLY):
+            total = self.usd + usd
+        return replace(self, usd=total, basis="exact" if self.basis == basis == "exact" else "estimated")
+
+
+AsText = Callable[[str], str]
+"""Reads the text of a stored answer out of its payload, for a judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A would-be hit that was drawn to be compared with a fresh answer.
+
+    Attributes:
+        entry_id: the entry that would have been served.
+        answer: its answer as text.
+        seen: the decision, as it was noted.
+        as_text: reads the text of the fresh answer's payload.
+        observed: nothing was to be served; the verdict is only written down.
+    """
+
+    entry_id: int
+    answer: str
+    seen: SeenPair
+    as_text: AsText
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +85,7 @@ class Hit:
         similarity: cosine between the two questions; 1 in the exact tier.
         cost: what the lookup cost.
         answer: the payload as the caller's ``decode`` read it.
+        vector: the embedded question.
         seen: what the semantic tier decided about; ``None`` in the exact tier.
     """
 
@@ -57,6 +95,7 @@ class Hit:
     similarity: float
     cost: LookupCost = LookupCost()
     answer: object = field(default=None, repr=False)
+    vector: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     seen: SeenPair | None = field(default=None, repr=False, compare=False)
 
     def mark(self) -> CacheMark:
@@ -79,6 +118,7 @@ class Miss:
         cost: what the lookup cost.
         vector: the embedded question, so that storing does not embed again.
         seen: what the semantic tier decided about, where there was a candidate.
+        check: where the candidate was drawn to be compared with the answer that comes now.
     """
 
     verdict: MissVerdict
@@ -91,6 +131,7 @@ class Miss:
     cost: LookupCost = LookupCost()
     vector: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     seen: SeenPair | None = field(default=None, repr=False, compare=False)
+    check: Check | None = field(default=None, repr=False, compare=False)
 
     def mark(self) -> CacheMark:
         """Return what the meter needs to know."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from lc_costkit.backoff import StoreResting
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.declared import current_question
 from lc_costkit.cache.index import Vector
@@ -15,14 +17,38 @@ from lc_costkit.cache.key import CacheKey, CacheRequest, make_key
 from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.pair_log import PairLog
-from lc_costkit.cache.results import Hit, LookupCost, Miss
-from lc_costkit.cache.stats import Tally
+from lc_costkit.cache.results import AsText, Hit, LookupCost, Miss, MissVerdict
 from lc_costkit.cache.store import EntryStore
+from lc_costkit.cache.verify import FreshAnswer
+from lc_costkit.cache.verifying import SAMPLED, Ask, Verifier
+from lc_costkit.cache.writing import Writer
+from lc_costkit.cache.zone import ZoneKeeper
 from lc_costkit.embedding import ReadyEmbedder
 from lc_costkit.faults import Faults
 
 Decode = Callable[[str], object]
 """Turns the JSON text of a stored answer into the caller's own objects."""
+
+
+def as_it_is(payload: str) -> str:
+    """Leave a payload as it is."""
+    return payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What an adapter knows of a call that the cache does not.
+
+    Attributes:
+        decode: turns a stored payload into ``Hit.answer``.
+        as_text: reads the text of a payload, for a judge.
+        ask: asks the model the same again; ``None`` where the adapter has no model.
+    """
+
+    decode: Decode = as_it_is
+    as_text: AsText = as_it_is
+    ask: Ask | None = None
+
 
 CLOSED = Miss(verdict="none", reason="the cache is closed")
 
@@ -41,6 +67,9 @@ class Server:
         faults: where failures go.
         knobs: the settings.
         pairs: what the semantic tier saw is noted here.
+        writer: stores fresh answers.
+        zone: puts candidates to a judge; ``None`` without one.
+        verifier: has would-be hits checked; ``None`` where that was not asked for.
     """
 
     def __init__(
@@ -54,6 +83,9 @@ class Server:
         faults: Faults,
         knobs: Knobs,
         pairs: PairLog,
+        writer: Writer,
+        zone: ZoneKeeper | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
@@ -63,6 +95,9 @@ class Server:
         self._faults = faults
         self._knobs = knobs
         self._pairs = pairs
+        self._writer = writer
+        self._zone = zone
+        self._verifier = verifier
         self.clock: Callable[[], float] = time.time
         self.closed = False
 
@@ -131,29 +166,37 @@ class Server:
             outcome = replace(self.fault("lookup", error, key), vector=embedded)
         return replace(outcome, cost=cost)
 
-    def finish(self, outcome: Hit | Miss, decode: Decode, started: float) -> Hit | Miss:
-        """Read the answer of a hit, or hold it back in observe mode; take the time; count."""
+    def judged(self, outcome: Hit | Miss, caller: Caller) -> Hit | Miss:
+        """Put a candidate in the grey zone to the judge; this may take as long as a model does."""
+        if self._zone is None:
+            return outcome
+        return self._zone.judged(outcome, caller.as_text)
+
+    def finish(self, outcome: Hit | Miss, request: CacheRequest, caller: Caller, started: float) -> Hit | Miss:
+        """Read the answer of a hit, or hold it back; draw what is to be checked; take the time; count."""
         if isinstance(outcome, Hit):
             try:
-                outcome = replace(outcome, answer=decode(outcome.entry.payload))
+                outcome = replace(outcome, answer=caller.decode(outcome.entry.payload))
             except Exception as error:
                 fault = self.fault("reading a stored answer", error, outcome.key)
                 outcome = replace(fault, cost=outcome.cost, seen=outcome.seen)
+        verifier = self._verifier
+        check = None if verifier is None else verifier.drawn(outcome, caller.as_text)
+        ask = None if verifier is None or check is None else verifier.asker(request, caller.ask)
         if isinstance(outcome, Hit) and self._knobs.mode == "observe":
-            outcome = Miss(
-                verdict="observed_hit",
-                key=outcome.key,
-                reason="observe mode serves nothing",
-                tier=outcome.tier,
-                candidate=outcome.entry,
-                similarity=outcome.similarity,
-                cost=outcome.cost,
-                seen=outcome.seen,
-            )
+            outcome = _held_back(outcome, verdict="observed_hit", reason="observe mode serves nothing")
+        elif isinstance(outcome, Hit) and check is not None and ask is None:
+            outcome = _held_back(outcome, verdict="miss", reason=SAMPLED)
         if outcome.seen is not None:
             seen = replace(outcome.seen, served=isinstance(outcome, Hit), seen_at=self.clock())
             outcome = replace(outcome, seen=seen)
             self._pairs.note(seen)
+            check = None if check is None else replace(check, seen=seen)
+        if verifier is not None and check is not None:
+            if isinstance(outcome, Miss):
+                outcome = replace(outcome, check=check)
+            elif ask is not None:
+                verifier.ask_again(check, ask, request.model, partial(self._keep, request, outcome))
         outcome = replace(outcome, cost=replace(outcome.cost, seconds=time.perf_counter() - started))
         try:
             self._tally.looked_up(outcome, now=self.clock())
@@ -162,6 +205,23 @@ class Server:
         except Exception as error:
             self._faults.record("statistics", error, ADVICE)
         return outcome
+
+    def _keep(self, request: CacheRequest, hit: Hit, fresh: FreshAnswer) -> None:
+        """Store the answer to a question that was just served a wrong one."""
+        if fresh.payload is None:
+            return
+        try:
+            self._writer.write(
+                hit.key,
+                request,
+                fresh.payload,
+                reading=fresh.reading,
+                vector=hit.vector,
+                exact_only=False,
+                clock=self.clock,
+            )
+        except Exception as error:
+            self.fault("store", error, hit.key)
 
     def flush(self) -> None:
         """Write down what was counted."""
@@ -173,6 +233,20 @@ class Server:
             return CLOSED
         self._faults.record(where, error, ADVICE)
         return Miss(verdict="miss", key=key, reason=reason_of(error))
+
+
+def _held_back(hit: Hit, *, verdict: MissVerdict, reason: str) -> Miss:
+    return Miss(
+        verdict=verdict,
+        key=hit.key,
+        reason=reason,
+        tier=hit.tier if verdict == "observed_hit" else None,
+        candidate=hit.entry,
+        similarity=hit.similarity,
+        cost=hit.cost,
+        vector=hit.vector,
+        seen=hit.seen,
+    )
 
 
 def reason_of(error: BaseException) -> str:

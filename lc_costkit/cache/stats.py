@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import html
-import os
-import threading
-import time
-import weakref
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lc_costkit.cache.results import Hit, LookupCost, Miss
-from lc_costkit.cache.store import Entry
-
-# Amounts are added up in the store as whole pico-dollars: sums stay exact across processes,
-# and the cheapest price known (0.005 USD per million tokens) is 5,000 of them a token.
-PICO = Decimal(10) ** 12
-
-# How long counts may stay in memory (seconds). A hit then costs no write, and a killed
-# process loses at most this much of the statistics, never an answer.
-FLUSH_SECONDS = 1.0
-_RETRY_SECONDS = 30.0
-
-_MAX_REASONS = 200
+from lc_costkit.cache.counts import PICO
+from lc_costkit.cache.point import OperatingPoint
+from lc_costkit.intervals import clopper_pearson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +37,23 @@ class CacheStats:
         lookup_usd: what all lookups cost, USD.
         lookups_unpriced: lookups whose cost is unknown; they are not in ``lookup_usd``.
         faults: failures of this cache in this process, by place and kind.
+        point: from which score on candidates are served here and now.
+        verified: checked semantic hits that the present point serves and there is a verdict about.
+        verified_wrong: how many of those were wrong.
+        judge_calls: how often a judge was asked about a candidate in the grey zone.
+        judge_yes: how often it let one pass.
+        judge_no: how often it did not.
+        judge_failed: how often it failed or gave no verdict, which is a miss.
+        judge_usd: what those judgements cost where that is known, USD; part of ``lookup_usd``.
+        judge_unpriced: judgements whose cost is unknown.
+        checks: would-be hits drawn to be verified.
+        checks_right: how many were found right.
+        checks_wrong: how many were found wrong.
+        checks_failed: how many got no verdict, because the model or the judge failed.
+        checks_dropped: how many were given up for want of room or time.
+        demoted: entries that answered another question wrongly, and answer only their own since.
+        verification_usd: what asking again and judging cost where that is known, USD.
+        verification_unpriced: such calls whose cost is unknown.
     """
 
     namespace: str
@@ -74,6 +76,23 @@ class CacheStats:
     lookup_usd: Decimal
     lookups_unpriced: int
     faults: Mapping[str, int]
+    point: OperatingPoint | None = None
+    verified: int = 0
+    verified_wrong: int = 0
+    judge_calls: int = 0
+    judge_yes: int = 0
+    judge_no: int = 0
+    judge_failed: int = 0
+    judge_usd: Decimal = Decimal(0)
+    judge_unpriced: int = 0
+    checks: int = 0
+    checks_right: int = 0
+    checks_wrong: int = 0
+    checks_failed: int = 0
+    checks_dropped: int = 0
+    demoted: int = 0
+    verification_usd: Decimal = Decimal(0)
+    verification_unpriced: int = 0
 
     @property
     def hits(self) -> int:
@@ -87,14 +106,22 @@ class CacheStats:
 
     @property
     def saved_usd(self) -> Decimal:
-        """What serving saved, net of what all lookups cost, USD; below 0 if looking cost more."""
-        return self.served_usd - self.lookup_usd
+        """What serving saved, net of what lookups and checks cost, USD; below 0 if those cost more."""
+        return self.served_usd - self.lookup_usd - self.verification_usd
+
+    @property
+    def verified_interval(self) -> tuple[float, float]:
+        """Exact 95 % interval (Clopper-Pearson) of the share of semantic hits that is wrong, 0 to 1.
+
+        As if verdicts had been looked at once: a point that was moved by them looks better than it is.
+        """
+        return clopper_pearson(self.verified_wrong, self.verified)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, value) pairs for a table."""
         unpriced = f", {self.served_unpriced} hits unpriced" if self.served_unpriced else ""
         estimated = f", {_usd(self.served_estimated_usd)} estimated" if self.served_estimated_usd else ""
-        unknown = f", {self.lookups_unpriced} unpriced" if self.lookups_unpriced else ""
+        unknown = _unpriced(self.lookups_unpriced)
         return [
             ("lookups", f"{self.lookups:,}"),
             ("hits", f"{self.hits:,} ({self.exact_hits:,} exact, {self.semantic_hits:,} semantic)"),
@@ -108,8 +135,28 @@ class CacheStats:
             ("saved tokens", f"{self.saved_tokens:,}"),
             ("saved, net", f"{_usd(self.saved_usd)}{estimated}{unpriced}"),
             ("lookups cost", f"{_usd(self.lookup_usd)}{unknown}"),
+            *self._decisions(),
             ("faults", _counted(self.faults)),
         ]
+
+    def _decisions(self) -> list[tuple[str, str]]:
+        """Return what is known of how well candidates are decided; what is not used has no row."""
+        rows = [] if self.point is None else [("operating point", str(self.point))]
+        if self.verified:
+            low, high = self.verified_interval
+            share = f"{self.verified_wrong / self.verified:.1%}, 95 % interval {low:.1%} to {high:.1%}"
+            rows.append(("verified", f"{self.verified:,} semantic hits, {self.verified_wrong:,} wrong ({share})"))
+        if self.judge_calls:
+            said = f"{self.judge_yes:,} yes, {self.judge_no:,} no, {self.judge_failed:,} failed"
+            cost = f"{_usd(self.judge_usd)}{_unpriced(self.judge_unpriced)}"
+            rows.append(("judge", f"{self.judge_calls:,} asked: {said}; cost {cost}, part of lookups"))
+        if self.checks:
+            said = f"{self.checks_right:,} right, {self.checks_wrong:,} wrong, {self.checks_failed:,} failed"
+            rows.append(("checks", f"{self.checks:,} drawn: {said}, {self.checks_dropped:,} dropped"))
+            rows.append(("checks cost", f"{_usd(self.verification_usd)}{_unpriced(self.verification_unpriced)}"))
+        if self.demoted:
+            rows.append(("demoted", f"{self.demoted:,} entries answer their own question only"))
+        return rows
 
     def __repr__(self) -> str:
         width = max(len(label) for label, _ in self.rows())
@@ -130,140 +177,15 @@ def html_table(title: str, rows: list[tuple[str, str]]) -> str:
     return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
 
 
-class Tally:
-    """Counts lookups and stores in memory until they are written down.
-
-    Args:
-        namespace: under which the counts are kept.
-    """
-
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._touches: dict[int, tuple[int, float]] = {}
-        self._reasons: set[str] = set()
-        self._due = time.monotonic() + FLUSH_SECONDS
-        _forget_in_children(self)
-
-    def forget(self) -> None:
-        """Drop what is pending: after a fork, the parent writes it."""
-        self._lock = threading.Lock()
-        self._counts = Counter()
-        self._touches = {}
-
-    def looked_up(self, outcome: Hit | Miss, *, now: float) -> None:
-        """Count a lookup."""
-        with self._lock:
-            self._counts["lookups"] += 1
-            self._price_lookup(outcome.cost)
-            if isinstance(outcome, Hit):
-                self._counts[f"hits_{outcome.tier}"] += 1
-                self._serve(outcome.entry)
-                hits, _ = self._touches.get(outcome.entry.id, (0, now))
-                self._touches[outcome.entry.id] = (hits + 1, now)
-                return
-            self._counts["misses"] += 1
-            if outcome.verdict == "observed_hit" and outcome.candidate is not None:
-                self._counts["observed"] += 1
-                if outcome.candidate.answer_usd is not None:
-                    self._counts["observed_pico"] += _pico(outcome.candidate.answer_usd)
-            elif outcome.verdict == "skipped" or outcome.similarity is not None:
-                self._counts[self._reason("refused", outcome.gate or outcome.reason or "no reason given")] += 1
-
-    def stored(self) -> None:
-        """Count an answer that was written."""
-        self._add("stored", 1)
-
-    def unstored(self) -> None:
-        """Take back a count: the answer was not written after all."""
-        self._add("stored", -1)
-
-    def not_stored(self, reason: str) -> None:
-        """Count an answer that was not written, and why."""
-        with self._lock:
-            self._counts[self._reason("not_stored", reason)] += 1
-
-    def trimmed(self, *, expired: int, evicted: int) -> None:
-        """Count answers that were dropped."""
-        self._add("expired", expired)
-        self._add("evicted", evicted)
-
-    def cost(self, cost: LookupCost) -> None:
-        """Count a cost that came up outside a lookup."""
-        with self._lock:
-            self._price_lookup(cost)
-
-    def due(self) -> bool:
-        """Tell whether the counts have waited long enough to be written."""
-        return time.monotonic() >= self._due and bool(self._counts)
-
-    def take(self) -> tuple[dict[int, tuple[int, float]], dict[tuple[str, str], int]]:
-        """Hand over what is pending; ``give_back`` it if it could not be written."""
-        with self._lock:
-            counts = {(self._namespace, name): value for name, value in self._counts.items() if value}
-            touches, self._touches = self._touches, {}
-            self._counts = Counter()
-            self._due = time.monotonic() + FLUSH_SECONDS
-        return touches, counts
-
-    def give_back(self, touches: Mapping[int, tuple[int, float]], counts: Mapping[tuple[str, str], int]) -> None:
-        """Take back what could not be written, and wait longer before the next attempt."""
-        with self._lock:
-            for (_, name), value in counts.items():
-                self._counts[name] += value
-            for entry_id, (hits, at) in touches.items():
-                more, later = self._touches.get(entry_id, (0, at))
-                self._touches[entry_id] = (hits + more, max(at, later))
-            self._due = time.monotonic() + _RETRY_SECONDS
-
-    def pending(self) -> Counter[str]:
-        """Return a copy of the counts that are not written yet."""
-        with self._lock:
-            return Counter(self._counts)
-
-    def _add(self, name: str, value: int) -> None:
-        if value:
-            with self._lock:
-                self._counts[name] += value
-
-    def _serve(self, entry: Entry) -> None:
-        self._counts["saved_tokens"] += entry.tokens or 0
-        if entry.answer_usd is None:
-            self._counts["served_unpriced"] += 1
-            return
-        self._counts["served_pico"] += _pico(entry.answer_usd)
-        if entry.answer_basis == "estimated":
-            self._counts["served_estimated_pico"] += _pico(entry.answer_usd)
-
-    def _price_lookup(self, cost: LookupCost) -> None:
-        if cost.usd is None:
-            self._counts["lookups_unpriced"] += 1
-        elif cost.usd:
-            self._counts["lookup_pico"] += _pico(cost.usd)
-
-    def _reason(self, kind: str, reason: str) -> str:
-        name = f"{kind}:{reason[:150]}"
-        if name not in self._reasons:
-            if len(self._reasons) >= _MAX_REASONS:
-                return f"{kind}:other reasons"
-            self._reasons.add(name)
-        return name
-
-
-def _forget_in_children(tally: Tally) -> None:
-    if hasattr(os, "register_at_fork"):
-        reference = weakref.ref(tally)
-
-        def forget() -> None:
-            alive = reference()
-            if alive is not None:
-                alive.forget()
-
-        os.register_at_fork(after_in_child=forget)
-
-
-def make_stats(namespace: str, counts: Mapping[str, int], *, entries: int, faults: Mapping[str, int]) -> CacheStats:
+def make_stats(
+    namespace: str,
+    counts: Mapping[str, int],
+    *,
+    entries: int,
+    faults: Mapping[str, int],
+    point: OperatingPoint | None = None,
+    verified: tuple[int, int] = (0, 0),
+) -> CacheStats:
     """Turn counters into statistics."""
 
     def by_reason(kind: str) -> dict[str, int]:
@@ -295,15 +217,28 @@ def make_stats(namespace: str, counts: Mapping[str, int], *, entries: int, fault
         lookup_usd=usd("lookup_pico"),
         lookups_unpriced=counts.get("lookups_unpriced", 0),
         faults=dict(faults),
+        point=point,
+        verified=verified[0],
+        verified_wrong=verified[1],
+        judge_usd=usd("judge_pico"),
+        verification_usd=usd("verification_pico"),
+        **{name: counts.get(name, 0) for name in _DECISION_COUNTS},
     )
 
 
-def _pico(usd: Decimal) -> int:
-    return int((usd * PICO).to_integral_value())
+_DECISION_COUNTS = (
+    *("judge_calls", "judge_yes", "judge_no", "judge_failed", "judge_unpriced"),
+    *("checks", "checks_right", "checks_wrong", "checks_failed", "checks_dropped"),
+    *("demoted", "verification_unpriced"),
+)
 
 
 def _usd(amount: Decimal) -> str:
     return f"{amount:.6f} USD"
+
+
+def _unpriced(count: int) -> str:
+    return f", {count:,} unpriced" if count else ""
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -12,11 +12,25 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lc_costkit.backoff import Backoff, StoreResting
-from lc_costkit.cache.schema import COUNTERS, ENTRIES, SCHEMA_VERSION, TABLES, VECTORS
+from lc_costkit.cache.schema import COUNTERS, ENTRIES, PAIRS, SCHEMA_VERSION, TABLES, VECTORS
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.store import (
     BUSY_SECONDS,
@@ -246,6 +260,16 @@ class EntryStore:
         with self.writing_patiently() as connection:
             return self._delete(connection, namespace, list(ids))
 
+    def demote(self, namespace: str, entry_id: int) -> bool:
+        """Let an entry answer its own question only, to the letter; tell whether it did more before."""
+        statement = (
+            update(ENTRIES)
+            .where(ENTRIES.c.namespace == namespace, ENTRIES.c.id == entry_id, ENTRIES.c.semantic)
+            .values(semantic=False)
+        )
+        with self.writing_patiently() as connection:
+            return bool(connection.execute(statement).rowcount)
+
     def clear(self, namespace: str | None) -> int:
         """Delete every entry of a namespace, or of all of them; the counters stay."""
         within = select(ENTRIES.c.id)
@@ -292,6 +316,12 @@ class EntryStore:
         statement = select(COUNTERS.c.name, COUNTERS.c.value).where(COUNTERS.c.namespace == namespace)
         with self._engine.connect() as connection:
             return {row.name: row.value for row in connection.execute(statement)}
+
+    def namespaces(self) -> list[str]:
+        """Return the namespaces that anything is kept of."""
+        statement = union(*(select(table.c.namespace) for table in (ENTRIES, COUNTERS, PAIRS)))
+        with self.reading_patiently() as connection:
+            return sorted(connection.execute(statement).scalars())
 
     def audit(self) -> list[str]:
         """Read everything and say what is wrong with it."""

@@ -53,11 +53,13 @@ def tightened(
     served = sorted((draw for draw in draws if draw.score >= lowest), key=lambda draw: draw.score)
     wrong = sum(not draw.same for draw in served)
     if wrong >= LEAST_WRONG and wrong > max_error_rate * len(served):
-        left = _within(served, max_error_rate)
+        within = _within(served, max_error_rate)
+        raised = within[0].score if within else math.nextafter(served[-1].score, math.inf)
+        min_score = max(point.min_score, raised)
+        left = [draw for draw in served if draw.score >= min_score]
         return replace(
             point,
-            # Rounding errors of a database must not let the last one through.
-            min_score=left[0].score if left else max(lowest, math.nextafter(served[-1].score, math.inf)),
+            min_score=min_score,
             source="tightened",
             max_error_rate=max_error_rate,
             confidence=None,

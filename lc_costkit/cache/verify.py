@@ -22,11 +22,14 @@ class FreshAnswer:
     Attributes:
         text: the answer as text; empty where it gave none that could be compared.
         reading: what the provider reported, to price it; ``None`` leaves it unpriced.
+        payload: the answer as it would be stored, where it may be: it then answers the question it was
+            asked for if the stored answer was wrong.
         metered: a meter of the framework has recorded the call.
     """
 
     text: str
     reading: UsageReading | None = None
+    payload: str | None = None
     metered: bool = False
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from lc_costkit.cache.cost import Costs
+from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.index import Vector
 from lc_costkit.cache.key import CacheKey, CacheRequest
 from lc_costkit.cache.knobs import Knobs
 from lc_costkit.cache.matcher import Matcher
-from lc_costkit.cache.stats import Tally
 from lc_costkit.cache.store import EntryStore, NewEntry
 from lc_costkit.cache.text import question_hash
 from lc_costkit.embedding import Embedder
