@@ -34,7 +34,8 @@ _HOW_TO = (
 )
 _VALUES = (
     r"balances?|prices?|rates?|weather|temperature|status|time|location|position|values?|score|scores|news|stock"
-    r"|apy|apr|yield|traffic|forecast|version|release|events?|standings|ranking|inventory|availability|wait|promotions?"
+    r"|apy|apr|yield|traffic|forecast|version|release|events?|standings|ranking|inventory|availability|wait"
+    r"|promotions?"
     r"|offers?|deals?|transactions?|credit|usage|spending|location|queue|level|exchange|bill|president|ceo|minister"
 )
 _OWN_VALUES = (
@@ -59,12 +60,14 @@ _ACTS = (
     r"|turn|enable|disable|switch|subscribe|unsubscribe|register|sign|enroll|report|approve|deny|reject|confirm|apply"
     r"|replace|redeem|claim|ship|email|e-mail|call|text|message|notify|remind|invite|create|extend|pause|resume"
     r"|make|put"
-    r"|take|issue|log|charge|waive|merge|assign|grant|revoke|donate|top|load|rent|sell|trade|exchange|convert|postpone"
+    r"|take|issue|log|charge|waive|merge|assign|grant|revoke|donate|top|load|rent|sell|trade|exchange|convert"
+    r"|postpone"
     r"|forward|reply|share|upload|archive|restart|reboot|shutdown|terminate|suspend|reinstate|escalate|credit|link"
     r"|unlink|connect|disconnect|edit|modify|correct|fix|check me|place|process|track|play|dim|drop|void|reverse"
 )
 _ON_ACCOUNT = (
-    r"my|our|me|us|mine|[$€£₩¥]\s?\d+|account|card|payment|transfer|charge|dispute|subscription|membership|reservation"
+    r"my|our|me|us|mine|[$€£₩¥]\s?\d+|account|card|payment|transfer|charge|dispute|subscription|membership"
+    r"|reservation"
     r"|booking|appointment|meeting|alarm|reminder|timer|refund|ticket|flight|invoice|order number|order #"
     r"|order [a-z]*-?\d+|claim|policy|autopay|direct deposit|the (?:order|limit|plan|alerts?|notifications?|lights?)"
     r"|dollars|bucks|euros|pounds"
@@ -74,7 +77,8 @@ _SUPPOSING = r"\b(?:if|whenever|suppose|in case)\b"
 _STATES = (
     r"resolved|solved|open|closed|active|activated|approved|ready|paid|late|overdue|confirmed|verified|processed"
     r"|shipped"
-    r"|dispatched|delivered|received|completed?|done|finished|expired|locked|frozen|cancell?ed|refunded|arrived|cleared"
+    r"|dispatched|delivered|received|completed?|done|finished|expired|locked|frozen|cancell?ed|refunded|arrived"
+    r"|cleared"
     r"|posted|pending|accepted(?! (?:any|every|at|in|by|abroad|world))|rejected|declined|booked|scheduled"
     r"|up to date|on time|on (?:its|the) way|delayed"
     r"|here yet"
@@ -83,7 +87,8 @@ _STATES = (
 _STATE_OF_ASKER = (
     r"(?:still |currently |already |now |really )?(?:on (?:the|a|an|my|plan)\b|on \S+ plan\b|in (?:the|a"
     r"|an) (?:\S+ )?(?:plan"
-    r"|tier|program|programme|group|course|list|trial|queue)|enrol?led|registered|subscribed|signed (?:up|in)|logged in"
+    r"|tier|program|programme|group|course|list|trial|queue)|enrol?led|registered|subscribed|signed (?:up|in)"
+    r"|logged in"
     r"|an? (?:\S+ ){0,2}?(?:member|subscriber|customer|admin|user)\b|verified|approved|booked|scheduled|overdue"
     r"|behind on"
     r"|past due|banned|locked out|up to date|due (?:for|to))"
@@ -125,7 +130,8 @@ ROWS: tuple[Row, ...] = (
         _LIVE,
         r"\b(?:what(?:'s|s| is| are| was)|how(?:'s| is)|check|tell me|show|give me|is it|will it|what will)\b"
         r"(?: \S+){0,5}? (?:weather|forecast|raining|snowing|rain|snow|traffic|news|headlines|stock price|share price"
-        r"|price of (?:bitcoin|btc|eth|gold|oil|\S+ stock)|exchange rate|conversion rate|temperature (?:in|outside))\b",
+        r"|price of (?:bitcoin|btc|eth|gold|oil|\S+ stock)|exchange rate|conversion rate|temperature (?:in"
+        r"|outside))\b",
         rf"{_HOW_TO}|{_ABOUT_WORDS}|\bexchange rates? (?:work|calculated|determined|policy|fee|mean)|\bmean\b",
     ),
     Row(
@@ -136,7 +142,8 @@ ROWS: tuple[Row, ...] = (
         r"|give me"
         r"|list|check|display|pull up|read(?: me)?|see|view|look up|find|do i have any|how(?:'s| is))"
         rf"(?: \S+){{0,2}}? my (?:\S+ ){{0,3}}?(?:{_OWN_VALUES})\b"
-        r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:do|did|have|am) i (?:have|owe|owed|got|spend|spent|paid|made|earned"
+        r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:do|did|have|am) i (?:have|owe|owed|got|spend|spent|paid"
+        r"|made|earned"
         r"|earn|used|left|owing|still)\b"
         r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:is|are|was) (?:left )?(?:in|on) my\b"
         rf"|\b(?:where(?:'s| is| are)|track|when (?:is|will)|has|have|did|is|are) my (?:\S+ )?(?:{_PARCEL})\b"
@@ -157,7 +164,8 @@ ROWS: tuple[Row, ...] = (
         r"(?! (?:\w+ )?(?:rights?|options?|recourse|alternatives?|choice|chance|say|time|other|way|right|obligation))"
         r"(?: [\w-]+){0,3} ?)?(?:outstanding|unpaid|pending|open|active|overdue|unread|upcoming|remaining|due"
         r"|left|invoices?"
-        r"|bills?|messages?|tickets?|orders?|bookings?|appointments?|debts?|points|vouchers?|credits?|refunds?|claims?"
+        r"|bills?|messages?|tickets?|orders?|bookings?|appointments?|debts?|points|vouchers?|credits?|refunds?"
+        r"|claims?"
         r"|payments?|meetings?|tasks?|fines?|deliver(?:y|ies)|subscriptions?|devices?|loans?|coverage)\b"
         rf"|{_GREETING}do (?:i|we) (?:still |currently )?owe (?:you|anything|money|any)\b|{_GREETING}(?:have"
         rf"|did) (?:i|we) (?:already |just "
@@ -168,7 +176,8 @@ ROWS: tuple[Row, ...] = (
         r"|pay|spend"
         r"|park|leave|put|save|purchase|send|watch|submit|sign|bought|ordered|paid|spent|booked|register|join"
         r"|subscribe)"
-        rf"|{_GREETING}(?:is|are|was|were|has|have|did|does) my (?:[\w-]+ ){{1,3}}?(?:now |still |already |been |yet )?"
+        rf"|{_GREETING}(?:is|are|was|were|has|have|did|does) my (?:[\w-]+ ){{1,3}}?(?:now |still |already "
+        rf"|been |yet )?"
         rf"(?:{_STATES})\b"
         r"|\b(?:did|have|has) (?:you|they|anyone|the \w+|it)(?: guys| already)? (?:receiv|g[oe]t|process|se[en]"
         r"|review|approv"

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, stem
+from lc_costkit.cache.text import words
 
 Similar = Callable[[str, str], float]
 """How alike two words are, 0 to 1."""
@@ -64,12 +65,6 @@ def spelled_alike(one: str, other: str) -> float:
     return shared / shorter if shared >= 3 and shared >= 0.75 * shorter else 0.0
 
 
-def _spelled_alike_korean(one: str, other: str) -> float:
-    shorter = min(len(one), len(other))
-    shared = next((place for place in range(shorter) if one[place] != other[place]), shorter)
-    return shared / shorter if shared >= 3 and shared >= 0.8 * shorter else 0.0
-
-
 @lru_cache(maxsize=8192)
 def _jamo(text: str) -> str:
     """Take syllables apart; the silent consonant that opens a syllable says nothing and is left out."""
@@ -83,6 +78,17 @@ def _jamo(text: str) -> str:
             if code % 28:
                 made.append(chr(0x11A7 + code % 28))
     return "".join(made)
+
+
+_AFTER_ONE_SYLLABLE = frozenset(map(_jamo, words("은 는 이 가 을 를 에 의 도 로 만 와 과")))
+
+
+def _spelled_alike_korean(one: str, other: str) -> float:
+    shorter = min(len(one), len(other))
+    if shorter < 3 and (one.startswith(other) or other.startswith(one)):
+        return float(max(one, other, key=len)[shorter:] in _AFTER_ONE_SYLLABLE)  # "키" and "키는"
+    shared = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    return shared / shorter if shared >= 3 and shared >= 0.8 * shorter else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,8 @@ _WHY_OR_HOW = re.compile(r"^\W*(?:(?:and|so|but|hi|hello)\W+)*(why|how|when|wher
 _OPEN = frozenset(
     stem(word)
     for word in words(
-        """way ways method methods steps time date day place location reason reasons cause causes amount kind type sort
+        """way ways method methods steps time date day place location reason reasons cause causes amount kind
+        type sort
         person price cost age number many much"""
     )
 )
@@ -81,7 +82,8 @@ def which_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 _DEGREE = re.compile(
-    r"\bhow (late|early|far|deep|wide|tall|high|heavy|thick|big|large|close|loud|hot|cold|warm|low|old|young|full|long"
+    r"\bhow (late|early|far|deep|wide|tall|high|heavy|thick|big|large|close|loud|hot|cold|warm|low|old|young"
+    r"|full|long"
     r"|fast|soon|often) (?:is|are|do|does|can|will|would|should|am|was|were|did|may|must)\b"
 )
 _WHETHER = re.compile(r"^\W*(?:can|could|do|does|did|is|are|will|would|should|has|have|am|was|were|may|must)\b")

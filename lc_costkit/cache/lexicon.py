@@ -108,7 +108,27 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
     cut paste, read write, grant revoke, invite remove, accept send, publish unpublish, apply cancel, apply
     withdraw, book cancel, change cancel, dispute pay, claim cancel, report request, order return, track return,
     view delete, view edit, edit delete, update delete, reset delete, reset change, ship receive, recover delete,
-    restore delete, transfer close, transfer withdraw, withdraw transfer, deposit transfer"""
+    restore delete, transfer close, transfer withdraw, withdraw transfer, deposit transfer, more less, more
+    fewer, most fewest, born die, birth death, emergency routine,
+    urgent routine, promote demote, admit discharge, board disembark, thicken thin, tighten loosen, inflate
+    deflate, fill
+    empty, load unload, wake sleep, assemble disassemble, build demolish, earn redeem, earn spend, plant
+    harvest, freeze
+    thaw, arrest release, raw cooked, fresh frozen, sweet savory, indoors outdoors, upstairs downstairs, uphill
+    downhill,
+    acid alkaline, acidic alkaline, wholesale retail, amateur professional, offense defense, home away,
+    singular plural,
+    formal informal, literal figurative, odd even, prime composite, sync async, synchronous asynchronous, public
+    protected, mutable immutable, allow deny, allowlist blocklist, whitelist blacklist, enroll drop, enroll
+    leave, join
+    quit, hide reveal, sign decline, melt freeze, expand contract, ascend descend, rise set, sunrise sunset,
+    inhale exhale,
+    sit stand, win draw, hit miss, ripe unripe, screw unscrew, subscribe cancel, hold release, lend return,
+    borrow return,
+    rent return, charge discharge, charge drain, dilute concentrate, hydrate dehydrate, tighten relax, appreciate
+    depreciate, vest forfeit, accrue forfeit, evict rent, exempt liable, ally enemy, ancestor descendant,
+    predator prey,
+    supply demand"""
 """Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
 
 RESTRICTING = words(

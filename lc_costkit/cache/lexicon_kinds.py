@@ -128,7 +128,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "yesterday today tomorrow tonight",
         "morning afternoon evening night noon midnight",
         "hourly daily weekly monthly quarterly annual yearly biweekly",
-        "hour day week month quarter year minute second decade century",
+        "week month year decade century",
         "weekday weekend holiday",
         "last next previous following upcoming",
         "first second third fourth fifth sixth",

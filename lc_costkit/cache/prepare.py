@@ -40,8 +40,11 @@ _CODE = re.compile(
     r"(?<![\w.])[a-zA-Z_][\w.]*\((?!e?s\)|[^()\n]*[가-힣])[^()\n]{0,200}\)|(?<!\w)[^\W_]+(?:_+[^\W_]+)+"
     r"|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^\\]+|(?<![가-힣\d])~(?=[\w/])|!=|&&"
     r"|(?<=\w)\[[^\]]{0,200}\]|\$[a-zA-Z_]\w*|(?<![\w./])[\w.]*/[\w./-]+/[\w./-]*|\b[a-z]+[A-Z]\w+"
-    r"|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s+[-/]\s+(?=\d)|(?<=\s)[+*^](?=\s)|(?<=\s)[-/](?=\s[\d(])|\d!"
+    r"|\(\s*-?\d[\d\s.*+/^-]*\)|(?<=[\w)])\s*[*+^]\s*(?=[\w(])|(?<=\d)\s+[-/]\s+(?=\d)|(?<=\s)[+*^](?=\s)"
+    r"|(?<=\s)[-/](?=\s[\d(])|\d!"
 )
+_NAME = re.compile(r"[^\W\d_가-힣]+(?:['’.&-][^\W\d_가-힣]+)*")
+_DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?:[a-z]\b)?")
 _SHORTENED = re.compile(r"\b(?:a/c|w/o?|24/7)(?!\w)|(?<=[^\W\d_])/(?=[^\W\d_])(?![^\s]*/)", re.IGNORECASE)
 _SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
@@ -194,6 +197,8 @@ class Prepared:
         if _IDIOM_HINT.search(text):
             for pattern, replacement in _IDIOMS:
                 text = pattern.sub(replacement, text)
+        if "." in text:
+            text = _DOTTED.sub(lambda found: found[0].replace(".", "") + " ", text)
         return _SLASHED_WORDS.sub(" ", text)
 
     @cached_property
@@ -256,7 +261,7 @@ class Prepared:
             return frozenset()
         found = set()
         capitals = plain = 0
-        for match in re.finditer(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*", self.core[:MAX_CHARACTERS]):
+        for match in _NAME.finditer(self.core[:MAX_CHARACTERS]):
             word = match[0]
             if word == word.lower():
                 plain += len(word) > 3
@@ -269,7 +274,7 @@ class Prepared:
                 continue
             if not word.isupper() and not any(letter.isupper() for letter in word[1:]):
                 capitals += 1
-                if _SENTENCE_START.search(self.core[max(0, match.start() - 6) : match.start()]) and match.start() < 2:
+                if _SENTENCE_START.search(self.core[max(0, match.start() - 6) : match.start()]):
                     continue
             found.add(lower)
         if capitals > max(3, plain):
@@ -328,7 +333,9 @@ _ASKS = re.compile(
 def _is_a_question(labelled: re.Match[str]) -> bool:
     """Say whether what follows a colon is the question itself: "git: how do I move a commit?"."""
     label = labelled[0][: labelled.start(1) - labelled.start()] if labelled[1] else ""
-    return bool(label) and len(label.split()) <= 4 and not _INSTRUCTION.search(label) and bool(_ASKS.match(labelled[1]))
+    if not label or len(label.split()) > 8 or _INSTRUCTION.search(label):
+        return False
+    return labelled[1].rstrip().endswith("?") or _ASKS.match(labelled[1]) is not None
 
 
 _EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")

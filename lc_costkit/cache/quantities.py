@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 _UNITS: dict[str, tuple[str, float]] = {
     # unit: (dimension, how many of the dimension's base unit), all exact by definition
+    **dict.fromkeys(("ms", "millisecond", "milliseconds", "밀리초"), ("time", 0.001)),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "초"), ("time", 1.0)),
     **dict.fromkeys(("min", "mins", "minute", "minutes", "분"), ("time", 60.0)),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "시간"), ("time", 3600.0)),
@@ -61,6 +62,10 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("제곱미터", "sqm", "m2", "m²", "㎡"), ("area", 1.0)),
     **dict.fromkeys(("mph",), ("speed", 1.609344)),
     **dict.fromkeys(("kph", "kmh", "km/h"), ("speed", 1.0)),
+    **dict.fromkeys(("hz", "hertz", "헤르츠"), ("frequency", 1.0)),
+    **dict.fromkeys(("khz",), ("frequency", 1e3)),
+    **dict.fromkeys(("mhz",), ("frequency", 1e6)),
+    **dict.fromkeys(("ghz", "기가헤르츠"), ("frequency", 1e9)),
     **dict.fromkeys(("kwh",), ("energy", 1000.0)),
     **dict.fromkeys(("wh",), ("energy", 1.0)),
     **dict.fromkeys(("kw", "킬로와트"), ("power", 1000.0)),
@@ -96,7 +101,11 @@ _KOREAN_ONES = {
     "한": 1.0, "하나": 1.0, "두": 2.0, "둘": 2.0, "세": 3.0, "셋": 3.0, "네": 4.0, "넷": 4.0, "다섯": 5.0, "여섯": 6.0,
     "일곱": 7.0, "여덟": 8.0, "아홉": 9.0,
 }  # fmt: skip
-_KOREAN_TENS = {"열": 10.0, "스물": 20.0, "서른": 30.0, "마흔": 40.0, "쉰": 50.0}
+_KOREAN_TENS = {
+    "열": 10.0, "스물": 20.0, "서른": 30.0, "마흔": 40.0, "쉰": 50.0, "예순": 60.0, "일흔": 70.0,
+    "여든": 80.0, "아흔": 90.0,
+}  # fmt: skip
+_ONES = "|".join(_KOREAN_ONES)
 _KOREAN_COUNTS = {**_KOREAN_ONES, **_KOREAN_TENS, "스무": 20.0} | {
     ten + one: tens + ones for ten, tens in _KOREAN_TENS.items() for one, ones in _KOREAN_ONES.items()
 }
@@ -106,6 +115,7 @@ _KOREAN_DAYS = {
 }  # fmt: skip
 _KOREAN_DIGITS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
 _KOREAN_PLACES = {"십": 10, "백": 100, "천": 1000}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _HALVES = {"half": 0.5, "quarter": 0.25}
 
 _LATIN_UNITS = "|".join(sorted((unit for unit in _UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
@@ -122,14 +132,17 @@ _STATED = re.compile(
     r"|(?P<korean_clock>(?:(?P<half_of_day>오전|오후|아침|저녁|밤|새벽|낮)\s?)?(?<!\d)(?P<hour>\d{1,2}) ?시(?!간)"
     r"(?: ?(?P<minute>\d{1,2}) ?분| ?(?P<and_half>반)(?![가-힣]))?)"
     r"|(?P<clock>(?<![\w.])(?:[01]?\d|2[0-3])(?::[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?))"
-    r"|(?P<version>(?<![\w.])v?\d+(?:\.\d+){2,}(?![\w])|(?<![\w.])v\d+(?:\.\d+)*(?!\w))"
-    rf"|(?P<number>(?:(?P<currency>[$€£₩¥])\s?)?(?P<sign>(?<![\w)])[-−])?(?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?"
+    r"|(?P<version>(?<![a-z0-9_.])v?\d+(?:\.\d+){2,}(?![a-z0-9_])|(?<![a-z0-9_.])v\d+(?:\.\d+)*(?![a-z0-9_]))"
+    rf"|(?P<number>(?:(?P<currency>[$€£₩¥])\s?)?(?P<sign>(?<![\w)])[-−])?(?<![a-z0-9_.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?"
     rf"|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:st|nd|rd|th)?"
     rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_FULL}{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
-    r"|(?P<code>(?<![\w])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?!\w))"
-    rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<spelled_unit>[\s-]{_FULL}{_UNIT})?)"
+    r"|(?P<code>(?<![a-z0-9_])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?![a-z0-9_]))"
+    rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<and_a_half>\sand a half)?"
+    rf"(?P<spelled_unit>[\s-]{_FULL}{_UNIT})?)"
     rf"|(?P<part>(?<![\w-])(?P<part_name>half|quarter)(?:[\s-](?:of )?(?:an? )?)(?P<part_unit>{_UNIT}))"
     rf"|(?P<article>(?<![\w-])(?:an?|per|each|every) {_FULL}(?P<article_unit>{_UNIT}))"
+    r"|(?P<ordinal>(?<![\w-])(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)(?!\w))"
+    r"|(?P<bare_half>(?<![\w-])half of(?= ?\d))"
     r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
     rf"|(?P<korean>(?<!\w)(?:{'|'.join(_KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
     rf"|권|마리|분|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
@@ -138,11 +151,15 @@ _STATED = re.compile(
     r"|(?P<sino>(?<!\w)(?:[일이삼사오육칠팔구]?[십백천만])+[일이삼사오육칠팔구]? ?(?P<sino_unit>개월|년|주일|분"
     r"|초|일|시간|퍼센트|프로|원"
     r"|명|회|킬로그램|킬로|도|점|학점|층|세|살|그램|리터|미터|번))"
+    rf"|(?P<native>(?<![가-힣])(?:스물|서른|마흔|쉰|예순|일흔|여든|아흔)(?:{_ONES})?"
+    rf"(?:(?= ?(?:이상|이하|미만|살|세))|(?![가-힣])))"
     rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(_KOREAN_DAYS)}))"
     rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![a-z]))"
 )
 _ANY = re.compile(
-    rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|an?|per|each|every)(?!\w)|@"
+    rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|an?|per|each|every|first|third|fourth|fifth|sixth"
+    rf"|seventh|eighth|ninth"
+    rf"|tenth)(?!\w)|@"
     r"|[하이사나열보한두둘세셋네넷다여일아스서마쉰닷엿십백천만반]|//"
 )
 
@@ -187,7 +204,18 @@ def read_stated(lowered: str) -> Stated:
     copied = 0
     for match in _STATED.finditer(lowered):
         kind = match.lastgroup
-        for name in ("number", "spelled", "korean", "month", "part", "article", "korean_half", "sino", "korean_clock"):
+        for name in (
+            "number",
+            "spelled",
+            "korean",
+            "month",
+            "part",
+            "article",
+            "korean_half",
+            "sino",
+            "korean_clock",
+            "native",
+        ):
             if match[name] is not None:
                 kind = name
         if kind == "month":
@@ -201,7 +229,7 @@ def read_stated(lowered: str) -> Stated:
             quantities.extend(_read(kind or "", match))
             if len(quantities) > before and _is_a_rate(quantities[-1], lowered[match.end() : match.end() + 2]):
                 quantities[-1] = replace(quantities[-1], firm=False)
-            if len(quantities) > before and kind != "article":
+            if len(quantities) > before and kind not in ("article", "ordinal", "bare_half"):
                 places.append(match.span())
                 words += (lowered[copied : match.start()], " 0 ")
                 copied = match.end()
@@ -217,7 +245,8 @@ def unmatched_quantities(
 ) -> tuple[list[Quantity], list[Quantity]]:
     """Pair equal quantities off and return what is left on either side.
 
-    A number without a unit equals the same number with one: "500" may be "$500".
+    A number without a unit equals the same number with one: "500" may be "$500". What is stated twice
+    on one side may be stated once on the other: "the one-day (24h) ticket".
     """
     rest = list(right)
     alone = []
@@ -227,7 +256,10 @@ def unmatched_quantities(
             alone.append(quantity)
         else:
             rest.remove(twin)
-    return [each for each in alone if each.firm], [each for each in rest if each.firm]
+    return (
+        [each for each in alone if each.firm and not any(_equal(each, other) for other in right)],
+        [each for each in rest if each.firm and not any(_equal(each, other) for other in left)],
+    )
 
 
 _MEASURES = frozenset({"length", "mass", "volume", "speed"})
@@ -257,6 +289,9 @@ def _equal(one: Quantity, other: Quantity) -> bool:
             return _close(one.raw, other.raw)
         celsius, fahrenheit = (one, other) if one.dimension == "temperature" else (other, one)
         return abs(celsius.value - (fahrenheit.value - 32) * 5 / 9) <= _ABOUT_DEGREES
+    if {one.dimension, other.dimension} == {"mass", "gbp"}:
+        mass = one if one.dimension == "mass" else other
+        return _close(one.raw, other.raw) and _close(mass.value, mass.raw * _UNITS["lb"][1])
     if {one.dimension, other.dimension} == {"clock", "clock of half a day"}:
         return _close(one.value % 720, other.value % 720)
     return (one.dimension is None or other.dimension is None) and _close(one.raw, other.raw)
@@ -316,12 +351,19 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
         if unit in _UNITS and len(unit) > 2:
             made = _quantity(1.0, unit)
             yield Quantity(made.value, made.dimension, made.raw, firm=False)
+    elif kind == "ordinal":
+        place = float(_ORDINALS.index(text) + 1)
+        yield Quantity(place, None, place, firm=False)
+    elif kind == "bare_half":
+        yield Quantity(0.5, None, 0.5)
     elif kind == "twice":
         yield _quantity(2.0 if text == "twice" else 3.0, "times")
     elif kind == "sino":
         yield _quantity(_sino(text[: -len(match["sino_unit"])].strip()), match["sino_unit"])
     elif kind == "korean_clock":
         yield _korean_clock(match)
+    elif kind == "native":
+        yield _quantity(_KOREAN_COUNTS.get(text, 0.0), "")
     elif kind == "korean_days":
         yield _quantity(_KOREAN_DAYS[text], "일")
 
@@ -385,9 +427,10 @@ def _quantity(value: float, unit: str) -> Quantity:
 def _spelled(match: re.Match[str]) -> Iterator[Quantity]:
     unit = _bare_unit(match["spelled_unit"] or "")
     text = match["spelled"][: len(match["spelled"]) - len(match["spelled_unit"] or "")]
+    text = text.removesuffix(match["and_a_half"] or "")
     total = current = 0.0
     named = [word for word in re.split(r"[\s-]+", text) if word != "and"]
-    if named == ["one"] and not unit:
+    if named == ["one"] and not unit and not match["and_a_half"]:
         return  # a pronoun as often as a number: "which one", "one bank"
     for word in named:
         if word in _SMALL:
@@ -399,4 +442,4 @@ def _spelled(match: re.Match[str]) -> Iterator[Quantity]:
         else:
             total += (current or 1.0) * _SPELLED_SCALE[word]
             current = 0.0
-    yield _quantity(total + current, unit)
+    yield _quantity(total + current + (0.5 if match["and_a_half"] else 0.0), unit)

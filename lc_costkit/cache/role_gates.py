@@ -31,10 +31,14 @@ _BREAKS = words(
 _BE = words("is are was were be been being am")
 _AUXILIARIES = _BE | words("can could do does did will would shall should may might must has have had")
 _BEFORE_A_NOUN = _OWNERS | words(
-    """a an the this that these those any some no each every in on of for with from by at as through via about into onto
+    """a an the this that these those any some no each every in on of for with from by at as through via about
+    into onto
     within during which what"""
 )
-_PARTICIPLE = re.compile(r"(?:ed|en|wn|lt|pt|nt|ught|sold|told|held|paid|made|done|set|cut|put|read|found|built|met)$")
+_PARTICIPLE = re.compile(
+    r"(?:ed|en|wn|lt|pt|nt|ught|sold|told|held|paid|made|done|set|cut|put|read|found|built"
+    r"|met)$"
+)
 _BOUND = words(
     "have has had need needs needed able allowed going supposed required want wants obliged entitled permitted expected"
 )
@@ -289,7 +293,8 @@ def _split(text: Prepared, kind: str, side: str, main: str) -> tuple[_Clauses, .
 _LETTER = re.compile(r"(?<![\w'’&+.°/-])(?<!\d )([A-Z])(?!/)(?![\w'’&+#-]|\.\w|\. [A-Z]|\s[A-Z][a-z])")
 _NAMED_BY_LETTER = re.compile(
     r"\b(plan|option|tier|type|class|grade|vitamin|hepatitis|influenza|group|section|part|gate|terminal|zone|level"
-    r"|invoice|building|block|row|team|schedule|appendix|exhibit|form|variant|category|route|line|series|box|pier|hall"
+    r"|invoice|building|block|row|team|schedule|appendix|exhibit|form|variant|category|route|line|series|box"
+    r"|pier|hall"
     r"|platform|wing|unit|annex|phase|stage|room|shift|batch|set|version|model|product|company|account)s?\s+"
     r"([a-hj-z])(?![\w'’.-])"
 )

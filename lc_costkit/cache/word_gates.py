@@ -116,11 +116,13 @@ def _kinds() -> dict[str, frozenset[int]]:
 def kind_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another thing of the same kind: plan, product, role, place, day, size, aspect."""
     kinds = _kinds()
-    left = [word for word in _missing(cached, new) if word in kinds]
+    left = [word for word in _missing(cached, new) if word in kinds and not _has_equal(word, new)]
     if not left:
         return None
     for other in _missing(new, cached):
         rows = kinds.get(other)
+        if rows and _has_equal(other, cached):
+            continue
         for one in left if rows else ():
             if not kinds[one].isdisjoint(rows or ()) and not same_meaning(one, other):
                 return f"{one} and {other} are different things of a kind"
@@ -140,6 +142,11 @@ def name_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+def _form_of(name: str, word: str) -> bool:
+    """Say whether a long name and a word are forms of one: "Python" and "pythonic"."""
+    return min(len(name), len(word)) > 4 and spelled_alike(name, word) == 1.0
+
+
 def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
     known = {name for name in one.names if name not in other.lowered}
     if not known:
@@ -148,9 +155,10 @@ def _unknown_names(one: Prepared, other: Prepared) -> set[str]:
     return {
         name
         for name in known
-        if stem(name) not in other.stems
+        if stem(name) in one.stems
+        and stem(name) not in other.stems
         and not is_unit(name)
-        and not any(same_meaning(stem(name), word) for word in other.frame)
+        and not any(same_meaning(stem(name), word) or _form_of(stem(name), word) for word in other.frame)
         and stem(name) not in spelled
     }
 
