@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lc_costkit.cache.answer_gates import degree_gate, outcome_gate, style_gate, which_gate
+from lc_costkit.cache.condition_gates import condition_gate, extreme_gate, tense_gate
 from lc_costkit.cache.frame_gates import (
     ask_gate,
     capitals_gate,
@@ -85,6 +86,9 @@ BALANCED_GATES: tuple[Gate, ...] = (
     facet_gate,
     act_gate,
     place_gate,
+    tense_gate,
+    extreme_gate,
+    condition_gate,
     topic_gate,
 )
 """All gates but the swap and insert rules, which cost a third of the right hits on plain paraphrases."""
