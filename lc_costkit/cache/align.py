@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko
-from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, stem
+from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, kept, stem
 from lc_costkit.cache.text import words
 
 Similar = Callable[[str, str], float]
@@ -139,11 +139,35 @@ def _left_over(one: Prepared, other: Prepared) -> tuple[str, ...]:
     missing = [word for word in one.content if word not in other.stems]
     if not missing:
         return ()
-    return tuple(
-        word
-        for word in missing
-        if not any(same_meaning(word, candidate) or spelled_alike(word, candidate) for candidate in other.frame)
-    )
+    return tuple(word for word in missing if not has_equal(word, other))
+
+
+def has_equal(word: str, text: Prepared) -> bool:
+    """Say whether a text has a stem in any form: another form of the word, or a word of the same meaning."""
+    if word in text.stems:
+        return True
+    meanings, openings = kept(text, "_forms", _forms)
+    rows = equal_rows().get(word)
+    if rows is not None and not rows.isdisjoint(meanings):
+        return True
+    return any(spelled_alike(word, candidate) for candidate in openings.get(_opening(word), ()))
+
+
+def _forms(text: Prepared) -> tuple[frozenset[int], dict[str, list[str]]]:
+    """Read the rows of equals that a text touches, and its stems by how they begin."""
+    meanings: set[int] = set()
+    openings: dict[str, list[str]] = {}
+    table = equal_rows()
+    for word in dict.fromkeys(text.frame):
+        meanings.update(table.get(word, ()))
+        openings.setdefault(_opening(word), []).append(word)
+    return frozenset(meanings), openings
+
+
+def _opening(word: str) -> str:
+    """Return what two forms of one word cannot differ in: three letters, or a syllable but for its last consonant."""
+    code = ord(word[0]) - 0xAC00
+    return str(code // 28) if 0 <= code < 11172 else word[:3]
 
 
 def joined(one: Prepared, other: Prepared) -> frozenset[str]:

@@ -45,6 +45,7 @@ _CODE = re.compile(
 )
 _NAME = re.compile(r"[^\W\d_가-힣]+(?:['’.&-][^\W\d_가-힣]+)*")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?:[a-z]\b)?")
+_CODE_HINT = re.compile(r"[_(){}\[\]<>=|^~\\$/*+!&-]|[a-z][A-Z]")
 _SHORTENED = re.compile(r"\b(?:a/c|w/o?|24/7)(?!\w)|(?<=[^\W\d_])/(?=[^\W\d_])(?![^\s]*/)", re.IGNORECASE)
 _SLASHED_WORDS = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
@@ -308,6 +309,8 @@ class Prepared:
     def symbols(self) -> Counter[str]:
         """Code and operators outside words, without spaces."""
         text = self.core[:MAX_CHARACTERS]
+        if _CODE_HINT.search(text) is None:
+            return Counter()
         if "/" in text:
             text = _SHORTENED.sub(" ", text)
         return Counter("".join(found.split()) for found in _CODE.findall(text))

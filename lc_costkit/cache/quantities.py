@@ -157,9 +157,9 @@ _STATED = re.compile(
     rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![a-z]))"
 )
 _ANY = re.compile(
-    rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|an?|per|each|every|first|third|fourth|fifth|sixth"
+    rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|first|third|fourth|fifth|sixth"
     rf"|seventh|eighth|ninth"
-    rf"|tenth)(?!\w)|@"
+    rf"|tenth)(?!\w)|(?<![\w-])(?:an?|per|each|every) {_FULL}{_UNIT}|@"
     r"|[하이사나열보한두둘세셋네넷다여일아스서마쉰닷엿십백천만반]|//"
 )
 

@@ -350,6 +350,10 @@ _KOREAN_SAME = {
     **dict.fromkeys(("은", "는", "이", "가", "도"), "이"),
     **dict.fromkeys(("을", "를"), "를"),
 }
+_KOREAN_FRAME = 0.4
+"""Share of words in the same order from which a Korean sentence is the same sentence."""
+_FEW = 1
+"""Words left over on a side up to which they answer to each other in any sentence."""
 _KOREAN_VERB = re.compile(r"(?:[하되있없같많좋싫]|때)$")
 
 
@@ -360,6 +364,8 @@ def korean_swap_gate(cached: Prepared, new: Prepared) -> str | None:
     laid = align(cached, new)
     if not laid.only_cached or not laid.only_new:
         return None
+    if laid.order < _KOREAN_FRAME and max(len(laid.only_cached), len(laid.only_new)) > _FEW:
+        return None  # told in other words: nouns change their parts with the verbs
     theirs = dict(_marked(new, laid.only_new))
     for ending, one in _marked(cached, laid.only_cached):
         other = theirs.get(ending)

@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 
 from lc_costkit.cache import lexicon, lexicon_acts
-from lc_costkit.cache.align import same_meaning
+from lc_costkit.cache.align import align, has_equal, same_meaning
 from lc_costkit.cache.prepare import Prepared, kept, stem
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
@@ -60,70 +60,102 @@ def act_gate(cached: Prepared, new: Prepared) -> str | None:
         return None
     left = _unanswered(one, other, new)
     right = _unanswered(other, one, cached) if left else None
-    return f"one asks to {left}, the other to {right}" if left and right else None
+    if not left or not right or not _one_topic(cached, new):
+        return None
+    return f"one asks to {left}, the other to {right}"
+
+
+LEAST_TOPIC = 0.4
+"""Share of its topic words that one side at least has in common with the other, from which acts are compared: a story
+told in other words has other verbs."""
+
+
+def _one_topic(cached: Prepared, new: Prepared) -> bool:
+    laid = align(cached, new)
+    return any(
+        1 - len(set(alone)) / len(text.content) >= LEAST_TOPIC
+        for alone, text in ((laid.only_cached, cached), (laid.only_new, new))
+        if text.content
+    )
 
 
 def _unanswered(one: dict[str, frozenset[int]], other: dict[str, frozenset[int]], text: Prepared) -> str | None:
     """Find an act of one side that the other has in no form; none where they share an act of the sentence."""
-    alone = [
-        word
-        for word, rows in one.items()
-        if word not in text.stems
-        and not any(not rows.isdisjoint(others) for others in other.values())
-        and not any(same_meaning(word, candidate) for candidate in text.frame)
-    ]
-    return alone[0] if alone else None
+    for word, rows in one.items():
+        if not any(not rows.isdisjoint(others) for others in other.values()) and not has_equal(word, text):
+            return word
+    return None
 
 
-_FACETS: tuple[tuple[str, str], ...] = (
+_FACETS: tuple[tuple[str, str, str], ...] = (
     (
         "cost",
-        r"\bhow much (?:is|are|was|were|does|do|did|will|would|to|for|should|money)\b|\b(?:cost|costs|price"
-        r"|prices|priced"
-        r"|pricing)\b|\bwhat(?:'s| is| are)? (?:the |your )?(?:\w+ ){0,3}(?:fee|fees|charge|charges)\b"
-        r"|\bwhat do (?:you|they)"
-        r" charge\b|얼마(?:예요|에요|인가요|인지|죠|야|나 ?(?:해|하|들|내|드|나오|나와)|입니까|를? ?내|에)"
+        r"\bhow much (?:is|are|was|were|does|do|did|will|would|to|for|should|money)\b|\b(?:costs?|priced?"
+        r"|prices|pricing)\b"
+        r"|\bwhat(?:'s| is| are)? (?:the |your )?(?:\w+ ){0,3}(?:fees?|charges?)\b|\bwhat do (?:you|they) charge\b",
+        r"얼마(?:예요|에요|인가요|인지|죠|야|나 ?(?:해|하|들|내|드|나오|나와)|입니까|를? ?내|에|\W*$)"
         r"|(?:비용|가격|요금|금액|수수료|연회비|과태료|배송비)\S{0,3} ?(?:\S{1,4} )?(?:얼마|어떻게 ?되|궁금|알려|뭐)",
     ),
     (
         "time",
-        r"\bhow (?:long|soon|quickly|fast|early|late)\b|^\W*(?:and |so )?when\b|\bwhat(?:'s| is| are"
-        r"| was)? (?:the )?(?:\w+ ){0,3}"
-        r"(?:deadline|cutoff|cut-off|turnaround|wait|duration|date|time|times|hours|schedule|period)\b|\bby when\b"
-        r"|\bhow many (?:\w+ )?(?:days?|hours?|weeks?|months?|years?|minutes?)\b|\bdeadline\b"
-        r"|언제|며칠|(?:몇|얼마) ?(?:시|일|분|개월|주|달|년)(?![가-힣]*인)|얼마나 (?:오래|걸)|걸리나|걸려|기한"
-        r"|마감|시기",
+        r"\bhow (?:long|soon|quickly|fast|early|late)\b|^\W*(?:and |so )?when\b|\bby when\b|\bdeadline\b"
+        r"|\bwhat(?:'s|s| is| are| was)? (?:the )?(?:\w+ ){0,3}(?:cutoff|cut-off|turnaround|wait|duration|date"
+        r"|times?|hours|schedule"
+        r"|period)\b|\bhow many (?:\w+ )?(?:days?|hours?|weeks?|months?|years?|minutes?)\b",
+        r"언제|며칠|몇 ?(?:시|일|분|개월|주|달|년)(?![가-힣]*인)|얼마나 (?:오래|걸)|걸리나|걸려|기한|마감|시기",
     ),
-    ("frequency", r"\bhow (?:often|many times|frequently)\b|얼마나 자주|주기|몇 ?(?:번|회)"),
-    ("place", r"^\W*where\b|\bwhere (?:can|do|should|is|are|to)\b|\bwhat(?:'s| is) the address\b|어디"),
-    ("person", r"^\W*(?:and |so )?who(?:m|se)?\b|\bwho (?:is|are|can|should|do|does|pays|has)\b|누가|누구"),
+    ("frequency", r"\bhow (?:often|many times|frequently)\b", r"얼마나 자주|주기|몇 ?(?:번|회)"),
+    (
+        "place",
+        r"^\W*where\b|\bwhere (?:can|do|should|is|are|to)\b|\bwhat(?:'s|s| is) the address\b",
+        r"어디",
+    ),
+    (
+        "person",
+        r"^\W*(?:and |so )?who(?:m|se)?\b|\bwho (?:is|are|can|should|do|does|pays|has)\b",
+        r"누가|누구",
+    ),
     (
         "reason",
-        r"\bwhy\b|\bhow come\b|\bwhat(?: \w+)? (?:causes?|caused)\b|\breasons? (?:for|why|that|behind)\b"
-        "|왜|이유|원인",
+        r"\bwhy\b|\bhow come\b|\bwhat(?: \w+)? (?:causes?|caused)\b|\breasons? (?:for|why|that|behind)\b",
+        r"왜|이유|원인",
     ),
     (
         "needs",
         r"\b(?:what|which) (?:\w+ ){0,2}(?:documents?|papers?|paperwork|requirements?|prerequisites|conditions"
         r"|criteria"
-        r"|qualifications|proof|evidence)\b|\bwhat do i need\b|\brequirements? (?:for|to)\b"
-        r"|필요한 ?(?:서류|것|거|준비물)|(?:서류|준비물|구비 ?서류|자격|조건|요건)\S{0,3} ?(?:뭐|무엇"
-        r"|어떻게 ?되|어떤|필요|알려|궁금)",
+        r"|qualifications|proof|evidence)\b|\bwhat do i need\b|\brequirements? (?:for|to)\b",
+        r"필요한 ?(?:서류|것|거|준비물)|(?:서류|준비물|구비 ?서류|자격|조건|요건)\S{0,3} ?(?:뭐|무엇|어떻게 ?되"
+        r"|어떤|필요|알려|궁금)"
+        r"|(?:뭐|뭘|무엇)\S{0,2} (?:필요|준비|챙|가져)",
     ),
     (
         "limit",
-        r"\bwhat(?:'s| is| are)? (?:the |your )?(?:\w+ ){0,3}(?:limit|limits|maximum|cap|allowance)\b"
-        r"|한도\S{0,3} ?(?:얼마|어떻게|궁금|알려|뭐)",
+        r"\bwhat(?:'s|s| is| are)? (?:the |your )?(?:\w+ ){0,3}(?:limits?|maximum|cap|allowance)\b",
+        r"한도\S{0,3} ?(?:얼마|어떻게|궁금|알려|뭐)|얼마나 (?:많|필요|돼야|되야)",
     ),
-    ("refund", r"\brefundable\b"),
+    (
+        "contents",
+        r"\bwhat(?:'s|s| is| are)? (?:\w+ ){0,3}(?:included|contained|covered)\b|\bwhat (?:does"
+        r"|do) .{1,40} (?:include|contain|cover)\b",
+        r"(?:뭐|뭘|무엇|무얼)\S{0,2} ?(?:\S{1,4} )?(?:포함|들어 ?있|들어가)",
+    ),
     (
         "method",
-        r"방법|어떻게 ?(?:하|해|신청|받|바꾸|변경|써|쓰|사용|이용|보|확인|취소)|하는 ?법"
+        r"",
+        r"방법|어떻게 ?(?:하|해|신청|받|바꾸|변경|써|쓰|사용|이용|보|확인|취소|작성|만드)|하는 ?법"
         r"|[하는는] ?법(?:\s|\W|$)|절차|순서",
     ),
-    ("whether", r"(?:나요|가요|까요|되요|돼요|돼|니|까|어요|아요)\W*$"),
+    (
+        "place to find",
+        r"",
+        r"(?:곳|데|매장|지점|장소|사이트|업체)\S{0,2} ?(?:있|어디|알려|추천)",
+    ),
 )
-_FACET_ROWS = tuple((name, re.compile(pattern)) for name, pattern in _FACETS)
+_ENGLISH_FACETS, _KOREAN_FACETS = (
+    re.compile("|".join(f"(?P<f{number}>{row[column]})" for number, row in enumerate(_FACETS) if row[column]))
+    for column in (1, 2)
+)
 _COMPATIBLE = frozenset(
     frozenset(pair)
     for pair in (
@@ -135,9 +167,10 @@ _COMPATIBLE = frozenset(
         ("limit", "cost"),
         ("limit", "frequency"),
         ("cost", "frequency"),
+        ("limit", "needs"),
+        ("place", "place to find"),
     )
 )
-_LOOSE = frozenset({"whether", "refund"})
 
 
 def facet_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -151,8 +184,10 @@ def facet_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 def _facets(text: Prepared) -> frozenset[str]:
-    found = {name for name, pattern in _FACET_ROWS if pattern.search(text.lowered)}
-    return frozenset(found - {"whether"} if len(found) > 1 else found - _LOOSE)
+    pattern = _KOREAN_FACETS if text.script == KOREAN else _ENGLISH_FACETS
+    return frozenset(
+        _FACETS[int(found.lastgroup[1:])][0] for found in pattern.finditer(text.lowered) if found.lastgroup
+    )
 
 
 @cache
@@ -185,9 +220,15 @@ _KOREAN_QUANTITY = (
 )
 
 
+_PICKS = re.compile(r"^\W*(?:which|what) (?!if\b|is\b|are\b|does\b|do\b|happens\b|about\b)")
+
+
 def quantifier_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse all against some, any against all, most against all."""
     one, other = kept(cached, "_amounts", _amounts), kept(new, "_amounts", _amounts)
+    for amounts, text in ((one, new), (other, cached)):
+        if amounts & {_ALL, _ANY} and _PICKS.match(text.lowered):
+            return "one asks which of the things, the other about all of them"
     if not one or not other or not one.isdisjoint(other):
         return None
     for left in one:
@@ -208,7 +249,8 @@ _SELF = re.compile(
     r"|still |also )?"
     r"(?:an?|the) ((?:[a-z-]+ ){0,3}?[a-z-]+)(?=\s*(?:[,.;!?]|$)|\s(?:and|but|can|could|do|does|am|is|are|with"
     r"|in|on|at|for|from|who|so|what|how|here|which|trying|looking)\b)"
-    r"|\bas an? ((?:[a-z-]+ ){0,2}?[a-z-]+)(?=\s*(?:[,.;!?]|$)|\s(?:and|can|could|do|does|am|is|are|should|must"
+    r"|(?:^|[.,;!?] ?|\b(?:i|we) )as an? ((?:[a-z-]+ ){0,2}?[a-z-]+)(?=\s*(?:[,.;!?]|$)|\s(?:and|can|could|do"
+    r"|does|am|is|are|should|must"
     r"|may|what|how|when|with|in|on|of)\b)"
 )
 _KOREAN_SELF = re.compile(
@@ -223,6 +265,9 @@ def self_gate(cached: Prepared, new: Prepared) -> str | None:
     one, other = kept(cached, "_self", _selves), kept(new, "_self", _selves)
     if one and other and one != other and not any(same_meaning(left, right) for left in one for right in other):
         return f"one is asked as {' '.join(sorted(one))}, the other as {' '.join(sorted(other))}"
+    for asker, others, text in ((one, other, new), (other, one, cached)):
+        if asker and not others and not asker.isdisjoint(text.content):
+            return f"one is asked as {' '.join(sorted(asker))}, the other about them"
     return None
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import cache
 
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko
-from lc_costkit.cache.align import align, contradict, joined, opposite_words, same_meaning, spelled_alike
+from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, stem, stems
 from lc_costkit.cache.quantities import is_unit, unmatched_quantities
 from lc_costkit.cache.text import words
@@ -70,8 +70,11 @@ def _denials(text: Prepared) -> tuple[int, ...]:
     return found[1:] if found and _NEGATIVE_QUESTION.match(text.lowered) else found
 
 
+_PREFIXES = frozenset(lexicon.NEGATIVE_PREFIXES)
+
+
 def _denies(word: str, base: str) -> bool:
-    return any(word == prefix + base for prefix in lexicon.NEGATIVE_PREFIXES) and len(base) > 3
+    return len(base) > 3 and word.endswith(base) and word.removesuffix(base) in _PREFIXES
 
 
 def _targets(text: Prepared, denials: tuple[int, ...]) -> frozenset[str]:
@@ -116,12 +119,12 @@ def _kinds() -> dict[str, frozenset[int]]:
 def kind_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another thing of the same kind: plan, product, role, place, day, size, aspect."""
     kinds = _kinds()
-    left = [word for word in _missing(cached, new) if word in kinds and not _has_equal(word, new)]
+    left = [word for word in _missing(cached, new) if word in kinds and not has_equal(word, new)]
     if not left:
         return None
     for other in _missing(new, cached):
         rows = kinds.get(other)
-        if rows and _has_equal(other, cached):
+        if rows and has_equal(other, cached):
             continue
         for one in left if rows else ():
             if not kinds[one].isdisjoint(rows or ()) and not same_meaning(one, other):
@@ -175,7 +178,7 @@ def person_gate(cached: Prepared, new: Prepared) -> str | None:
     if left == right:
         return None
     for one, other in ((left - new.stems, cached), (right - cached.stems, new)):
-        alone = {word for word in one if not _has_equal(word, new if other is cached else cached)}
+        alone = {word for word in one if not has_equal(word, new if other is cached else cached)}
         if alone:
             return f"only one of them is about {_list(sorted(alone))}"
     return None
@@ -191,10 +194,6 @@ def _persons(text: Prepared) -> frozenset[str]:
     return frozenset(found)
 
 
-def _has_equal(word: str, other: Prepared) -> bool:
-    return any(same_meaning(word, candidate) or spelled_alike(word, candidate) for candidate in other.frame)
-
-
 _RESTRICTING = stems(" ".join(lexicon.RESTRICTING)) | frozenset(map(stem, lexicon_ko.RESTRICTING))
 _ONLY = words("only except unless without excluding 만 제외")
 
@@ -205,7 +204,7 @@ def restriction_gate(cached: Prepared, new: Prepared) -> str | None:
         for word in one.frame:
             if word in other.stems:
                 continue
-            if word in _RESTRICTING and not _has_equal(word, other):
+            if word in _RESTRICTING and not has_equal(word, other):
                 return f"only one of them is about {word}"
             if (
                 word in _ONLY
@@ -267,6 +266,11 @@ _LANGUAGES = {
 }
 
 
+_READ_FOR_LANGUAGE = 40
+_SURELY_ENGLISH = 4
+"""Words looked at, and English ones among them that settle it: no other language shares as many."""
+
+
 def language_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another language of the same script, where both are plain to see from their small words."""
     if cached.script != LATIN or new.script != LATIN:
@@ -278,9 +282,11 @@ def language_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 def _language(text: Prepared) -> str | None:
-    seen = [token.word for token in text.tokens]
+    seen = [token.word for token in text.tokens[:_READ_FOR_LANGUAGE]]
     if not seen:
         return None
+    if sum(word in _LANGUAGES["English"] for word in seen) >= _SURELY_ENGLISH:
+        return "English"
     scores = sorted(((sum(word in small for word in seen), name) for name, small in _LANGUAGES.items()), reverse=True)
     (best, name), (second, _) = scores[0], scores[1]
     return name if best >= 2 and best > second else None
