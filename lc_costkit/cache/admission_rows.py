@@ -16,6 +16,8 @@ class Row(NamedTuple):
     reason: str
     pattern: str
     unless: str | None = None
+    korean: bool = False
+    """Whether every match has Korean letters in it, so that a text without any need not be searched."""
 
 
 _LIVE = "asks for the present moment, so that its answer goes out of date"
@@ -142,7 +144,7 @@ ROWS: tuple[Row, ...] = (
         r"|give me"
         r"|list|check|display|pull up|read(?: me)?|see|view|look up|find|do i have any|how(?:'s| is))"
         rf"(?: \S+){{0,2}}? my (?:\S+ ){{0,3}}?(?:{_OWN_VALUES})\b"
-        r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:do|did|have|am) i (?:have|owe|owed|got|spend|spent|paid"
+        r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:do|did|have|am) i (?:have(?! to\b)|owe|owed|got|spend|spent|paid"
         r"|made|earned"
         r"|earn|used|left|owing|still)\b"
         r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:is|are|was) (?:left )?(?:in|on) my\b"
@@ -254,7 +256,48 @@ ROWS: tuple[Row, ...] = (
         rf"{_OPENING}(?:{_ACTS})\b(?! (?:is|are|was|does|do|can|will|would|not|status|types?|fees?|limits?)\b)"
         rf"(?:\W+\S+){{0,7}}?\W*(?<!\w)(?:{_ON_ACCOUNT})\b",
         rf"{_HOW_TO}|{_ABOUT_WORDS}|\b(?:code|function|python|sql|javascript|regex|script|html|css|essay|poem|story"
-        r"|sentence|paragraph|recipe)\b",
+        r"|sentence|paragraph|recipe)\b|\bremind (?:me|us) (?:of|what|how|why|which|who|where|when)\b",
+    ),
+    Row(
+        "own progress",
+        "refuse",
+        _PERSONAL,
+        rf"{_GREETING}(?:has|have|is|are|was|were|did) (?:my|our) (?:[\w'-]+ ){{1,6}}?(?:been \w+ (?:yet"
+        rf"|already)|yet|done|ready|finished"
+        r"|fixed|repaired|graded|(?:back|in|through|up|here)(?=\W*$))\b"
+        rf"|{_GREETING}(?:are|is) (?:you|they|he|she|the \w+) (?:done|finished|ready|through"
+        rf"|almost done) (?:with|for|repairing|fixing)\b.{{0,40}}"
+        r"\b(?:my|our|me|us)\b"
+        rf"|{_GREETING}(?:have|did|has) (?:you|they|anyone|anybody|someone|the \w+|my \w+"
+        rf"|your \w+)(?: \w+)? (?:repl|respond|answer|call|contact"
+        r"|approv|accept|review|receiv|process|ship|deliver|fix|se[en]|pa[iy]|refund|charg|finish|start|read"
+        r"|g[eo]t|look|decid)\w*"
+        r"(?: [\w'-]+){0,4} (?:my|me|us|our)\b"
+        rf"|{_GREETING}did (?:i|we) (?:get (?:in|into|it|the|accepted|approved|hired|selected|picked)|pass|win"
+        rf"|qualify|make it|make the)\b"
+        r"|\bwhere(?:'s|s| is| are) (?:my|our) (?:\w+ )?(?:refund|money|payment|paycheck|pay ?check|card|driver"
+        r"|technician|courier"
+        r"|tickets?|prescription|luggage|bags?|suitcase|check|cheque|deposit|bonus|voucher|reward|results?"
+        r"|documents?|certificate|passport)\W*(?:$|[?.!])"
+        r"|\bhow (?:long|much longer|many (?:days|minutes|hours|stops|weeks)) (?:until|till|before|left until"
+        r"|is it until) (?:my|our)\b"
+        r"|\bhow (?:much|many) (?:[\w-]+ ){0,4}?(?:are|do|did|have|am) (?:we|i) (?:using|used|have left"
+        r"|got left|consum\w+|spent|still have|currently)\b"
+        r"|\bhow (?:much|many) (?:[\w-]+ ){1,4}?(?:do|have) (?:we|i) (?:have|got|left|used)\W*$"
+        r"|\bhow(?:'s|s| is| are) (?:my|our) [\w -]{2,40}\b(?:doing|going|coming along|performing|looking)\b",
+        rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|\bwhat happens\b",
+    ),
+    Row(
+        "own progress, Korean",
+        "refuse",
+        _PERSONAL,
+        r"(?:^|[\s,.])(?:제|내|저희|우리|저의|나의|나|저)(?:는|도|한테)? .{1,30}?(?:[았었였했됐났졌왔갔]|되었"
+        r"|끝났|붙었|떨어졌)"
+        r"(?:나요|습니까|는지|을까요|는가요|니\W*$|냐\W*$|나\W*$|(?:어요|어|지|죠)\?)"
+        r"|(?:^|[\s,.])(?:제|내|저희|우리|저|나)(?:가|는|도|한테|의)? .{0,30}?(?:얼마나?"
+        r"|몇 ?[가-힣]{1,3}) ?(?:더 )?(?:남|썼|쓴|쌓|모았|모였|밀렸|냈|빠졌)",
+        r"번역|영어로|뜻|방법|어떻게|하는 ?법|맞춤법|왜|이유|면 |는데 |은데 |어디서|어디에서",
+        korean=True,
     ),
     Row(
         "live, Korean",
@@ -263,6 +306,7 @@ ROWS: tuple[Row, ...] = (
         r"지금|현재|오늘|실시간|방금|최신 ?(?:뉴스|소식|가격|시세|버전|정보)|요즘|이번 ?주말?|날씨|미세먼지"
         r"|환율|주가|시세|몇 ?시(?:야|예요|인가요|니)\W*$|뉴스",
         r"번역|영어로|뜻|의미|방법|어떻게|하는 ?법|맞춤법|원리|차이|이유|왜",
+        korean=True,
     ),
     Row(
         "own state, Korean",
@@ -275,6 +319,7 @@ ROWS: tuple[Row, ...] = (
         r"|(?:잔액|잔고|포인트|마일리지|적립금)\S* (?:얼마|몇|조회해|알려|보여|확인해)|(?:잔액|잔고) ?(?:\?|$)"
         r"|(?:주문한|시킨|보낸) \S+ (?:어디|언제)",
         r"번역|영어로|뜻|방법|어떻게|하는 ?법|맞춤법|어디서|어디에서",
+        korean=True,
     ),
     Row(
         "live count or state, Korean",
@@ -286,6 +331,7 @@ ROWS: tuple[Row, ...] = (
         r"|(?:할인|세일|행사|이벤트) ?(?:중|하나요|하고 ?있)|누가 ?이겼|이겼(?:나|어|니|습)|몇 ?대 ?몇|경기 ?결과"
         r"|새로운 ?(?:소식|것|게)|뭐가 ?새로",
         r"번역|영어로|뜻|의미|방법|어떻게|하는 ?법|원리|차이|이유|왜|규정|정책|면 ",
+        korean=True,
     ),
     Row(
         "state of the asker, Korean",
@@ -310,6 +356,7 @@ ROWS: tuple[Row, ...] = (
         r"|있나요|맞나요|인가)"
         r"|(?:^|\s)(?:제|내) \S{1,12} (?:목록|내역|리스트)\S{0,12} ?(?:보여|알려|조회)",
         r"번역|영어로|뜻|방법|어떻게|하는 ?법|맞춤법|왜|이유|면 ",
+        korean=True,
     ),
     Row(
         "act, Korean",
@@ -321,5 +368,6 @@ ROWS: tuple[Row, ...] = (
         r"(?:을|를)? ?(?:해|시켜|처리해|진행해|좀)? ?(?:주세요|줘|줘요|줄래|줄래요|주실래요|주실 수|주시겠|주십시오"
         r"|주시기|줄 수|할게|할게요|바랍니다|부탁|해라|하겠습니다|하고 ?싶(?:어요|습니다|다))",
         r"번역|영어로|뜻|방법|어떻게|하는 ?법|알려|설명|맞춤법|요약",
+        korean=True,
     ),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lc_costkit.cache import admission_rows as rows
+from lc_costkit.cache.courtesy import core_of
 from lc_costkit.errors import ConfigurationError
 
 Verdict = Literal["cacheable", "exact_only", "refuse"]
@@ -94,11 +95,14 @@ _ADMITTED = Admission(verdict="cacheable")
 
 
 def admit(question: str, rules: Iterable[AdmissionRule]) -> Admission:
-    """Ask every rule; the strictest verdict wins. A rule that raises counts as a refusal."""
+    """Ask every rule; the strictest verdict wins. A rule that raises counts as a refusal.
+
+    A rule is asked about the question as it stands and, where that differs, without its courtesies."""
     strictest = _ADMITTED
+    core = core_of(question)
     for rule in rules:
         try:
-            applies = rule.matches(question)
+            applies = rule.matches(question) or (core is not question and rule.matches(core))
         except Exception as error:
             return Admission(verdict="refuse", rule=rule.name, reason=f"rule {rule.name} raised {type(error).__name__}")
         if not applies:
@@ -110,8 +114,15 @@ def admit(question: str, rules: Iterable[AdmissionRule]) -> Admission:
     return strictest
 
 
-DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(
-    AdmissionRule.from_pattern(row.name, pattern=row.pattern, verdict=row.verdict, reason=row.reason, unless=row.unless)
-    for row in rows.ROWS
-)
+def _of_row(row: rows.Row) -> AdmissionRule:
+    made = AdmissionRule.from_pattern(
+        row.name, pattern=row.pattern, verdict=row.verdict, reason=row.reason, unless=row.unless
+    )
+    if not row.korean:
+        return made
+    search = made.matches
+    return replace(made, matches=lambda text: not text.isascii() and search(text))
+
+
+DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(map(_of_row, rows.ROWS))
 """English and Korean; ``DEFAULT_ADMISSION + (my_rule,)`` adds to it."""
