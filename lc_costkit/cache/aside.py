@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lc_costkit.ledger import Ledger
+from lc_costkit.pricing import PriceBook
 
 Purpose = Literal["lookup", "verification"]
 """``lookup``: a judge is asked while a caller waits, and its cost is part of the lookup's;
@@ -22,17 +23,21 @@ class Aside:
     Attributes:
         purpose: what for.
         ledger: where to record it; ``None`` records it nowhere but where the framework's own meters do.
+        prices: how to price it; ``None`` is the public price list.
     """
 
     purpose: Purpose
     ledger: Ledger | None = None
+    prices: PriceBook | None = None
 
 
 _CURRENT: ContextVar[Aside | None] = ContextVar("lc_costkit_aside", default=None)
 
 
 @contextmanager
-def calling_aside(purpose: Purpose, ledger: Ledger | None = None) -> Iterator[Aside]:
+def calling_aside(
+    purpose: Purpose, *, ledger: Ledger | None = None, prices: PriceBook | None = None
+) -> Iterator[Aside]:
     """Mark every call in this block as the cache's own; caches let such calls pass.
 
     >>> with calling_aside("lookup") as made:
@@ -41,7 +46,7 @@ def calling_aside(purpose: Purpose, ledger: Ledger | None = None) -> Iterator[As
     >>> current_aside() is None
     True
     """
-    made = Aside(purpose=purpose, ledger=ledger)
+    made = Aside(purpose=purpose, ledger=ledger, prices=prices)
     token = _CURRENT.set(made)
     try:
         yield made

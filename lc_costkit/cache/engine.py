@@ -198,7 +198,7 @@ class Cache:
             knobs=self._knobs,
             pairs=self._pairs,
             writer=self._writer,
-            zone=None if zone is None else ZoneKeeper(zone, acceptor, self._tally, self._faults),
+            zone=None if zone is None else ZoneKeeper(zone, acceptor, self._tally, self._faults, self._prices),
             verifier=self._verifier,
         )
         self._feedback = Feedback(

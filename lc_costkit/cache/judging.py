@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from lc_costkit.cache.aside import current_aside
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.embedding import ReadyEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.pricing import PriceBook
-from lc_costkit.usage import Basis
+from lc_costkit.pricing import Cost, PriceBook
+from lc_costkit.usage import Basis, UsageReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +253,25 @@ def read_verdict(said: str) -> bool | None:
     if re.match(r"\W*(?:or|and|/)\W*(?:yes|no)\b", text[found.end() :], re.IGNORECASE):
         return None
     return verdict
+
+
+def judgement_of(
+    said: str, reading: UsageReading | None, *, prices: PriceBook | None = None, metered: bool = False
+) -> Judgement:
+    """Turn what a model said and what its provider reported into a judgement.
+
+    Args:
+        said: its answer.
+        reading: the usage; ``None`` leaves the judgement unpriced.
+        prices: what it costs; those of the cache that asks if not given.
+        metered: a meter of the framework has recorded the call.
+    """
+    aside = current_aside()
+    book = prices or (None if aside is None else aside.prices) or PriceBook()
+    cost = Cost(usd=None, basis="unpriced") if reading is None else book.price(reading)
+    verdict = read_verdict(said)
+    reason = "the model said neither yes nor no" if verdict is None else None
+    return Judgement(same=verdict, usd=cost.usd, basis=cost.basis, reason=reason, metered=metered)
 
 
 def _without_thoughts(said: str) -> str:

@@ -174,7 +174,7 @@ class Verifier:
     def _asked(self, ask: Ask, model: str | None) -> FreshAnswer | None:
         ledger, started = self._sampled.ledger, datetime.now(UTC)
         try:
-            with calling_aside("verification", ledger):
+            with calling_aside("verification", ledger=ledger, prices=self._prices):
                 fresh = ask()
             cost = Cost(usd=None, basis="unpriced") if fresh.reading is None else self._prices.price(fresh.reading)
             self._tally.verification(cost.usd)
@@ -193,7 +193,7 @@ class Verifier:
         seen, ledger, started = check.seen, self._sampled.ledger, datetime.now(UTC)
         case = JudgeCase(cached=seen.cached, new=seen.new, answer=check.answer, fresh=fresh)
         try:
-            with calling_aside("verification", ledger):
+            with calling_aside("verification", ledger=ledger, prices=self._prices):
                 said = ask_judge(self._sampled.judge, case)
             self._tally.verification(said.usd)
             if ledger is not None and not said.metered and said.usd != 0:

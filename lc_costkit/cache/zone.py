@@ -11,6 +11,7 @@ from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement, ask_judge
 from lc_costkit.cache.results import AsText, Hit, Miss
 from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE
 from lc_costkit.faults import Faults
+from lc_costkit.pricing import PriceBook
 
 JUDGE = "judge"
 """``gate`` of a candidate that the judge did not let pass."""
@@ -28,13 +29,15 @@ class ZoneKeeper:
         acceptor: whose operating point goes before the zone.
         tally: counts.
         faults: where failures of the judge go.
+        prices: what a judge costs.
     """
 
-    def __init__(self, zone: GreyZone, acceptor: Acceptor, tally: Tally, faults: Faults) -> None:
+    def __init__(self, zone: GreyZone, acceptor: Acceptor, tally: Tally, faults: Faults, prices: PriceBook) -> None:
         self._zone = zone
         self._acceptor = acceptor
         self._tally = tally
         self._faults = faults
+        self._prices = prices
 
     def judged(self, outcome: Hit | Miss, as_text: AsText) -> Hit | Miss:
         """Return what the judge makes of a hit; everything else as it is.
@@ -69,7 +72,7 @@ class ZoneKeeper:
         """Return what the judge says, and why that is no verdict."""
         try:
             case = JudgeCase(cached=hit.entry.question, new=hit.key.question, answer=as_text(hit.entry.payload))
-            with calling_aside("lookup"):
+            with calling_aside("lookup", prices=self._prices):
                 said = ask_judge(self._zone.judge, case)
         except Exception as error:
             self._faults.record("the judge", error, _ADVICE, may_quote=True)

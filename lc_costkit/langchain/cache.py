@@ -30,6 +30,7 @@ from lc_costkit.cache.store import Entry
 from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
 from lc_costkit.langchain import payload, served
+from lc_costkit.langchain.asking import asker
 from lc_costkit.langchain.pending import Pending
 from lc_costkit.langchain.prompts import read_request
 from lc_costkit.langchain.warming import Warmed, asked, warm_chain, warm_pairs
@@ -97,13 +98,16 @@ class SemanticCache(BaseCache):
         )
         self._served = served.Served()
         self._pending = Pending()
+        self._asked_again = None if verify is None else verify.ask
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """Return the stored answer as new objects in a ``list``, or ``None``."""
         request = self._read(prompt, llm_string)
         if request is None:
             return None
-        outcome = self.engine.lookup(request, decode=payload.load)
+        outcome = self.engine.lookup(
+            request, decode=payload.load, as_text=payload.as_text, ask=asker(self._asked_again, prompt)
+        )
         return self._serve(prompt, llm_string, request, outcome)
 
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
@@ -113,7 +117,9 @@ class SemanticCache(BaseCache):
         request = await off_loop(self._read, prompt, llm_string)
         if request is None:
             return None
-        outcome = await self.engine.alookup(request, decode=payload.load)
+        outcome = await self.engine.alookup(
+            request, decode=payload.load, as_text=payload.as_text, ask=asker(self._asked_again, prompt)
+        )
         return self._serve(prompt, llm_string, request, outcome)
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
@@ -128,7 +134,7 @@ class SemanticCache(BaseCache):
             if miss is not None:
                 _mark(return_val, miss)
             if isinstance(text, NotKept):
-                self.engine.skipped(text.reason)
+                self.engine.skipped(text.reason, miss=miss)
                 return
             exact_only = payload.has_tool_calls(return_val)
             self.engine.store(request, text, reading=reading, miss=miss, exact_only=exact_only)
@@ -239,6 +245,10 @@ class SemanticCache(BaseCache):
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""
         return self.engine.check()
+
+    def flush(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for the checks under way and write down the statistics; tell whether every check was done."""
+        return self.engine.flush(timeout_seconds)
 
     def close(self) -> None:
         """Write down the statistics and close the store."""

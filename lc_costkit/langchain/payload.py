@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.load import dumps
 from langchain_core.load import load as load_data
-from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
@@ -64,14 +64,28 @@ def dump(generations: Sequence[Generation]) -> str | NotKept:
 
 def load(payload: str) -> list[Generation]:
     """Read an answer back as new objects, message ids empty and tool calls with new ids."""
-    found = _loader()(read_payload(payload), allowed_objects=_ALLOWED, secrets_from_env=False)
+    found = loader()(read_payload(payload), allowed_objects=_ALLOWED, secrets_from_env=False)
     if not isinstance(found, list) or not all(isinstance(item, Generation) for item in found):
         raise ValueError("the payload holds no list of generations")
     return found
 
 
+def as_text(payload: str) -> str:
+    """Return the text of the first answer in a payload, with the tools it calls, for a judge."""
+    generation = load(payload)[0]
+    return message_text(generation.message) if isinstance(generation, ChatGeneration) else generation.text
+
+
+def message_text(message: BaseMessage) -> str:
+    """Return the text of a message, with the tools it calls."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    said = [f"{call['name']}({json.dumps(call['args'], ensure_ascii=False, sort_keys=True)})" for call in calls]
+    return "\n".join([*([str(message.text)] if message.text else []), *said])
+
+
 @functools.cache
-def _loader() -> Callable[..., Any]:
+def loader() -> Callable[..., Any]:
+    """Return LangChain's function that makes objects of plain data."""
     # LangChain warns once that this function is beta. Filters are global to all threads, so the
     # warning is spent here once and not silenced around every call.
     with warnings.catch_warnings():

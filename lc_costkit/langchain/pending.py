@@ -66,7 +66,10 @@ class Pending:
 
     def _count(self, miss: Miss, sign: int) -> None:
         self._calls += sign
-        self._characters += sign * (0 if miss.key is None else len(miss.key.question))
+        kept = (0 if miss.key is None else len(miss.key.question)) + (
+            0 if miss.check is None else len(miss.check.answer)
+        )
+        self._characters += sign * kept
 
 
 def _digest(prompt: str, llm_string: str) -> bytes:

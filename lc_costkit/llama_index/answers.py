@@ -10,6 +10,8 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 
 from lc_costkit.cache.payloads import NotKept, read_payload, unfinished
 from lc_costkit.cache.results import Hit
+from lc_costkit.cache.verify import FreshAnswer
+from lc_costkit.llama_index.call_events import answer_text
 from lc_costkit.llama_index.hits import CACHE_KEY
 from lc_costkit.marks import MARK
 from lc_costkit.readers import read_usage
@@ -84,6 +86,30 @@ def has_tool_calls(response: Response) -> bool:
 def text_of(response: Response) -> str:
     """Return the text of an answer."""
     return response.text if isinstance(response, CompletionResponse) else response.message.content or ""
+
+
+def chat_as_text(payload: str) -> str:
+    """Return the text of a stored answer to a chat, with the tools it calls, for a judge."""
+    return answer_text(load_chat(payload))
+
+
+def completion_as_text(payload: str) -> str:
+    """Return the text of a stored completion, for a judge."""
+    return load_completion(payload).text
+
+
+def fresh(response: Response, model: str | None, *, metered: bool) -> FreshAnswer:
+    """Read an answer of the model that was asked again; one that was cut off or withheld has no text."""
+    gathered = Gathered()
+    gathered.add(response, model)
+    payload = dump(response, gathered)
+    whole = not isinstance(payload, NotKept)
+    return FreshAnswer(
+        text=answer_text(response) if whole else "",
+        reading=gathered.reading,
+        payload=payload if isinstance(payload, str) and not has_tool_calls(response) else None,
+        metered=metered,
+    )
 
 
 def mark_hit(response: Response, hit: Hit) -> None:

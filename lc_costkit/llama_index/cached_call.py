@@ -15,7 +15,9 @@ from lc_costkit.cache.key import CacheRequest
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.threads import off_loop
+from lc_costkit.cache.verify import FreshAnswer
 from lc_costkit.llama_index import answers
+from lc_costkit.llama_index.aside import made_aside
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent, CacheMissEvent
 from lc_costkit.marks import MARK
 from lc_costkit.switch import disabled
@@ -32,15 +34,26 @@ class CachedCall(Generic[_R]):
         cache: the cache.
         describe: makes the request; what it raises is a fault of ours and skips the cache.
         decode: reads a stored answer.
+        as_text: reads the text of a stored answer.
+        again: asks the LLM the same again, whole, to check what was served.
         streamed: the caller wants a stream.
     """
 
     def __init__(
-        self, cache: Cache, describe: Callable[[], CacheRequest], decode: Callable[[str], _R], *, streamed: bool = False
+        self,
+        cache: Cache,
+        describe: Callable[[], CacheRequest],
+        decode: Callable[[str], _R],
+        *,
+        as_text: Callable[[str], str],
+        again: Callable[[], _R],
+        streamed: bool = False,
     ) -> None:
         self._cache = cache
         self._describe = describe
         self._decode: Callable[[str], _R] = decode
+        self._as_text = as_text
+        self._again: Callable[[], _R] = again
         self._streamed = streamed
         self._request: CacheRequest | None = None
         self._miss: Miss | None = None
@@ -50,14 +63,18 @@ class CachedCall(Generic[_R]):
         if not self._read():
             return None
         assert self._request is not None  # noqa: S101 -- _read has made it
-        return self._serve(self._cache.lookup(self._request, decode=self._decode))
+        return self._serve(
+            self._cache.lookup(self._request, decode=self._decode, as_text=self._as_text, ask=self._fresh)
+        )
 
     async def aask(self) -> _R | None:
         """Do what ``ask`` does without blocking the event loop."""
         if not self._read():
             return None
         assert self._request is not None  # noqa: S101 -- _read has made it
-        return self._serve(await self._cache.alookup(self._request, decode=self._decode))
+        return self._serve(
+            await self._cache.alookup(self._request, decode=self._decode, as_text=self._as_text, ask=self._fresh)
+        )
 
     @contextmanager
     def missing(self) -> Iterator[None]:
@@ -99,6 +116,12 @@ class CachedCall(Generic[_R]):
             yield last
         if last is not None:
             await off_loop(self._store, last, gathered)
+
+    def _fresh(self) -> FreshAnswer:
+        """Ask the LLM again, for a check in the background."""
+        with made_aside() as metered:
+            response = self._again()
+        return answers.fresh(response, None if self._request is None else self._request.model, metered=metered)
 
     def _read(self) -> bool:
         if disabled():
@@ -151,7 +174,7 @@ class CachedCall(Generic[_R]):
         try:
             payload = answers.dump(response, gathered)
             if isinstance(payload, NotKept):
-                self._cache.skipped(payload.reason)
+                self._cache.skipped(payload.reason, miss=self._miss)
                 return
             exact_only = answers.has_tool_calls(response)
             self._cache.store(self._request, payload, reading=gathered.reading, miss=self._miss, exact_only=exact_only)

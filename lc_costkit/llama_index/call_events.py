@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.instrumentation.events import BaseEvent
 
 from lc_costkit.cache.declared import current_question
-from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
+from lc_costkit.llama_index.hits import CACHE_KEY, PART_OF_LOOKUP, CacheHitEvent
 from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
 from lc_costkit.metering import OpenCall, Outcome, owner, plain_metadata
 from lc_costkit.prompt import Prompt
@@ -88,6 +88,12 @@ def open_call(
         route=RouteMark.from_dict((ours or {}).get(ROUTE_KEY)),
         hints={CACHE_KEY: CacheMark.from_dict((ours or {}).get(CACHE_KEY))},
     )
+
+
+def is_part_of_a_lookup(event: BaseEvent) -> bool:
+    """Tell whether a judge is called, whose cost a lookup reports."""
+    ours = event.tags.get(MARK)
+    return isinstance(ours, Mapping) and ours.get(PART_OF_LOOKUP) is True
 
 
 def hit_outcome(event: CacheHitEvent) -> Outcome:

@@ -32,6 +32,7 @@ from lc_costkit.llama_index.call_events import (
     completion_prompt,
     embedding_prompt,
     hit_outcome,
+    is_part_of_a_lookup,
     open_call,
     reports_usage,
     usage_reader,
@@ -122,6 +123,8 @@ class CostEventHandler(BaseEventHandler):
                 running.last_piece = event.response
                 if reports_usage(event.response):
                     running.usage_piece = event.response
+        elif isinstance(event, (LLMChatStartEvent, LLMCompletionStartEvent)) and is_part_of_a_lookup(event):
+            return  # the lookup reports what a judge costs, and its end finds no call
         elif isinstance(event, LLMChatStartEvent):
             self._start("chat", chat_prompt(event.messages), event, span)
         elif isinstance(event, LLMCompletionStartEvent):

@@ -9,6 +9,9 @@ from llama_index.core.instrumentation.events import BaseEvent
 CACHE_KEY = "cache"
 """Key under ``tags["lc_costkit"]`` and ``additional_kwargs["lc_costkit"]`` that holds a ``CacheMark`` as a mapping."""
 
+PART_OF_LOOKUP = "part_of_lookup"
+"""Key under ``tags["lc_costkit"]``: true for a judge's call whose cost a lookup reports."""
+
 
 class CacheHitEvent(BaseEvent):
     """A stored answer was served; no model event follows.

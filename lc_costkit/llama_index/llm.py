@@ -183,8 +183,14 @@ class CachedLLM(LLM):
     def _chat(
         self, messages: Sequence[ChatMessage], options: dict[str, Any], *, streamed: bool = False
     ) -> CachedCall[ChatResponse]:
+        asked = tuple(messages)
         return CachedCall(
-            self._cache, lambda: chat_request(self.llm, messages, options), answers.load_chat, streamed=streamed
+            self._cache,
+            lambda: chat_request(self.llm, asked, options),
+            answers.load_chat,
+            as_text=answers.chat_as_text,
+            again=lambda: self.llm.chat(asked, **options),
+            streamed=streamed,
         )
 
     def _completion(
@@ -194,6 +200,8 @@ class CachedLLM(LLM):
             self._cache,
             lambda: completion_request(self.llm, prompt, options, formatted=formatted),
             answers.load_completion,
+            as_text=answers.completion_as_text,
+            again=lambda: self.llm.complete(prompt, formatted=formatted, **options),
             streamed=streamed,
         )
 
