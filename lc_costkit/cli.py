@@ -12,6 +12,8 @@ try:
     import typer
     from rich.console import Console
     from rich.markup import escape
+
+    from lc_costkit.cache_command import cache_app
 except ImportError as error:
     raise MissingDependency("the costkit command", "cli") from error
 
@@ -22,6 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(cache_app)
 
 
 @app.command()

@@ -1,0 +1,241 @@
+"""What can be done with a cache from a terminal? ``costkit cache ...``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lc_costkit.errors import ConfigurationError, CostKitError
+
+if TYPE_CHECKING:
+    from lc_costkit.cache.labelling import LabelSession
+    from lc_costkit.cache.pair_log import PairLog
+    from lc_costkit.cache.points import PointStore
+    from lc_costkit.cache.seen_pairs import LoggedPair
+    from lc_costkit.cache.store import EntryStore
+
+cache_app = typer.Typer(
+    name="cache", help="Look into a cache, label its near-hits, calibrate it.", no_args_is_help=True
+)
+
+_Database = Annotated[str, typer.Argument(help="path or URL of a cache")]
+_Namespace = Annotated[str, typer.Option(help="whose answers")]
+_Policy = Annotated[
+    str | None,
+    typer.Option(help="strict or balanced, of a cache with the bundled embedder; else whatever decided last"),
+]
+_ErrorRate = Annotated[float, typer.Option(help="share of semantic hits that may be wrong, above 0 to 0.5")]
+
+_JOINERS = "\u200c\u200d"
+_MOST_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A cache's store with the log of one namespace, and what decides there."""
+
+    store: EntryStore
+    log: PairLog
+    points: PointStore
+    namespace: str
+    decider: str
+
+
+@cache_app.command()
+def stats(database: _Database, namespace: _Namespace = "default") -> None:
+    """Show what a cache has served and saved, and what it has to label."""
+    from lc_costkit.cache import Cache
+
+    with _opened(database, namespace) as opened:
+        deciders = opened.log.deciders()
+    with Cache(database, namespace=namespace, near_hits=0) as cache:
+        typer.echo(repr(cache.stats()))
+    for decider in deciders:
+        typer.echo(
+            f"decisions by {decider.identity}: {decider.seen:,} kept, {decider.labelled:,} labelled, "
+            f"last on {_date(decider.last_seen_at)}"
+        )
+
+
+@cache_app.command("near-hits")
+def near_hits(
+    database: _Database,
+    namespace: _Namespace = "default",
+    limit: Annotated[int, typer.Option(min=1, help="how many to show, the newest first")] = 20,
+) -> None:
+    """Show what the semantic tier decided last: served, refused by a gate, or scored too low."""
+    with _opened(database, namespace) as opened:
+        pairs = opened.log.newest(limit)
+        for pair in pairs:
+            label = "" if pair.same is None else f", labelled {'same' if pair.same else 'different'} ({pair.source})"
+            typer.echo(f"#{pair.id}  {_date(pair.seen_at)}  {_numbers(pair)}: {_decided(pair)}{label}")
+            typer.echo(f"    stored  {_clean(pair.cached)}\n    new     {_clean(pair.new)}")
+        if not pairs:
+            typer.echo("no decisions are kept yet: they come with traffic in which questions are reworded")
+
+
+@cache_app.command()
+def label(
+    database: _Database,
+    namespace: _Namespace = "default",
+    limit: Annotated[int, typer.Option(min=1, help="how many pairs to ask about")] = 50,
+    policy: _Policy = None,
+    max_error_rate: _ErrorRate = 0.05,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="lowest score to draw pairs from")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="makes the draw repeatable")] = None,
+) -> None:
+    """Say of pairs of questions whether the answer to one is right for the other; every answer is kept at once."""
+    from lc_costkit.cache.knobs import checked_error_rate
+    from lc_costkit.cache.labelling import LabelSession
+
+    rate = checked_error_rate(max_error_rate)
+    with _opened(database, namespace, policy) as opened:
+        session = LabelSession(opened.log, limit=limit, min_score=min_score, seed=seed)
+        try:
+            _ask(opened, session, _keys(), limit=limit, rate=rate)
+        except (KeyboardInterrupt, EOFError):
+            typer.echo("")
+        if not session.asked:
+            typer.echo("nothing to label: no decision is kept that every gate let pass and nobody has labelled")
+        typer.echo(f"{session.labelled:,} labelled now; {_progress(opened, rate)}")
+
+
+def _ask(opened: _Opened, session: LabelSession, keys: Iterator[str], *, limit: int, rate: float) -> None:
+    """Put pairs to the person until there are no more, or no more is said."""
+    shown: LoggedPair | None = None
+    while (pair := session.current()) is not None:
+        if pair is not shown:
+            typer.echo(f"\n[{session.asked + 1} of {limit}] {_progress(opened, rate)}")
+            _show(opened, pair)
+            shown = pair
+        typer.echo("Is the stored answer right for the new question? y(es) n(o) s(kip) u(ndo) q(uit) ", nl=False)
+        key = next(keys, "q")
+        typer.echo(key if key.isprintable() else "")
+        if key == "q":
+            return
+        if key in ("y", "n"):
+            session.answer(same=key == "y")
+        elif key == "s":
+            session.skip()
+        elif key == "u" and not session.undo():
+            typer.echo("nothing to undo")
+
+
+def _show(opened: _Opened, pair: LoggedPair) -> None:
+    typer.echo(f"  stored   {_clean(pair.cached)}")
+    typer.echo(f"  new      {_clean(pair.new)}")
+    typer.echo(f"  answer   {_answer(opened, pair)}")
+    typer.echo(f"  {_numbers(pair)}: {_decided(pair)}")
+
+
+def _answer(opened: _Opened, pair: LoggedPair) -> str:
+    from lc_costkit.cache.labelling import answer_text
+
+    entry = None if pair.entry_id is None else opened.store.by_id(opened.namespace, pair.entry_id)
+    return "(no longer held)" if entry is None else _clean(answer_text(entry.payload))
+
+
+def _progress(opened: _Opened, rate: float) -> str:
+    """Say how many labels there are, and what they are good for."""
+    return f"{len(opened.log.labelled(sources=['label'], decider=opened.decider)):,} labelled"
+
+
+def _keys() -> Iterator[str]:
+    """Yield what the person types: keys at once in a terminal, else the first character of each line."""
+    if sys.stdin.isatty():
+        while True:
+            yield typer.getchar().lower()
+    for line in sys.stdin:
+        if line.strip():
+            yield line.strip()[0].lower()
+
+
+def _numbers(pair: LoggedPair) -> str:
+    parts = [("similarity", pair.similarity), ("score", pair.score)]
+    return ", ".join(f"{name} {value:.2f}" for name, value in parts if value is not None) or "not compared"
+
+
+def _decided(pair: LoggedPair) -> str:
+    from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE
+
+    if pair.served:
+        return "served"
+    if pair.refused_by is None:
+        return "would have been served (observe mode)"
+    return (
+        "score too low to be served" if pair.refused_by == REFUSED_BY_SCORE else f"refused by {_clean(pair.refused_by)}"
+    )
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _clean(text: str) -> str:
+    """Return a text on one line, shortened, in which nothing can steer the terminal.
+
+    >>> _clean("red \\x1b[31malert and\\n  more")
+    'red \\\\x1b[31malert and more'
+    """
+    flat = " ".join(text.split())
+    if len(flat) > _MOST_CHARACTERS:
+        flat = f"{flat[: _MOST_CHARACTERS - 40]} ... ({len(flat):,} characters)"
+    return "".join(
+        one if one.isprintable() or one in _JOINERS else one.encode("unicode_escape").decode("ascii") for one in flat
+    )
+
+
+@contextmanager
+def _opened(database: str, namespace: str, policy: str | None = None) -> Iterator[_Opened]:
+    """Open the store of a cache that is there; its embedder is not needed."""
+    from lc_costkit.cache.pair_log import PairLog
+    from lc_costkit.cache.points import PointStore
+    from lc_costkit.cache.store import EntryStore
+
+    if "://" not in database:
+        _must_be_a_cache(database)
+    store = EntryStore(database)
+    try:
+        spaces = store.namespaces()
+        if namespace not in spaces:
+            known = ", ".join(map(repr, spaces)) or "none"
+            raise ConfigurationError(f"{database} holds no namespace {namespace!r}; it holds {known}")
+        decider = _decider(store, namespace, policy)
+        yield _Opened(
+            store=store,
+            log=PairLog(store, namespace=namespace, decider=decider),
+            points=PointStore(store, namespace=namespace, decider=decider),
+            namespace=namespace,
+            decider=decider,
+        )
+    finally:
+        store.close()
+
+
+def _decider(store: EntryStore, namespace: str, policy: str | None) -> str:
+    from lc_costkit.cache.pair_log import PairLog
+
+    if policy is not None:
+        from lc_costkit.cache.accept import Acceptor
+        from lc_costkit.cache.policy import policy_of
+        from lc_costkit.embedding import bundled_embedder
+
+        return Acceptor(bundled_embedder(), policy=policy_of(policy)).identity
+    deciders = PairLog(store, namespace=namespace, decider="").deciders()
+    return deciders[0].identity if deciders else ""
+
+
+def _must_be_a_cache(database: str) -> None:
+    from lc_costkit.store import components
+
+    if not Path(database).expanduser().is_file():
+        raise CostKitError(f"there is no database at {database}")
+    if "cache" not in components(database):
+        raise CostKitError(f"{database} holds no cache")
