@@ -82,6 +82,12 @@ def most_served(decisions: Sequence[Decision], wrong_share: float) -> tuple[floa
     return max(fit, key=lambda point: point[1] + point[2], default=None)
 
 
+def at_threshold(decisions: Sequence[Decision], threshold: float) -> tuple[int, int]:
+    """Return how many right and wrong ones are served from this threshold on."""
+    served = [each.right for each in decisions if each.score >= threshold]
+    return sum(served), len(served) - sum(served)
+
+
 def share(part: int, of: int) -> str:
     """Format a count and its share with the 95 % Wilson interval."""
     if not of:

@@ -32,11 +32,13 @@ class Matcher:
         name: as it is shown.
         decide: judges pairs, each as if it were alone in a store.
         ranks_as: another matcher with the same order of pairs, so that one curve stands for both.
+        detailed: show what it refused, and its figures by language and kind.
     """
 
     name: str
     decide: Decide
     ranks_as: str | None = None
+    detailed: bool = False
 
 
 def request_of(text: str, *, settings: str = "") -> CacheRequest:
@@ -74,7 +76,7 @@ def by_policy(name: str, embedder: Embedder, policy: Policy) -> Matcher:
             for pair, cosine in zip(pairs, cosines(embedder, pairs, cores=True), strict=True)
         ]
 
-    return Matcher(name=name, decide=decide)
+    return Matcher(name=name, decide=decide, detailed=True)
 
 
 def _asked(acceptor: Acceptor, pair: Pair, cosine: float) -> tuple[float, str | None]:
@@ -85,7 +87,7 @@ def _asked(acceptor: Acceptor, pair: Pair, cosine: float) -> tuple[float, str | 
     if cached.scope != new.scope:
         return NEVER, "scope"
     if not acceptor.near_enough(cosine, new.question):
-        return NEVER, "similarity"
+        return NEVER, "floor"
     accepted = acceptor.judge(cached.question, new.question, cosine)
     if accepted.gate is not None:
         return NEVER, accepted.gate

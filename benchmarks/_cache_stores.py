@@ -59,10 +59,11 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """A kind of store, by name."""
+    """A kind of store, by name; ``thresholds`` are worth a figure each."""
 
     name: str
     open: Callable[[], Store]
+    thresholds: tuple[float, ...] = ()
 
 
 class PolicyStore:
@@ -242,15 +243,16 @@ class MultiTurn:
 
     Attributes:
         strangers: follow-ups asked under another main question than they were stored under.
-        served_to_strangers: of those, how many got an answer that was stored under another main question.
-        own_like: of those, how many got the answer to a like follow-up that was stored under this main question.
+        served_to_strangers: how many of those were answered from the cache.
+        from_elsewhere: of the served ones, how many with an answer that was stored under another main question;
+            the rest got the answer to another follow-up of this one.
         repeats: follow-ups asked again in the same conversation.
         served_repeats: how many of those were answered from the cache.
     """
 
     strangers: int
     served_to_strangers: int
-    own_like: int
+    from_elsewhere: int
     repeats: int
     served_repeats: int
 
@@ -269,19 +271,19 @@ def follow_ups(
     """
     for each in conversations:
         put(conversation_request(each, each.follow_up), each.main)
-    strangers = served = own_like = 0
+    strangers = served = from_elsewhere = 0
     for each in conversations:
         for other in conversations:
             if other.main != each.main and other.follow_up != each.follow_up:
                 strangers += 1
                 under = ask(conversation_request(other, each.follow_up))
-                served += under is not None and under != other.main
-                own_like += under == other.main
+                served += under is not None
+                from_elsewhere += under is not None and under != other.main
     repeats = [ask(conversation_request(each, each.follow_up)) == each.main for each in conversations]
     return MultiTurn(
         strangers=strangers,
         served_to_strangers=served,
-        own_like=own_like,
+        from_elsewhere=from_elsewhere,
         repeats=len(repeats),
         served_repeats=sum(repeats),
     )
