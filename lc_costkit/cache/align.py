@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko
+from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko_pairs
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, kept, stem
 from lc_costkit.cache.text import words
 
@@ -19,7 +19,7 @@ Similar = Callable[[str, str], float]
 def equal_rows() -> dict[str, frozenset[int]]:
     """Index the table of words that may stand for each other."""
     found: dict[str, set[int]] = {}
-    for number, row in enumerate(lexicon.rows(lexicon_equal.EQUAL) + lexicon.rows(lexicon_ko.EQUAL)):
+    for number, row in enumerate(lexicon.rows(lexicon_equal.EQUAL) + lexicon.rows(lexicon_ko_pairs.EQUAL)):
         for word in row:
             found.setdefault(stem(word), set()).add(number)
     return {word: frozenset(numbers) for word, numbers in found.items()}

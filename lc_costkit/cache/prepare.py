@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeVar, cast
 
-from lc_costkit.cache import lexicon, lexicon_ko
+from lc_costkit.cache import lexicon, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.quantities import Stated, read_stated
 from lc_costkit.cache.text import words
@@ -63,7 +63,7 @@ _EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|
 _KOREAN_ENDINGS = frozenset(lexicon_ko.PARTICLES + lexicon_ko.ENDINGS)
 _LONGEST_ENDING = max(map(len, _KOREAN_ENDINGS))
 _KOREAN_WHOLE = lexicon_ko.WHOLE
-_ONE_SYLLABLE = frozenset(word for row in lexicon.rows(lexicon_ko.OPPOSITES) for word in row if len(word) == 1)
+_ONE_SYLLABLE = frozenset(word for row in lexicon.rows(lexicon_ko_pairs.OPPOSITES) for word in row if len(word) == 1)
 """Verbs and adjectives so short that an ending would not be taken off them otherwise."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from functools import cache
 
-from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko
+from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, stem, stems
 from lc_costkit.cache.quantities import is_unit, unmatched_quantities
@@ -95,7 +95,7 @@ def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse opposite actions and qualities: enable and disable, buy and sell, lowest and highest."""
     left, right = _missing(cached, new), _missing(new, cached)
     for one in left:
-        for table in (lexicon.OPPOSITES, lexicon_ko.OPPOSITES):
+        for table in (lexicon.OPPOSITES, lexicon_ko_pairs.OPPOSITES):
             found = opposite_words(table).get(one)
             if found and not found.isdisjoint(right):
                 return f"{one} and {next(iter(found.intersection(right)))} are opposed"
@@ -108,7 +108,7 @@ def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
 @cache
 def _kinds() -> dict[str, frozenset[int]]:
     found: dict[str, set[int]] = defaultdict(set)
-    tables = [row for kind in lexicon_kinds.KINDS.values() for row in kind] + list(lexicon_ko.KINDS)
+    tables = [row for kind in lexicon_kinds.KINDS.values() for row in kind] + list(lexicon_ko_pairs.KINDS)
     for number, row in enumerate(tables):
         for word in row.split():
             found[stem(word)].add(number)
