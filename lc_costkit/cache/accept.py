@@ -105,6 +105,7 @@ class Acceptor:
         self.veto: Veto | None = None
         self._zone = zone
         self._bare = similarity_threshold is not None
+        self._crowd_weight = policy.crowd_weight
         self._known_scale = embedder.identity == IDENTITY
         self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
         self._lock = threading.Lock()
@@ -151,7 +152,9 @@ class Acceptor:
 
     def read(self, cached: Prepared, new: Prepared, similarity: float, *, crowd: float = 0.0) -> PairReading:
         """Score a pair; with a bare threshold, its cosine is its score."""
-        reading = read_pair(cached, new, similarity, crowd=crowd, known_scale=self._known_scale)
+        reading = read_pair(
+            cached, new, similarity, crowd=crowd, crowd_weight=self._crowd_weight, known_scale=self._known_scale
+        )
         return replace(reading, score=min(1.0, max(0.0, similarity))) if self._bare else reading
 
     def opinions(self, cached: str, new: str) -> tuple[GateOpinion, ...]:

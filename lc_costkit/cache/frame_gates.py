@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lc_costkit.cache import lexicon
-from lc_costkit.cache.align import Alignment, Similar, align, contradict, spelled_alike
+from lc_costkit.cache.align import Alignment, Similar, align, contradict
+from lc_costkit.cache.meaning import SAME_THING, meaning, places, topic_places
 from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, stem
 from lc_costkit.cache.text import words
-from lc_costkit.embedding.words import word_weight, words_alike
 from lc_costkit.scripts import KOREAN, LATIN, NONE
 
 SAME_FRAME = 0.7
 """Share of words in the same order from which two questions are one sentence with words exchanged."""
 SHORT_FRAME = 0.6
-"""The same in Korean, where a sentence has half as many words."""
-SAME_THING = 0.6
-"""Similarity of two words from which they may be two names of one thing. Of 40 pairs of names of one thing 31 reach
-it ("fix" and "repair" have .71), of 50 pairs of two things of a kind 6 ("Monday" and "Tuesday"; "gold" and "silver"
-have .55), which other gates know. The frame is from a measurement on banking traps."""
-
-
-def mean_alike(one: str, other: str) -> float:
-    """Compare two words by their letters and by what they mean, 0 to 1; meaning in Latin script only.
-
-    >>> mean_alike("buy", "purchase") > 0.8, mean_alike("carrots", "beets") < 0.3
-    (True, True)
-    """
-    return max(spelled_alike(stem(one), stem(other)), words_alike(one, other))
+"""The same in Korean, where a sentence has half as many words. Both from measurements on banking traps."""
 
 
 def length_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -41,12 +28,12 @@ def length_gate(cached: Prepared, new: Prepared) -> str | None:
 
 
 def make_swap_gate(
-    similar: Similar = mean_alike, *, frame: float = SAME_FRAME, same: float = SAME_THING
+    similar: Similar | None = None, *, frame: float = SAME_FRAME, same: float = SAME_THING
 ) -> Callable[[Prepared, Prepared], str | None]:
     """Make a gate that refuses another thing in the same sentence.
 
     Args:
-        similar: how alike two words are, 0 to 1; by default by their letters and by the shipped word table.
+        similar: how alike two stems are, 0 to 1; by default two words are by the shipped word table.
         frame: order similarity from which it is the same sentence, 0 to 1.
         same: similarity of words from which they may be one thing, 0 to 1.
     """
@@ -60,11 +47,14 @@ def make_swap_gate(
             or not laid.only_new
         ):
             return None
-        others = _words_of(new, laid.only_new)
-        for one, word in zip(laid.only_cached, _words_of(cached, laid.only_cached), strict=True):
+        for one in laid.only_cached:
             if any(contradict(one, other) for other in laid.only_new):
                 continue  # a denial makes up for it, or the gate of opposites has refused
-            if max(similar(word, other) for other in others) < same:
+            if similar is not None:
+                likeness = max(similar(one, other) for other in laid.only_new)
+            else:
+                likeness = _likeness(cached, new, one, laid.only_new)
+            if likeness < same:
                 return f"{one} stands where the other has {' '.join(laid.only_new)}"
         return None
 
@@ -74,10 +64,17 @@ def make_swap_gate(
 swap_gate = make_swap_gate()
 
 
-def _words_of(text: Prepared, stems: tuple[str, ...]) -> list[str]:
-    """Return a word for each stem, as the text has it."""
-    words_by_stem = {token.stem: token.word for token in text.tokens if token.content}
-    return [words_by_stem.get(each, each) for each in stems]
+def _likeness(cached: Prepared, new: Prepared, one: str, others: Sequence[str]) -> float:
+    """Return how alike in meaning a stem of the cached question is to the nearest of some stems of the new one."""
+    if not _has_table(new):
+        return 0.0
+    found = meaning(cached, new)
+    against = places(new, others)
+    return max((found.best(place, against, of_cached=True) for place in places(cached, (one,))), default=0.0)
+
+
+def _has_table(text: Prepared) -> bool:
+    return text.script in (LATIN, NONE)
 
 
 _FILLERS = words(
@@ -97,17 +94,21 @@ pairs that pass everything else, less is shared by 0 of 57 hand-written right on
 def topic_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when neither question has a topic word of the other, not even by another name."""
     laid = align(cached, new)
-    if not laid.only_cached or not laid.only_new or new.script not in (LATIN, NONE):
+    if not laid.only_cached or not laid.only_new or not _has_table(new):
         return None
-    for text, other, only in ((cached, new, laid.only_cached), (new, cached, laid.only_new)):
-        said = [token.word for token in other.tokens if token.content]
+    found = meaning(cached, new)
+    sides = (
+        (cached, new, laid.only_cached, found.cached_weights, True),
+        (new, cached, laid.only_new, found.new_weights, False),
+    )
+    for text, other, only, weights, of_cached in sides:
+        said = topic_places(other)
         shared = total = 0.0
-        for token in text.tokens:
-            if token.content:
-                weight = word_weight(token.word)
-                total += weight
-                if token.stem not in only or any(words_alike(token.word, each) >= SAME_THING for each in said):
-                    shared += weight
+        for place in topic_places(text):
+            total += weights[place]
+            known = text.tokens[place].stem not in only
+            if known or found.best(place, said, of_cached=of_cached) >= SAME_THING:
+                shared += weights[place]
         if shared >= LEAST_SHARED * total:
             return None
     return f"{' '.join(laid.only_cached)} and {' '.join(laid.only_new)} have nothing in common"
@@ -127,18 +128,23 @@ def insert_gate(cached: Prepared, new: Prepared) -> str | None:
         (laid.only_new, laid.only_cached, new, cached),
     ):
         added = [word for word in one if word not in _FILLER_STEMS]
-        if not added or other or not (len(added) > 1 or _contained(laid, text)):
+        contained = bool(added) and _contained(laid, text)
+        if not added or other or not (len(added) > 1 or contained):
             continue
-        said = [token.word for token in text.tokens if token.content]
-        unsaid = [
-            word
-            for word in _words_of(longer, tuple(added))
-            if all(words_alike(word, each) < SAME_THING for each in said)
-        ]
-        heavy = sum(map(word_weight, unsaid)) >= LIGHT_ADDITION
-        if unsaid and (heavy or laid.order >= SAME_FRAME or _contained(laid, text)):
+        weight = _unsaid(cached, new, added, of_cached=longer is cached) if _has_table(new) else LIGHT_ADDITION
+        if weight >= LIGHT_ADDITION or (weight and (contained or laid.order >= SAME_FRAME)):
             return f"only one of them says {' '.join(added)}"
     return None
+
+
+def _unsaid(cached: Prepared, new: Prepared, added: Sequence[str], *, of_cached: bool) -> float:
+    """Weigh the added words that the other question does not say by another name."""
+    longer, shorter = (cached, new) if of_cached else (new, cached)
+    found = meaning(cached, new)
+    weights, said = (found.cached_weights if of_cached else found.new_weights), topic_places(shorter)
+    return sum(
+        weights[place] for place in places(longer, added) if found.best(place, said, of_cached=of_cached) < SAME_THING
+    )
 
 
 def _contained(laid: Alignment, shorter: Prepared) -> bool:

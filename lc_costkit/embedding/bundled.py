@@ -89,9 +89,9 @@ class BundledEmbedder:
         """What splits words into rows of the table."""
         return self._pieces
 
-    def word_sums(self, words: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """(words, dimensions) sums of the rows of each word, as they enter a text's vector."""
-        return self._table.sums(words)
+    def rows(self, numbers: Sequence[int]) -> NDArray[np.float32]:
+        """(numbers, table dimensions) rows of the table, as they enter the sum that a text's vector is made of."""
+        return self._table.rows(numbers)
 
     async def aembed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The same off the event loop where it would take longer than a millisecond or so."""

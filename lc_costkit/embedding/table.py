@@ -89,15 +89,22 @@ class TokenTable:
 
     def vectors(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """(texts, dimensions) rows of length 1, zero for a text without rows."""
-        sums = self.sums(texts)
+        sums = self._sums(texts)
         empty = _normalise(sums)
         made = self._layer.bend(sums)
         made[empty] = 0
         _normalise(made)
         return made
 
-    def sums(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """(texts, dimensions) sums of the rows of each text before the layer bends them, zero where a text has none."""
+    def rows(self, numbers: Sequence[int]) -> NDArray[np.float32]:
+        """(numbers, dimensions) rows by number, at the length they have in a sum."""
+        picked = np.fromiter(numbers, np.intp, len(numbers))
+        taken = self._rows[picked].astype(np.float32)
+        taken *= self._scales[picked, None]
+        return taken
+
+    def _sums(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """(texts, dimensions) sums of the rows of each text, zero where a text has none."""
         made = np.zeros((len(texts), self.dimensions), np.float32)
         lengths = np.fromiter(map(len, texts), np.intp, len(texts))
         filled = np.flatnonzero(lengths)

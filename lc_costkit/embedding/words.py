@@ -1,4 +1,4 @@
-"""How alike are two words, and how much does a word weigh, by the shipped table?
+"""What do words mean, and how much does each weigh, by the shipped table?
 
 The table was fitted so that the sum of its rows says what a sentence is about. So the
 direction of a word's row is what it means, and the length of the row is how much it matters:
@@ -22,8 +22,6 @@ WordRows = tuple[int, ...]
 
 UNKNOWN_WEIGHT = 1.5
 """Of a word without a row: the median length of the rows of the table."""
-_POORLY_COVERED = 3
-"""Pieces; two drugs whose names begin alike share a piece and nothing else."""
 
 
 @lru_cache(maxsize=32_768)
@@ -39,33 +37,23 @@ def word_rows(word: str) -> WordRows:
 
 
 def directions(words: Sequence[WordRows]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the directions of words, (words, dimensions) of length 1 or 0, and how much each weighs."""
-    sums = bundled_embedder().word_sums(words)
+    """Return the directions of words, (words, dimensions) of length 1 or 0, and how much each weighs.
+
+    >>> found, weights = directions([word_rows(word) for word in ("buy", "purchase", "the")])
+    >>> bool(found[0] @ found[1] > 0.8), bool(weights[1] > 1 > 0.5 > weights[2])
+    (True, True)
+    """
+    taken = bundled_embedder().rows(list(chain.from_iterable(words)))
+    if len(taken) == len(words) and all(words):
+        sums = taken
+    else:
+        # Most words have one row; np.add.reduceat takes longer than the few sums there are.
+        sums = np.zeros((len(words), taken.shape[1]), np.float32)
+        start = 0
+        for place, rows in enumerate(words):
+            if rows:
+                sums[place] = taken[start] if len(rows) == 1 else taken[start : start + len(rows)].sum(axis=0)
+                start += len(rows)
     weights = np.sqrt(np.einsum("nd,nd->n", sums, sums))
     sums /= np.maximum(weights, 1e-9)[:, None]
     return sums, weights
-
-
-@lru_cache(maxsize=32_768)
-def word_weight(word: str) -> float:
-    """Say how much a word matters, about 0.3 to 2.5.
-
-    >>> word_weight("the") < 0.5 < 1.5 < word_weight("mortgage")
-    True
-    """
-    rows = word_rows(word)
-    return float(directions((rows,))[1][0]) if rows else UNKNOWN_WEIGHT
-
-
-@lru_cache(maxsize=65_536)
-def words_alike(one: str, other: str) -> float:
-    """Compare what two words mean, -1 to 1; 0 where the table does not know one of them well.
-
-    >>> words_alike("buy", "purchase") > 0.8, words_alike("gold", "silver") < 0.6
-    (True, True)
-    """
-    rows = word_rows(one), word_rows(other)
-    if not all(0 < len(each) < _POORLY_COVERED for each in rows):
-        return 0.0
-    pair, _ = directions(rows)
-    return float(pair[0] @ pair[1])
