@@ -9,27 +9,30 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.aside import current_aside
+from lc_costkit.cache.calibrating import Calibrator
+from lc_costkit.cache.calibration import Calibration
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.counts import Tally
-from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.explain import Explanation, explain
 from lc_costkit.cache.feedback import Feedback, Rejectable
-from lc_costkit.cache.gates import Gate, GateOpinion
+from lc_costkit.cache.gates import Gate
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import MAX_TEMPERATURE, CacheKey, CacheRequest, Context, QuestionFinder
-from lc_costkit.cache.knobs import MAX_ERROR_RATE, Knobs
+from lc_costkit.cache.knobs import MAX_ERROR_RATE, Knobs, checked_error_rate
 from lc_costkit.cache.learning import Learning
-from lc_costkit.cache.matcher import Match, Matcher
+from lc_costkit.cache.matcher import Matcher
 from lc_costkit.cache.pair_log import NEAR_HITS, PairLog
 from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.policy import Policy
+from lc_costkit.cache.policy_report import PolicyReport
+from lc_costkit.cache.recommend import MOST_DECISIONS, Traffic, recommend
 from lc_costkit.cache.results import AsText, Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.serving import ADVICE, CLOSED, Caller, Decode, Server, as_it_is, flush_at_last, reason_of
@@ -203,6 +206,14 @@ class Cache:
         )
         self._feedback = Feedback(
             self._store, self._pairs, self._matcher, namespace=namespace, flush=self._server.flush
+        )
+        self._calibrator = Calibrator(
+            embedder=self._embedder,
+            acceptor=acceptor,
+            admission=self._knobs.admission,
+            log=self._pairs,
+            points=self._points,
+            learning=self._learning,
         )
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
         self._last_words = weakref.finalize(self, flush_at_last, self._store, self._tally, self._faults)
@@ -384,8 +395,55 @@ class Cache:
         """
         return self._feedback.label(cached, new, same=same)
 
+    def calibrate(
+        self,
+        pairs: Iterable[Any] | None = None,
+        *,
+        max_error_rate: float | None = None,
+        confidence: float = 0.95,
+        learn: bool = False,
+    ) -> Calibration:
+        """Find the score from which labels certify the error rate, and serve from it, here and in every process.
+
+        Where nothing can be certified, everything stays as it is, and the result says how many more
+        labels it takes. A point holds for this embedder, these gates and this policy, until it is
+        calibrated again or live verdicts tighten it; see ``lc_costkit.cache.calibration`` for what is
+        promised, and on which assumption.
+
+        Args:
+            pairs: random draws from the traffic: ``LabelledPair`` objects or (stored question, new
+                question, right or wrong) tuples, ``None`` in place of a label nobody gave. Without
+                ``pairs`` it is what lookups have seen of this traffic, with what people said of the
+                pairs that were drawn for them (``costkit cache label``, ``draw_pairs()``).
+            max_error_rate: the share of semantic hits that may be wrong; ``None`` is that of the cache.
+            confidence: how sure that is to be, above .5 and below 1.
+            learn: also fit a veto on half of the labels, and keep it if more can be served with it.
+
+        Raises:
+            ConfigurationError: there are no labels, or something is out of range.
+            StoreError: the store cannot be used now.
+        """
+        self._server.flush()
+        rate = self._knobs.max_error_rate if max_error_rate is None else checked_error_rate(max_error_rate)
+        return self._calibrator.calibrate(pairs, max_error_rate=rate, confidence=confidence, learn=learn)
+
+    def draw_pairs(self, count: int, *, seed: int | None = None) -> list[LoggedPair]:
+        """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance.
+
+        Two questions that were labelled before get their label again, and are not returned.
+
+        Args:
+            count: how many at most.
+            seed: makes the draw repeatable.
+        """
+        self._server.flush()
+        return self._pairs.sample(count, seed=seed)
+
     def label_pair(self, pair_id: int, *, same: bool | None) -> None:
-        """Label one of ``near_hits()``; ``None`` takes its label back.
+        """Label one of ``draw_pairs()`` or ``near_hits()``; ``None`` takes its label back.
+
+        Only drawn pairs certify anything: label all of a draw, or the first so many, since to choose
+        among them lets labels say something else than the traffic.
 
         Raises:
             ConfigurationError: there is no such pair.
@@ -469,31 +527,57 @@ class Cache:
             verified=verified,
         )
 
+    def recommend(self, max_error_rate: float | None = None, *, confidence: float = 0.95) -> PolicyReport:
+        """Say what each policy would have served on the traffic so far, how often wrongly, and which one to take.
+
+        Made for observe mode with ``verify=Sampled(...)``, whose verdicts say how often; it works on any traffic.
+        See ``lc_costkit.cache.recommend`` for what it assumes.
+
+        Args:
+            max_error_rate: share of semantic hits that may be wrong; ``None`` is that of the cache.
+            confidence: with which the intervals of all policies hold together, above 0 and below 1.
+
+        Raises:
+            ConfigurationError: an argument is out of range.
+            StoreError: the store cannot be read.
+        """
+        accepted = self._knobs.max_error_rate if max_error_rate is None else checked_error_rate(max_error_rate)
+        given: object = confidence
+        if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < 1:
+            raise ConfigurationError(f"confidence must be above 0 and below 1, not {confidence!r}; .95 is usual")
+        self._server.flush()
+        logged = self._pairs.newest(MOST_DECISIONS)
+        entries = sorted({pair.entry_id for pair in logged if pair.entry_id is not None})
+        traffic = Traffic(
+            namespace=self._knobs.namespace,
+            logged=logged,
+            counts=self._store.counters(self._knobs.namespace),
+            answer_usd=self._store.answer_usd(self._knobs.namespace, entries),
+            refuses=self._learning.refuses,
+        )
+        return recommend(
+            traffic,
+            embedder=self._embedder,
+            present=self._acceptor,
+            policy=self._knobs.policy,
+            max_error_rate=accepted,
+            confidence=confidence,
+        )
+
     def explain(self, request: CacheRequest) -> Explanation:
         """Say how a request would be decided, without counting, serving or storing anything.
 
         A paid embedder is called once.
         """
-        key = self._server.key(request)
-        match = Match()
-        if key.refused is None:
-            match = self._matcher.exact(key, now=self._server.clock())
-            if match.tier is None and not key.exact_only:
-                vector = self._embedder.embed([core_of(key.question)])[0]
-                match, _ = self._matcher.nearest(key, vector, now=self._server.clock())
-        candidate = self._matcher.candidate(match)
-        gates: tuple[GateOpinion, ...] = ()
-        if candidate is not None and match.tier != "exact":
-            gates = self._acceptor.opinions(candidate.question, key.question)
         return explain(
             request,
-            key,
-            match,
-            self._knobs,
-            candidate=candidate,
-            gates=gates,
-            threshold=self._acceptor.threshold(key.question),
-            elsewhere=() if match.tier else self._store.find(self._knobs.namespace, question_hash(key.question)),
+            server=self._server,
+            matcher=self._matcher,
+            acceptor=self._acceptor,
+            learning=self._learning,
+            store=self._store,
+            embedder=self._embedder,
+            knobs=self._knobs,
         )
 
     def flush(self, timeout_seconds: float | None = None) -> bool:

@@ -10,6 +10,7 @@ from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.points import Learned, PointStore
 from lc_costkit.cache.seen_pairs import pair_hash
+from lc_costkit.cache.veto import LearnedVeto
 from lc_costkit.faults import Faults
 
 REJECTED = "rejected"
@@ -62,12 +63,20 @@ class Learning:
     def load(self) -> None:
         """Serve from the operating point that was learned, else from the one that was shipped."""
         learned: Learned | None = None
+        veto: LearnedVeto | None = None
         try:
             learned = self._points.load()
+            veto = None if learned is None or learned.veto is None else LearnedVeto.from_json(learned.veto)
         except ValueError as error:
+            # A point that goes with a veto serves too much without it.
+            learned = None
             self._faults.record("the operating point", error, "The policy decides alone; calibrate again")
         kept = None if learned is None else learned.point
+        # The veto first: there must be no moment in which the point of a veto serves without it.
+        if veto is not None:
+            self._acceptor.veto = veto
         self._acceptor.move(self._shipped if kept is None else self._allowed(kept))
+        self._acceptor.veto = veto
 
     def refuses(self, cached: str, new: str) -> bool:
         """Tell whether one of the two questions must not get the answer to the other."""

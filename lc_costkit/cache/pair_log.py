@@ -246,7 +246,7 @@ class PairLog:
                 copied.append((row.id, known[row.pair_hash]))
             else:
                 drawn.append(row.id)
-        self._copy(copied)
+        self._mark_drawn(drawn, copied, min_score)
         found = {
             pair.id: pair for chunk in _chunks(drawn) for pair in self._read(select(PAIRS).where(PAIRS.c.id.in_(chunk)))
         }
@@ -274,6 +274,11 @@ class PairLog:
         statement = select(PAIRS).where(self._mine(), PAIRS.c.source.in_(tuple(sources)))
         if decider is not None:
             statement = statement.where(PAIRS.c.decider == decider)
+        return self._read(statement.order_by(PAIRS.c.id))
+
+    def unlabelled(self) -> list[LoggedPair]:
+        """Return every decision of this decider that has no label."""
+        statement = select(PAIRS).where(self._mine(), PAIRS.c.source.is_(None), PAIRS.c.decider == self._decider)
         return self._read(statement.order_by(PAIRS.c.id))
 
     def last_served(
@@ -357,16 +362,21 @@ class PairLog:
                 self._store.changed(connection, space)
         return gone
 
-    def _copy(self, labels: Sequence[tuple[int, bool]]) -> None:
-        if not labels:
+    def _mark_drawn(self, ids: Sequence[int], labels: Sequence[tuple[int, bool]], min_score: float) -> None:
+        """Note which decisions were drawn, and give a label to those whose questions had one."""
+        if not ids and not labels:
             return
-        statement = (
+        drawn = update(PAIRS).where(or_(PAIRS.c.drawn_from.is_(None), PAIRS.c.drawn_from < min_score))
+        labelled = (
             update(PAIRS)
             .where(PAIRS.c.id == bindparam("pair"), PAIRS.c.source.is_(None))
             .values(same=bindparam("said"), source="label", labelled_at=time.time())
         )
         with self._store.writing_patiently() as connection:
-            connection.execute(statement, [{"pair": pair_id, "said": same} for pair_id, same in labels])
+            for chunk in _chunks([*ids, *(pair_id for pair_id, _ in labels)]):
+                connection.execute(drawn.where(PAIRS.c.id.in_(chunk)).values(drawn_from=min_score))
+            if labels:
+                connection.execute(labelled, [{"pair": pair_id, "said": same} for pair_id, same in labels])
 
     def _read(self, statement: Any) -> list[LoggedPair]:
         with self._store.reading_patiently() as connection:

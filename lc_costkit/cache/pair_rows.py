@@ -68,6 +68,7 @@ def logged(row: Row[Any]) -> LoggedPair:
         same=row.same,
         source=row.source,
         labelled_at=row.labelled_at,
+        drawn_from=row.drawn_from,
     )
 
 

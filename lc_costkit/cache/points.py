@@ -58,9 +58,15 @@ class PointStore:
         with self._store.reading_patiently() as connection:
             return self._load(connection)
 
-    def save(self, *, point: OperatingPoint | None = None, veto: Mapping[str, Any] | None = None) -> None:
-        """Keep a point, a veto, or both; what is not given stays as it was."""
-        given: dict[str, str] = {}
+    def save(
+        self,
+        *,
+        point: OperatingPoint | None = None,
+        veto: Mapping[str, Any] | None = None,
+        without_veto: bool = False,
+    ) -> None:
+        """Keep a point, a veto, or both; what is not given stays as it was, but for a veto that is dropped."""
+        given: dict[str, str | None] = {"veto": None} if without_veto else {}
         if point is not None:
             given["point"] = json.dumps(point.to_dict())
         if veto is not None:
@@ -102,7 +108,7 @@ class PointStore:
         row = connection.execute(select(POINTS).where(*self._mine)).one_or_none()
         return None if row is None else _learned(row)
 
-    def _write(self, connection: Connection, given: Mapping[str, str]) -> None:
+    def _write(self, connection: Connection, given: Mapping[str, str | None]) -> None:
         values = {**given, "saved_at": time.time()}
         dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(POINTS).values(namespace=self._namespace, decider=self._decider, **values)

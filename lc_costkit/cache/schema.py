@@ -86,6 +86,8 @@ PAIRS = Table(
     Column("same", Boolean),
     Column("source", String(16)),
     Column("labelled_at", Float),
+    # Lowest score of the draw by which it was put to a person; empty for what was only picked.
+    Column("drawn_from", Float),
     Index("ix_cache_pairs_source", "namespace", "source", "id"),
     Index("ix_cache_pairs_hash", "namespace", "pair_hash"),
     sqlite_autoincrement=True,

@@ -64,6 +64,8 @@ class LoggedPair(SeenPair):
         same: the stored answer is right for the new question; ``None`` without a label.
         source: where the label comes from.
         labelled_at: when it was labelled, seconds since the epoch.
+        drawn_from: lowest score of the draw that put it to a person; ``None`` for what nobody drew: a
+            label for it certifies nothing.
     """
 
     id: int
@@ -71,6 +73,7 @@ class LoggedPair(SeenPair):
     same: bool | None = None
     source: LabelSource | None = None
     labelled_at: float | None = None
+    drawn_from: float | None = None
 
     @property
     def key(self) -> str:

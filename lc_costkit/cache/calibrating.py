@@ -1,0 +1,110 @@
+"""On which pairs does a cache calibrate, and what changes when it has?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lc_costkit.cache.accept import Acceptor
+from lc_costkit.cache.admit import AdmissionRule
+from lc_costkit.cache.calibration import Calibration, calibrate
+from lc_costkit.cache.learning import Learning
+from lc_costkit.cache.pair_log import PairLog
+from lc_costkit.cache.pairs import ScoredPair, logged_pairs, score_pairs
+from lc_costkit.cache.points import PointStore
+from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE, LoggedPair
+from lc_costkit.embedding import Embedder
+
+
+class Calibrator:
+    """Finds an operating point, keeps it for every process, and serves from it here.
+
+    Args:
+        embedder: for pairs that no lookup has scored.
+        acceptor: what decides.
+        admission: the rules of the cache.
+        log: draws from the traffic and their labels.
+        points: where a certified point is kept.
+        learning: takes it up here.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedder: Embedder,
+        acceptor: Acceptor,
+        admission: tuple[AdmissionRule, ...],
+        log: PairLog,
+        points: PointStore,
+        learning: Learning,
+    ) -> None:
+        self._embedder = embedder
+        self._acceptor = acceptor
+        self._admission = admission
+        self._log = log
+        self._points = points
+        self._learning = learning
+
+    def calibrate(
+        self, pairs: Iterable[Any] | None, *, max_error_rate: float, confidence: float, learn: bool
+    ) -> Calibration:
+        """Calibrate on given pairs, else on the labelled draws of the log; see ``Cache.calibrate``."""
+        found = calibrate(
+            self._drawn(learn=learn) if pairs is None else self._given(pairs, learn=learn),
+            max_error_rate=max_error_rate,
+            confidence=confidence,
+            learn=learn,
+        )
+        if found.point is not None:
+            # Without learn, the veto of before was in force while the point was tested, and stays.
+            veto = None if found.veto is None else found.veto.to_json()
+            self._points.save(point=found.point, veto=veto, without_veto=learn and veto is None)
+            self._learning.load()
+        return found
+
+    def _given(self, pairs: Iterable[Any], *, learn: bool) -> Sequence[ScoredPair]:
+        return score_pairs(
+            pairs, embedder=self._embedder, acceptor=self._acceptor, admission=self._admission, veto=not learn
+        ).pairs
+
+    def _drawn(self, *, learn: bool) -> Sequence[ScoredPair]:
+        draws = drawn(self._log)
+        if learn or self._acceptor.veto is not None:
+            return logged_pairs(draws, acceptor=self._acceptor, veto=not learn).pairs
+        return scored(draws)
+
+
+def drawn(log: PairLog, *, labelled_only: bool = False) -> list[LoggedPair]:
+    """Return the decisions of a log's decider that labels were drawn from, with the labels that may certify.
+
+    Those are what people said of pairs that were drawn for them. Where draws began at different scores,
+    labels below the highest of these scores are left out: from there on, each decision had the same
+    chance to be drawn, and below it not.
+
+    Args:
+        log: of one namespace and decider.
+        labelled_only: leave out what has no label, which tells of the hit rate and not of errors.
+    """
+    labelled = [pair for pair in log.labelled(sources=("label",), decider=log.decider) if pair.drawn_from is not None]
+    floor = max((pair.drawn_from or 0.0 for pair in labelled), default=0.0)
+    kept = [pair if (pair.score or 0.0) >= floor else replace(pair, same=None) for pair in labelled]
+    if labelled_only:
+        return [pair for pair in kept if pair.same is not None]
+    return kept + log.unlabelled()
+
+
+def scored(draws: Iterable[LoggedPair]) -> list[ScoredPair]:
+    """Return decisions with the scores that lookups gave them, where no veto is to be asked."""
+    return [
+        ScoredPair(
+            cached=pair.cached,
+            new=pair.new,
+            same=pair.same,
+            similarity=pair.similarity or 0.0,
+            score=pair.score,
+            refused_by=None if pair.refused_by == REFUSED_BY_SCORE else pair.refused_by,
+        )
+        for pair in draws
+        if pair.score is not None
+    ]
