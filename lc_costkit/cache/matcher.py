@@ -30,6 +30,7 @@ class Match:
         nearest_id: the nearest entry, also where it is too far to be read.
         similarity: cosine between the questions.
         acceptance: what was decided about the candidate.
+        crowd: mean cosine of the next ten stored questions, 0 to 1.
     """
 
     tier: Tier | None = None
@@ -37,6 +38,7 @@ class Match:
     nearest_id: int | None = None
     similarity: float | None = None
     acceptance: Acceptance | None = None
+    crowd: float = 0.0
 
     def outcome(self, key: CacheKey, vector: Vector | None) -> Hit | Miss:
         """Say it in the words of the caller."""
@@ -133,7 +135,10 @@ class Matcher:
                     return NOTHING, costs
                 entry_id, similarity = found.entry_id, found.similarity
                 if not self._acceptor.near_enough(similarity, key.question):
-                    return Match(nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD), costs
+                    far = Match(
+                        nearest_id=entry_id, similarity=similarity, acceptance=BELOW_THRESHOLD, crowd=found.crowd
+                    )
+                    return far, costs
                 entry, changes = self._store.candidate(self._namespace, entry_id)
                 if entry is not None and entry.semantic and not entry.over(now, self._ttl_seconds):
                     break
@@ -144,13 +149,23 @@ class Matcher:
         if acceptance.accepted and self._learning.refuses(entry.question, key.question):
             acceptance = replace(acceptance, accepted=False, gate=REJECTED, reason=REJECTED_REASON)
         tier: Tier | None = "semantic" if acceptance.accepted else None
-        return Match(tier=tier, entry=entry, nearest_id=entry_id, similarity=similarity, acceptance=acceptance), costs
+        match = Match(
+            tier=tier,
+            entry=entry,
+            nearest_id=entry_id,
+            similarity=similarity,
+            acceptance=acceptance,
+            crowd=found.crowd,
+        )
+        return match, costs
 
     def candidate(self, match: Match) -> Entry | None:
         """Return the nearest entry of a match, also where it was too far to be read."""
         if match.entry is not None or match.nearest_id is None:
             return match.entry
-        return self._store.by_id(self._namespace, match.nearest_id)
+        entry, changes = self._store.candidate(self._namespace, match.nearest_id)
+        self._learning.catch_up(changes)
+        return entry
 
     def added(self, scope: str, entry_id: int, vector: Vector) -> None:
         """Take in an entry that this process has just written."""
