@@ -234,6 +234,17 @@ class EntryStore:
             for row in rows
         ]
 
+    def answer_usd(self, namespace: str, ids: Sequence[int]) -> dict[int, Decimal]:
+        """Return what the answers of these entries cost (USD), where they are there and priced."""
+        found: dict[int, Decimal] = {}
+        with self.reading_patiently() as connection:
+            for chunk in _chunks(ids):
+                statement = select(ENTRIES.c.id, ENTRIES.c.answer_usd).where(
+                    ENTRIES.c.namespace == namespace, ENTRIES.c.id.in_(chunk), ENTRIES.c.answer_usd.is_not(None)
+                )
+                found.update({row.id: Decimal(row.answer_usd) for row in connection.execute(statement)})
+        return found
+
     def find(self, namespace: str, question_hash: str) -> list[int]:
         """Return the ids of every entry that answers this question, in any scope."""
         statement = select(ENTRIES.c.id).where(

@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable
 
 from lc_costkit.cache.admit import AdmissionRule
+from lc_costkit.cache.calibration import Calibration
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
 from lc_costkit.cache.feedback import Rejectable
@@ -23,6 +24,7 @@ from lc_costkit.cache.knobs import MAX_ERROR_RATE
 from lc_costkit.cache.pair_log import NEAR_HITS
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.policy import Policy
+from lc_costkit.cache.policy_report import PolicyReport
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.stats import CacheStats
@@ -198,6 +200,10 @@ class SemanticCache(BaseCache):
         """
         return self.engine.explain(read_request(*asked(like, input)[0]))
 
+    def recommend(self, max_error_rate: float | None = None, *, confidence: float = 0.95) -> PolicyReport:
+        """Say which policy the traffic so far speaks for; see ``Cache.recommend``."""
+        return self.engine.recommend(max_error_rate, confidence=confidence)
+
     def stats(self) -> CacheStats:
         """Return what this namespace has served, refused and saved, over all processes and restarts."""
         return self.engine.stats()
@@ -225,6 +231,21 @@ class SemanticCache(BaseCache):
     def label(self, cached: str, new: str, *, same: bool) -> int:
         """Say whether the answer to one question is right for another; return the label's number."""
         return self.engine.label(cached, new, same=same)
+
+    def calibrate(
+        self,
+        pairs: Iterable[Any] | None = None,
+        *,
+        max_error_rate: float | None = None,
+        confidence: float = 0.95,
+        learn: bool = False,
+    ) -> Calibration:
+        """Find the score from which labels certify the error rate, and serve from it; see ``Cache.calibrate``."""
+        return self.engine.calibrate(pairs, max_error_rate=max_error_rate, confidence=confidence, learn=learn)
+
+    def draw_pairs(self, count: int, *, seed: int | None = None) -> list[LoggedPair]:
+        """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance."""
+        return self.engine.draw_pairs(count, seed=seed)
 
     def label_pair(self, pair_id: int, *, same: bool | None) -> None:
         """Label one of ``near_hits()``; ``None`` takes its label back."""
