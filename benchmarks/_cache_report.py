@@ -160,14 +160,21 @@ def show_dense(
             print("   ".join(f"{threshold:.2f}: {right + wrong}/{wrong}" for threshold, (right, wrong) in at))
 
 
-def show_stream(name: str, *, requests: int, texts: int, found: Mapping[str, Streamed]) -> None:
-    """Print what a stream of requests with repeats meets."""
-    print(f"\nstream:{name}: {requests} requests, {texts} texts, how often goes with 1/rank; stored on a miss")
+def show_streams(name: str, *, streams: int, questions: int, found: Mapping[str, Streamed]) -> None:
+    """Print what streams of requests with repeats meet; intervals over texts, as a text asked again is no new draw."""
+    requests = next(iter(found.values())).requests
+    print(
+        f"\nstream:{name}: {streams} streams of {requests // streams} requests, {questions} questions, how often "
+        "each comes goes with 1/rank; stored on a miss"
+    )
+    print(
+        f"{'':{_NAME}} of requests: exact, by meaning, not to be matched   wrong of those by meaning: requests, texts"
+    )
     for rival, each in found.items():
         print(
-            f"{rival:{_NAME}} exact {each.exact / each.requests:.3f}, "
-            f"by meaning {share(each.semantic, each.requests)}, wrong of those {share(each.wrong, each.semantic)}, "
-            f"not to be matched {each.not_matched}"
+            f"{rival:{_NAME}} {each.exact / requests:18.3f} {each.semantic / requests:11.3f} "
+            f"{each.not_matched / requests:19.3f}   {f'{each.wrong}/{each.semantic}':>34}, "
+            f"{share(each.wrong_texts, each.texts)}"
         )
 
 

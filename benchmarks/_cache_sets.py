@@ -149,9 +149,16 @@ def dense_store(asked: Sequence[Asked], *, stored: int, new: int) -> tuple[list[
     return drawn[:stored], drawn[stored:]
 
 
-def stream(asked: Sequence[Asked], *, questions: int, requests: int) -> list[Asked]:
-    """Draw requests with repeats as people make them: how often each question comes goes with one over its rank."""
-    chance = random.Random(SEED)
+def stream(asked: Sequence[Asked], *, questions: int, requests: int, number: int = 0) -> list[Asked]:
+    """Draw requests with repeats as people make them: how often each question comes goes with one over its rank.
+
+    Args:
+        asked: where questions are drawn from.
+        questions: how many of them come at all.
+        requests: how many requests to draw.
+        number: of the stream; each has its own questions and ranks.
+    """
+    chance = random.Random(SEED + number)
     known = chance.sample(list(asked), min(questions, len(asked)))
     return chance.choices(known, [1 / rank for rank in range(1, len(known) + 1)], k=requests)
 

@@ -166,13 +166,18 @@ def nearest_entry(store: Store, stored: Sequence[tuple[str, str]], asked: Sequen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streamed:
-    """What a stream of requests met.
+    """What streams of requests met.
+
+    A text that is served by meaning is not stored, so that it is served again, right or wrong, whenever it
+    comes again: hits of one text are one decision many times over.
 
     Attributes:
         requests: how many there were.
         exact: served to the letter.
         semantic: served by meaning.
         wrong: of ``semantic``, those with the answer to another intent.
+        texts: texts among ``semantic``, once for each stream.
+        wrong_texts: of ``texts``, those that got the answer to another intent at least once.
         not_matched: the admission kept them from being matched by meaning, and they were no exact hits.
     """
 
@@ -180,24 +185,40 @@ class Streamed:
     exact: int
     semantic: int
     wrong: int
+    texts: int
+    wrong_texts: int
     not_matched: int
 
 
-def run_stream(store: Store, requests: Sequence[tuple[str, str]]) -> Streamed:
-    """Ask a store one (text, label) after the other, and store on each miss."""
+def run_streams(open_store: Callable[[], Store], streams: Sequence[Sequence[tuple[str, str]]]) -> Streamed:
+    """Ask a new store for each stream one (text, label) after the other, and store on each miss."""
     exact = semantic = wrong = not_matched = 0
-    for text, label in requests:
-        found = store.ask(text)
-        if found.tier is None:
-            not_matched += found.refused_by == "admission"
-            store.put(text, label)
-        elif found.tier == "exact":
-            exact += 1
-        else:
-            semantic += 1
-            wrong += found.label != label
-    store.close()
-    return Streamed(requests=len(requests), exact=exact, semantic=semantic, wrong=wrong, not_matched=not_matched)
+    texts, wrong_texts = set(), set()
+    for number, requests in enumerate(streams):
+        store = open_store()
+        for text, label in requests:
+            found = store.ask(text)
+            if found.tier is None:
+                not_matched += found.refused_by == "admission"
+                store.put(text, label)
+            elif found.tier == "exact":
+                exact += 1
+            else:
+                semantic += 1
+                texts.add((number, text))
+                if found.label != label:
+                    wrong += 1
+                    wrong_texts.add((number, text))
+        store.close()
+    return Streamed(
+        requests=sum(map(len, streams)),
+        exact=exact,
+        semantic=semantic,
+        wrong=wrong,
+        texts=len(texts),
+        wrong_texts=len(wrong_texts),
+        not_matched=not_matched,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

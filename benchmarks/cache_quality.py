@@ -29,7 +29,7 @@ import _cache_sets as sets
 from _cache_counts import Decision
 from _cache_matchers import Matcher, by_cosine, by_policy, key_of, semantic_pairs
 from _cache_sets import Asked, Pair
-from _cache_stores import CosineStore, MultiTurn, PolicyStore, Rival, multi_turn, nearest_entry, one_store, run_stream
+from _cache_stores import CosineStore, MultiTurn, PolicyStore, Rival, multi_turn, nearest_entry, one_store, run_streams
 from _data import data_dir, missing
 from _gptcache import INSTALL as INSTALL_GPTCACHE
 from _gptcache import THRESHOLDS, Folders, GPTCacheStore, by_gptcache, gptcache_is_there, gptcache_multi_turn
@@ -49,7 +49,7 @@ BARE_STORE = (0.85, 0.95)
 POLICY_THRESHOLDS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 COSINE_THRESHOLDS = (0.7, 0.8, 0.85, 0.9, 0.95)
 DENSE_STORED, DENSE_NEW = 1_500, 1_200
-STREAM_QUESTIONS, STREAM_REQUESTS = 2_000, 4_000
+STREAMS, STREAM_QUESTIONS, STREAM_REQUESTS = 4, 2_000, 1_500
 GPTCACHE_CONVERSATIONS = 40
 """Its lookups take milliseconds, and conversations are asked in pairs."""
 
@@ -218,13 +218,19 @@ def dense_section(run: Run, name: str, read: Callable[[], list[Asked]]) -> None:
 
 def stream_section(run: Run, name: str, read: Callable[[], list[Asked]]) -> None:
     """Ask requests with repeats, one after the other."""
-    drawn = sets.stream(read(), questions=STREAM_QUESTIONS, requests=STREAM_REQUESTS)
-    requests = [(each.text, each.intent) for each in drawn]
-    report.show_stream(
+    asked = read()
+    streams = [
+        [
+            (each.text, each.intent)
+            for each in sets.stream(asked, questions=STREAM_QUESTIONS, requests=STREAM_REQUESTS, number=number)
+        ]
+        for number in range(STREAMS)
+    ]
+    report.show_streams(
         name,
-        requests=len(requests),
-        texts=len(set(requests)),
-        found={rival.name: run_stream(rival.open(), requests) for rival in rivals_of(run.systems)},
+        streams=STREAMS,
+        questions=min(STREAM_QUESTIONS, len(asked)),
+        found={rival.name: run_streams(rival.open, streams) for rival in rivals_of(run.systems)},
     )
 
 

@@ -157,6 +157,16 @@ def test_a_store_is_asked_what_it_does_not_hold_and_a_stream_repeats() -> None:
     drawn = stream(asked, questions=10, requests=200)
     assert len(drawn) == 200
     assert len(set(drawn)) <= 10
+    assert drawn != stream(asked, questions=10, requests=200, number=1)
+
+
+def test_a_text_that_is_served_wrongly_again_and_again_is_one_wrong_text(matchers: ModuleType) -> None:
+    stores = importlib.import_module("_cache_stores")
+    asked = [("How do I bake bread?", "bake"), ("How do I bake a bread?", "buy"), ("Who won the match?", "match")]
+    found = stores.run_streams(lambda: stores.CosineStore(bundled_embedder(), 0.8), [asked * 3, asked[1:]])
+    # The first stream stores the first and the last text, and serves the second three times with the wrong label.
+    assert (found.requests, found.exact, found.semantic, found.wrong) == (11, 4, 3, 3)
+    assert (found.texts, found.wrong_texts, found.not_matched) == (1, 1, 0)
 
 
 def test_hand_written_pairs_are_read_from_folders_packed_or_not(tmp_path: Path) -> None:
