@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lc_costkit.cache.calibration import Calibration
     from lc_costkit.cache.declared import question
+    from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement
+    from lc_costkit.cache.pairs import LabelledPair
+    from lc_costkit.cache.point import OperatingPoint
+    from lc_costkit.cache.policy import Policy
+    from lc_costkit.cache.policy_report import PolicyReport
+    from lc_costkit.cache.verify import Sampled
     from lc_costkit.errors import ConfigurationError, CostKitError, EmbedderError, MissingDependency, StoreError
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
     from lc_costkit.langchain.compressor import ContextPruner
+    from lc_costkit.langchain.judging import ModelJudge
     from lc_costkit.langchain.retriever import PruningRetriever
     from lc_costkit.langchain.router import ModelRouter
     from lc_costkit.ledger import Ledger
@@ -27,11 +35,19 @@ if TYPE_CHECKING:
     from lc_costkit.usage import TokenUsage
 else:
     _HOMES = {
+        "lc_costkit.cache.calibration": ("Calibration",),
         "lc_costkit.cache.declared": ("question",),
+        "lc_costkit.cache.judging": ("GreyZone", "JudgeCase", "Judgement"),
+        "lc_costkit.cache.pairs": ("LabelledPair",),
+        "lc_costkit.cache.point": ("OperatingPoint",),
+        "lc_costkit.cache.policy": ("Policy",),
+        "lc_costkit.cache.policy_report": ("PolicyReport",),
+        "lc_costkit.cache.verify": ("Sampled",),
         "lc_costkit.errors": ("ConfigurationError", "CostKitError", "EmbedderError", "MissingDependency", "StoreError"),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),
         "lc_costkit.langchain.compressor": ("ContextPruner",),
+        "lc_costkit.langchain.judging": ("ModelJudge",),
         "lc_costkit.langchain.retriever": ("PruningRetriever",),
         "lc_costkit.langchain.router": ("ModelRouter",),
         "lc_costkit.ledger": ("Ledger",),
@@ -58,6 +74,7 @@ else:
 
 
 __all__ = [
+    "Calibration",
     "CallRecord",
     "ConfigurationError",
     "ContextPruner",
@@ -65,14 +82,23 @@ __all__ = [
     "CostCallbackHandler",
     "CostKitError",
     "EmbedderError",
+    "GreyZone",
+    "JudgeCase",
+    "Judgement",
+    "LabelledPair",
     "Ledger",
     "MissingDependency",
+    "ModelJudge",
     "ModelPrice",
     "ModelRouter",
+    "OperatingPoint",
+    "Policy",
+    "PolicyReport",
     "PriceBook",
     "PruningRetriever",
     "Report",
     "Rules",
+    "Sampled",
     "SemanticCache",
     "StoreError",
     "TokenCounter",

@@ -12,6 +12,7 @@ except ImportError as error:
 from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.handler import CostEventHandler
 from lc_costkit.llama_index.hits import CacheHitEvent, CacheMissEvent
+from lc_costkit.llama_index.judging import ModelJudge
 from lc_costkit.llama_index.llm import cached_llm
 from lc_costkit.llama_index.postprocessor import PruneEvent, PruningPostprocessor
 from lc_costkit.llama_index.routed import RouteEvent, routed_llm
@@ -20,6 +21,7 @@ __all__ = [
     "CacheHitEvent",
     "CacheMissEvent",
     "CostEventHandler",
+    "ModelJudge",
     "PruneEvent",
     "PruningPostprocessor",
     "RouteEvent",
