@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +88,7 @@ def label(
     limit: Annotated[int, typer.Option(min=1, help="how many pairs to ask about")] = 50,
     policy: _Policy = None,
     max_error_rate: _ErrorRate = 0.05,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="lowest score to draw pairs from")] = 0.0,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="lowest score to draw from, and to certify")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="makes the draw repeatable")] = None,
 ) -> None:
     """Say of pairs of questions whether the answer to one is right for the other; every answer is kept at once."""
@@ -104,7 +104,60 @@ def label(
             typer.echo("")
         if not session.asked:
             typer.echo("nothing to label: no decision is kept that every gate let pass and nobody has labelled")
-        typer.echo(f"{session.labelled:,} labelled now; {_progress(opened, rate)}")
+        typer.echo(f"{session.labelled:,} labelled now")
+        _outcome(opened, rate)
+
+
+@cache_app.command()
+def calibrate(
+    database: _Database,
+    max_error_rate: Annotated[float, typer.Option(help="share of semantic hits that may be wrong, above 0 to 0.5")],
+    namespace: _Namespace = "default",
+    policy: _Policy = None,
+    confidence: Annotated[float, typer.Option(help="how sure that is to be, above 0.5 and below 1")] = 0.95,
+    learn: Annotated[bool, typer.Option("--learn", help="also fit a veto on half of the labels")] = False,
+) -> None:
+    """Find the score from which labels certify the error rate; every process serves from it from then on.
+
+    Exits with 1 where nothing can be certified yet; then everything stays as it was.
+    """
+    from lc_costkit.cache import Cache
+
+    with _opened(database, namespace, policy) as opened:
+        named = _policy_of(opened.decider)
+    with Cache(database, namespace=namespace, policy=named, max_error_rate=max_error_rate, near_hits=0) as cache:
+        found = cache.calibrate(confidence=confidence, learn=learn)
+        typer.echo(repr(found))
+    if not found.certified:
+        raise typer.Exit(1)
+
+
+def _policy_of(decider: str) -> str:
+    """Return the policy with which the bundled embedder decides as this log says.
+
+    Raises:
+        ConfigurationError: there is none; another program has to calibrate with what it decides by.
+    """
+    from lc_costkit.cache.policy import POLICIES
+
+    for name in POLICIES:
+        if _identity(name) == decider:
+            return name
+    raise ConfigurationError(
+        "this cache decides by another embedder, a similarity_threshold, gates or a policy of its own, which no "
+        "command can make; call calibrate() on the cache in your program"
+    )
+
+
+def _outcome(opened: _Opened, rate: float) -> None:
+    """Show what calibrating would say now."""
+    from lc_costkit.cache.calibrating import drawn, scored
+    from lc_costkit.cache.calibration import calibrate as certify
+
+    try:
+        typer.echo(repr(certify(scored(drawn(opened.log)), max_error_rate=rate)))
+    except ConfigurationError as error:
+        typer.echo(f"not certifiable yet: {error}")
 
 
 def _ask(opened: _Opened, session: LabelSession, keys: Iterator[str], *, limit: int, rate: float) -> None:
@@ -144,7 +197,25 @@ def _answer(opened: _Opened, pair: LoggedPair) -> str:
 
 def _progress(opened: _Opened, rate: float) -> str:
     """Say how many labels there are, and what they are good for."""
-    return f"{len(opened.log.labelled(sources=['label'], decider=opened.decider)):,} labelled"
+    from lc_costkit.cache.calibrating import drawn, scored
+    from lc_costkit.cache.calibration import calibrate as certify
+
+    labelled = scored(drawn(opened.log, labelled_only=True))
+    told = f"{len(labelled):,} labelled"
+    if not labelled:
+        return told
+    # A pair without a label says that there is more traffic than was labelled, however the labels fell out.
+    rest = replace(labelled[0], same=None)
+    found = certify([*labelled, rest], max_error_rate=rate)
+    if found.certified:
+        return f"{told}, enough to certify {_share(rate)}"
+    if found.labels_needed is None:
+        return f"{told}; {found.advice}"
+    return f"{told}, about {found.labels_needed:,} more to certify {_share(rate)}"
+
+
+def _share(rate: float) -> str:
+    return f"{rate * 100:g} %"
 
 
 def _keys() -> Iterator[str]:
@@ -223,13 +294,17 @@ def _decider(store: EntryStore, namespace: str, policy: str | None) -> str:
     from lc_costkit.cache.pair_log import PairLog
 
     if policy is not None:
-        from lc_costkit.cache.accept import Acceptor
-        from lc_costkit.cache.policy import policy_of
-        from lc_costkit.embedding import bundled_embedder
-
-        return Acceptor(bundled_embedder(), policy=policy_of(policy)).identity
+        return _identity(policy)
     deciders = PairLog(store, namespace=namespace, decider="").deciders()
     return deciders[0].identity if deciders else ""
+
+
+def _identity(policy: str) -> str:
+    from lc_costkit.cache.accept import Acceptor
+    from lc_costkit.cache.policy import policy_of
+    from lc_costkit.embedding import bundled_embedder
+
+    return Acceptor(bundled_embedder(), policy=policy_of(policy)).identity
 
 
 def _must_be_a_cache(database: str) -> None:

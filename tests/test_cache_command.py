@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,10 +163,84 @@ def test_in_a_terminal_one_key_is_enough_and_an_interrupt_loses_nothing(database
     assert b"3 labelled now" in shown
 
 
+# -- calibrating ----------------------------------------------------------------------------
+
+
+def fill(path: Path, count: int, labelled: int, **knobs: Any) -> None:
+    """Log decisions of which all from .5 on are right, and label a draw of them."""
+    with Cache(path, **knobs) as cache:
+        cache._pairs.add_many(
+            [
+                SeenPair(
+                    cached="stored", new=f"{'right' if n >= count // 3 else 'wrong'} {n}", score=n / count, seen_at=1.0
+                )
+                for n in range(count)
+            ]
+        )
+        for pair in cache.draw_pairs(labelled, seed=1):
+            cache.label_pair(pair.id, same="right" in pair.new)
+
+
+def test_what_labels_certify_is_served_from_then_on(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    fill(path, 900, 400)
+    done = run_command("cache", "calibrate", str(path), "--max-error-rate", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert "certified: at most 5.0%" in done.stdout
+    with Cache(path) as cache:
+        point = cache.stats().point
+        assert point is not None
+        assert point.certified
+        assert point.labels == 400
+    assert "certified: at most 5.0%" in run_command("cache", "stats", str(path)).stdout
+    with Cache(path, policy="balanced") as cache:
+        assert not cache.stats().point.certified  # type: ignore[union-attr]
+
+
+def test_too_few_labels_say_how_many_it_takes_and_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    fill(path, 300, 60)
+    done = run_command("cache", "calibrate", str(path), "--max-error-rate", "0.02")
+    assert done.returncode == 1
+    assert "not certifiable yet" in done.stdout
+    assert "more pairs, drawn at random" in done.stdout
+    with Cache(path) as cache:
+        assert not cache.stats().point.certified  # type: ignore[union-attr]
+
+
+def test_labelling_says_how_far_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    fill(path, 300, 60)
+    done = run_command("cache", "label", str(path), "--max-error-rate", "0.02", typed="y\n")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\[1 of 50\] 60 labelled, about [\d,]+ more to certify 2 %", done.stdout)
+    assert re.search(r"\[2 of 50\] 61 labelled, about [\d,]+ more to certify 2 %", done.stdout)
+    assert "not certifiable yet" in done.stdout.split("1 labelled now")[1]
+    done = run_command("cache", "label", str(path), "--max-error-rate", "0.3", typed="y\n")
+    assert "62 labelled, enough to certify 30 %" in done.stdout
+
+
+def test_what_no_command_can_make_is_calibrated_elsewhere(database: Path) -> None:
+    run_command("cache", "label", str(database), typed="y\nn\n")
+    done = run_command("cache", "calibrate", str(database), "--max-error-rate", "0.05")
+    assert done.returncode == 2
+    assert "call calibrate() on the cache in your program" in done.stderr
+
+
+def test_without_labels_there_is_nothing_to_calibrate_on(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    fill(path, 30, 0)
+    done = run_command("cache", "calibrate", str(path), "--max-error-rate", "0.05")
+    assert (done.returncode, "no labelled pairs" in done.stderr) == (2, True)
+    assert (
+        "not certifiable yet: there are no labelled pairs" in run_command("cache", "label", str(path), typed="q").stdout
+    )
+
+
 # -- what is wrong ------------------------------------------------------------------------
 
 
-COMMANDS = [("stats",), ("near-hits",), ("label",)]
+COMMANDS = [("stats",), ("near-hits",), ("label",), ("calibrate", "--max-error-rate", "0.05")]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])

@@ -124,6 +124,6 @@ def test_an_operating_point(address: str) -> None:
         assert isinstance(elsewhere.lookup(ask(REWORDED)), Hit)
         point = OperatingPoint(min_score=0.999, source="tightened", max_error_rate=0.05)
         assert cache._points.tighten(point) == point
-        cache._points.save(veto={"weights": [1.0]})
+        cache._points.save(point=point, without_veto=True)
         assert isinstance(elsewhere.lookup(ask(REWORDED)), Miss)
         assert elsewhere._points.load().point == point  # type: ignore[union-attr]
