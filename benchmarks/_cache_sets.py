@@ -99,23 +99,33 @@ def _letters(text: str) -> str:
 def written_pairs(paths: Sequence[Path]) -> dict[str, list[Pair]]:
     """Read files of hand-written pairs, ``{domain, lang, cached, query, same, kind}`` a line, by file name.
 
-    A folder stands for the files in it.
+    A folder stands for the files in it; more than one file are also there together, as ``all``.
+
+    Raises:
+        SystemExit: a file that was named is not there, or is no file of JSON lines.
     """
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    return {
-        file.name.partition(".")[0]: [
-            Pair(
-                cached=row["cached"],
-                new=row["query"],
-                same=row["same"],
-                language=row.get("lang", ""),
-                kind=row.get("kind", ""),
-            )
-            for row in rows_of(file)
-        ]
-        for file in files
-        if file.name.endswith(ENDINGS)
-    }
+    files = []
+    for path in paths:
+        if path.is_dir():
+            files.extend(file for file in sorted(path.iterdir()) if file.name.endswith(ENDINGS))
+        elif path.is_file() and path.name.endswith(ENDINGS):
+            files.append(path)
+        elif path != PAIRS_FOLDER:
+            raise SystemExit(f"no file of pairs: {path}; it must exist and end in {' or '.join(ENDINGS)}")
+    found = {file.name.partition(".")[0]: [_written(row) for row in rows_of(file)] for file in files}
+    if len(found) > 1:
+        found["all"] = [pair for pairs in found.values() for pair in pairs]
+    return found
+
+
+def _written(row: dict[str, Any]) -> Pair:
+    return Pair(
+        cached=row["cached"],
+        new=row["query"],
+        same=row["same"],
+        language=row.get("lang", ""),
+        kind=row.get("kind", ""),
+    )
 
 
 def banking(folder: Path) -> list[Asked]:

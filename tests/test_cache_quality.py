@@ -175,8 +175,10 @@ def test_hand_written_pairs_are_read_from_folders_packed_or_not(tmp_path: Path) 
     rows(tmp_path / "two.jsonl.gz", [row, row])
     (tmp_path / "NOTICE").write_text("not pairs")
     found = written_pairs([tmp_path])
-    assert {name: len(pairs) for name, pairs in found.items()} == {"one": 1, "two": 2}
+    assert {name: len(pairs) for name, pairs in found.items()} == {"one": 1, "two": 2, "all": 3}
     assert found["one"] == [Pair(cached="a", new="b", same=False, language="en", kind="number")]
+    with pytest.raises(SystemExit, match="no file of pairs"):
+        written_pairs([tmp_path / "three.jsonl"])
 
 
 def test_the_teacher_reads_words_as_its_own_tokenizer_does() -> None:
