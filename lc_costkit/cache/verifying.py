@@ -41,6 +41,7 @@ Keep = Callable[[FreshAnswer], object]
 
 _ASKING = "See that the model that is asked again works; the stored answer was served unchecked"
 _JUDGING = "See that the judge works; the answer counts as unchecked"
+_RECORDING = "The call is in the statistics of the cache, and not in the ledger; see that it is open and writable"
 _SETTLING = "The verdict was not written down; call check() on the cache"
 
 
@@ -244,8 +245,8 @@ class Verifier:
         self._tally.unverified("failed")
         self._faults.record(where, error, advice, may_quote=True)
 
-    @staticmethod
     def _record(
+        self,
         ledger: Ledger,
         cost: Cost,
         what: str,
@@ -254,20 +255,22 @@ class Verifier:
         model: str | None,
         reading: UsageReading | None = None,
     ) -> None:
-        ledger.keep(
-            CallRecord(
-                started_at=started,
-                latency_seconds=max(0.0, (datetime.now(UTC) - started).total_seconds()),
-                model_asked=model,
-                model_answered=None if reading is None else reading.model,
-                provider=None if reading is None else reading.provider,
-                usage=TokenUsage() if reading is None else reading.usage,
-                cost=cost,
-                feature=VERIFICATION_FEATURE,
-                metadata={"check": what},
-                saved=check_savings(cost),
-            )
+        record = CallRecord(
+            started_at=started,
+            latency_seconds=max(0.0, (datetime.now(UTC) - started).total_seconds()),
+            model_asked=model,
+            model_answered=None if reading is None else reading.model,
+            provider=None if reading is None else reading.provider,
+            usage=TokenUsage() if reading is None else reading.usage,
+            cost=cost,
+            feature=VERIFICATION_FEATURE,
+            metadata={"check": what},
+            saved=check_savings(cost),
         )
+        try:
+            ledger.keep(record)
+        except Exception as error:
+            self._faults.record("recording a check", error, _RECORDING)
 
 
 def checked_hits(log: PairLog) -> list[Draw]:
