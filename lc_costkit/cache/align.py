@@ -8,7 +8,8 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko_pairs
-from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, kept, stem
+from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, kept
+from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
 
 Similar = Callable[[str, str], float]

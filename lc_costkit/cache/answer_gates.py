@@ -6,7 +6,8 @@ import re
 
 from lc_costkit.cache import lexicon
 from lc_costkit.cache.align import align
-from lc_costkit.cache.prepare import Prepared, stem
+from lc_costkit.cache.prepare import Prepared
+from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
 
 _FOLLOWS = re.compile(

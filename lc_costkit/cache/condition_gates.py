@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from lc_costkit.cache.align import align, same_meaning, spelled_alike
-from lc_costkit.cache.prepare import Prepared, kept, stem
+from lc_costkit.cache.prepare import Prepared, kept
+from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
 
@@ -20,6 +21,9 @@ _KOREAN_CONDITION = re.compile(
 )
 
 
+_FILLERS = words("기간 시간 상태 정도 무렵 time moment case way point")
+
+
 def condition_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when only one side adds a condition: "if it was taken from my car", "on the motorway when it snows"."""
     laid = align(cached, new)
@@ -27,7 +31,7 @@ def condition_gate(cached: Prepared, new: Prepared) -> str | None:
         if not alone or others:
             continue
         said = kept(text, "_condition", _condition)
-        added = [word for word in alone if word in said]
+        added = [word for word in alone if word in said and word not in _FILLERS]
         if added:
             return f"only one of them adds the condition {' '.join(added)}"
     return None

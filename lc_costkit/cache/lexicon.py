@@ -25,9 +25,40 @@ FUNCTION_WORDS = words(
     things something anything stuff exactly ever even still already again want wanted wants would_like like know
     tell show give help explain say said mean wonder wondering possible able try trying tried take takes took
     happen happens use used using called call etc eg ie not no never n't without find look looking provide
-    describe ask question information info detail details list quick quickly easy easily"""
+    remind contain different else along anyway actually offer provided chance describe ask question information
+    info detail details list quick quickly easy easily"""
 )
 """Words that carry no topic. Negations and question words are read elsewhere."""
+
+WITHOUT_E = words(
+    """car plan cap hop sit cut bar fin win not mat pin tub rob can hat mad fat tap bit kit spin strip slop
+    star scar far
+    rat par war ton bath cloth breath past stag hug her pan cod mod rod wok wir sal hug cub cop dim fir her hid
+    kin lob
+    man mil mol mop nod pal pip rip rud sag scrap sham slid snip sol sur tim tin twin wad wip"""
+)
+"""Words that another word with a closing e must not be cut to: "care" is no "car", "plane" no "plan"."""
+IRREGULAR = """buy bought, send sent, pay paid, lose lost, make made, take took taken, bring brought, find
+    found, sell sold,
+    tell told, give gave given, come came, break broke broken, choose chose chosen, write wrote written, drive drove
+    driven, eat ate eaten, keep kept, hold held, build built, spend spent, forget forgot forgotten, freeze
+    froze frozen,
+    grow grew grown, hear heard, hide hidden, know knew known, lend lent, ride rode ridden, run ran, say said,
+    see seen,
+    sleep slept, speak spoken, steal stolen, stand stood, swim swam swum, teach taught, think thought, throw
+    threw thrown,
+    wear wore worn, withdraw withdrew withdrawn, wake woke woken, feed fed, catch caught, draw drew drawn, fly
+    flew flown,
+    go went gone, begin began begun, become became, show shown, sign signed, understand understood, deal dealt,
+    mean meant,
+    leave leaving, rise risen, shake shaken, sing sang sung, sink sank sunk, sweep swept, swear sworn, tear torn, bend
+    bent, bind bound, burn burnt, learn learnt, spell spelt, dream dreamt, seek sought, shine shone, shoot
+    shot, shrink
+    shrunk, stick stuck, strike struck, weave woven, child children, person people, foot feet, tooth teeth,
+    mouse mice,
+    wife wives, knife knives, leaf leaves, shelf shelves, life lives, half halves, woman women, man men, analysis
+    analyses, criterion criteria, medium media, datum data, index indices, matrix matrices, vertex vertices"""
+"""Forms that no ending is taken off from, after the word they are forms of."""
 
 HARD_NEGATIONS = words("not no never none neither nor cannot without nobody nothing nowhere n't nt dont cant wont")
 NEGATIVE_PREFIXED = words(
@@ -132,7 +163,7 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
 """Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
 
 RESTRICTING = words(
-    """premium platinum gold silver bronze diamond enterprise business student corporate professional family
+    """platinum gold silver bronze diamond enterprise business student corporate professional family
     senior junior military veteran joint minor teen international overseas abroad foreign domestic prepaid gift
     trial nonprofit vip secondary refurbished second-hand wholesale commercial weekend holiday yesterday
     tomorrow tonight"""

@@ -52,13 +52,18 @@ KOREAN_ACTS = """구매 구입 주문 사 결제 예약 예매, 판매, 대여 �
     접수 제출 문의, 이의신청 항의 정정,
     신청 접수 등록 가입 지원 신고 예약 수강, 납부 내 결제 지불 납입, 적립 모으 쌓, 사용 쓰 이용, 설치 달 장착
     깔, 청소 닦 세척 씻 빨,
-    수리 고치 정비, 변경 수정 고치 바꾸, 정렬, 찾 검색, 활성화 켜 작동, 연결 페어링 접속 등록, 인증 확인 증명,
+    수리 고치 정비, 변경 수정 고치 바꾸, 정렬, 찾 검색, 활성화 켜 작동, 비활성화 끄 꺼 종료 중지, 연결 페어링
+    접속 등록, 인증 확인 증명,
     양도 넘기 이전, 재발급 발급 다시,
     보관 저장 두 맡기, 굽 구우,
     찌, 삶 끓이 익히 데치, 튀기, 볶, 데우, 해동 녹이, 얼리 냉동, 심 키우 재배, 비교, 번역, 복구 복원 되돌리,
     배포, 병합 합치, 분할 나누,
     퇴사 그만두 사직, 입사 취업, 승급 업그레이드"""
 """Korean, by stem."""
+
+UNDO = """cancel undo revoke remove stop revert reverse withdraw end quit disable unblock unlock
+    취소 해지 해제 철회 풀 풀리 중단 종료 삭제 되돌리 그만"""
+"""Acts that take another one back, so that one more of them turns the question round."""
 
 QUANTIFIERS = """all every each entire whole always everyone everything, some certain few several sometimes
     partly, none never

@@ -209,7 +209,7 @@ EQUAL = """취소 해지 철회, 변경 수정 바꾸 바꿔 바꿀 교체, 가�
     신생아, 폰 휴대폰 핸드폰 스마트폰 기기,
     칩 유심, 톡 카톡 카카오톡 알림톡, 문자 메시지, 앱 어플 애플리케이션 어플리케이션, 컴퓨터 컴 피시 pc, 노트북
     랩탑, 커맨드 명령어 명령, 컨플릭트 충돌
-    conflict, 폴더 디렉터리 디렉토리, 파일 문서, 브랜치 branch, 병합 merge 머지, 도커 docker, 쿠버네티스 k8s
+    conflict, 폴더 디렉터리 디렉토리, 파일 문서, 브랜치 branch, 병합 merge 머지 합치, 도커 docker, 쿠버네티스 k8s
     kubernetes, 파드 pod, 깃 git,
     파이썬 python, 자바스크립트 js javascript, 리눅스 우분투 linux ubuntu, 리스트 list, 배열 array, 요소 값
     원소, 함수 function 메서드,

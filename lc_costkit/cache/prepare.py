@@ -6,14 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar, cast
 
-from lc_costkit.cache import lexicon, lexicon_ko, lexicon_ko_pairs
+from lc_costkit.cache import lexicon, lexicon_ko
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.quantities import Stated, read_stated
+from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import HAN, JAPANESE, KOREAN, script_of
+
+__all__ = ["MAX_CHARACTERS", "MAX_TOKENS", "Prepared", "Token", "kept", "prepare", "stem", "stems"]
 
 MAX_TOKENS = 160
 """Longer questions must be equal (``length_gate``); tokens. Alignment is quadratic in them."""
@@ -58,84 +61,6 @@ _IDIOM_HINT = re.compile(
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
 _EAST_ASIAN = frozenset({JAPANESE, HAN})
 _EAST_ASIAN_NEGATION = re.compile(r"ない|ません|なく|不|没|沒|别|非|无|無|未")
-
-
-_KOREAN_ENDINGS = frozenset(lexicon_ko.PARTICLES + lexicon_ko.ENDINGS)
-_LONGEST_ENDING = max(map(len, _KOREAN_ENDINGS))
-_KOREAN_WHOLE = lexicon_ko.WHOLE
-_ONE_SYLLABLE = frozenset(word for row in lexicon.rows(lexicon_ko_pairs.OPPOSITES) for word in row if len(word) == 1)
-"""Verbs and adjectives so short that an ending would not be taken off them otherwise."""
-
-
-@lru_cache(maxsize=8192)
-def stem(word: str) -> str:
-    """Cut a lower-case word to what its forms share: "waived", "waiving" and "waives" are one.
-
-    >>> stem("waived") == stem("waiving") == stem("waives") == stem("waive")
-    True
-    >>> stem("policies") == stem("policy"), stem("business"), stem("status")
-    (True, 'business', 'status')
-    """
-    if not word.isascii():
-        return _korean_stem(word) if "가" <= word[:1] <= "힣" else word
-    if len(word) <= 3:
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith(("sses", "xes", "ches", "shes", "zes")):
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending in ("ing", "ed"):
-        rest = word[: -len(ending)]
-        if word.endswith(ending) and len(rest) >= 3 and any(letter in "aeiouy" for letter in rest):
-            word = rest
-            if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
-                word = word[:-1]
-            break
-    return word[:-1] if len(word) > 3 and word.endswith("e") else word
-
-
-def _korean_stem(word: str) -> str:
-    """Take particles and endings off, at most three deep: "돌려주실래요" is "돌려", "해지하려면" is "해지"."""
-    if word in _KOREAN_WHOLE:
-        return word
-    for _ in range(3):
-        rest = _without_ending(word)
-        if rest == word:
-            break
-        word = rest
-        if word in _KOREAN_WHOLE:
-            break
-    return _uncontracted(word)
-
-
-def _without_ending(word: str) -> str:
-    for length in range(min(len(word) - 1, _LONGEST_ENDING), 0, -1):
-        if word[-length:] in _KOREAN_ENDINGS:
-            rest = word[:-length]
-            if len(rest) > 1 or length > 1 or rest in _ONE_SYLLABLE:
-                return rest
-    return word
-
-
-_HANGUL = 0xAC00
-_OPEN_FORM = {14: 13, 6: 20, 9: 8}
-"""Vowels of contracted verbs and what they stand for: 바꿔 is 바꾸, 올려 is 올리, 봐 is 보."""
-
-
-def _uncontracted(word: str) -> str:
-    """Open the last syllable of a contracted verb: "바꿔" and "바꿨" are "바꾸", as in "바꾸려면"."""
-    code = ord(word[-1]) - _HANGUL
-    if len(word) < 2 or not 0 <= code < 11172 or code % 28 not in (0, 20):
-        return word
-    vowel = _OPEN_FORM.get(code % 588 // 28)
-    return word if vowel is None else word[:-1] + chr(_HANGUL + code // 588 * 588 + vowel * 28)
-
-
-def stems(table: str) -> frozenset[str]:
-    """Read a table of words as stems."""
-    return frozenset(stem(word) for word in table.split())
 
 
 _FUNCTION = frozenset(lexicon.FUNCTION_WORDS) | frozenset(stem(word) for word in lexicon.FUNCTION_WORDS)
@@ -194,7 +119,7 @@ class Prepared:
         text = self.core[:MAX_CHARACTERS].lower().replace("’", "'")
         if "'" in text or "cannot" in text or "e-mail" in text or "wi-fi" in text:
             text = _WHOLE_PATTERN.sub(lambda found: _WHOLE[found[0]], text)
-            text = _CONTRACTED.sub(lambda found: " n't" if found[0] == "n't" else " ", text)
+            text = _CONTRACTED.sub(lambda found: " n't" if found[0] == "n't" else "", text)
         if _IDIOM_HINT.search(text):
             for pattern, replacement in _IDIOMS:
                 text = pattern.sub(replacement, text)
@@ -341,7 +266,10 @@ def _is_a_question(labelled: re.Match[str]) -> bool:
     return labelled[1].rstrip().endswith("?") or _ASKS.match(labelled[1]) is not None
 
 
-_EMPHASIS = words("all any only must always please help free new how what why when where and both very really yes")
+_EMPHASIS = words(
+    """ok okay asap faq diy all any only must always please help free new how what why when where and both very really
+    yes"""
+)
 
 
 def prepare(text: str) -> Prepared:
@@ -381,6 +309,8 @@ def _read_word(word: str, tokens: list[Token], negations: list[int]) -> None:
         negations.append(len(tokens))
         tokens.append(Token(base, stem(base), base not in _FUNCTION))
         return
+    if word.startswith("re-"):
+        word = "re" + word[3:]
     if "-" in word and not any(map(str.isdigit, word)):
         for part in word.split("-"):
             tokens.append(_token(part))

@@ -7,123 +7,28 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-_UNITS: dict[str, tuple[str, float]] = {
-    # unit: (dimension, how many of the dimension's base unit), all exact by definition
-    **dict.fromkeys(("ms", "millisecond", "milliseconds", "밀리초"), ("time", 0.001)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "초"), ("time", 1.0)),
-    **dict.fromkeys(("min", "mins", "minute", "minutes", "분"), ("time", 60.0)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "시간"), ("time", 3600.0)),
-    **dict.fromkeys(("day", "days", "일", "영업일", "days'"), ("time", 86400.0)),
-    **dict.fromkeys(("week", "weeks", "wk", "wks", "주일", "주"), ("time", 604800.0)),
-    **dict.fromkeys(("fortnight", "fortnights"), ("time", 1209600.0)),
-    **dict.fromkeys(("month", "months", "개월", "달"), ("months", 1.0)),
-    **dict.fromkeys(("year", "years", "yr", "yrs", "년"), ("months", 12.0)),
-    **dict.fromkeys(("percent", "%", "pct", "퍼센트", "프로"), ("share", 1.0)),
-    **dict.fromkeys(("dollar", "dollars", "usd", "bucks", "달러", "불"), ("usd", 1.0)),
-    **dict.fromkeys(("cent", "cents"), ("usd", 0.01)),
-    **dict.fromkeys(("euro", "euros", "eur", "유로"), ("eur", 1.0)),
-    **dict.fromkeys(("pound", "pounds", "gbp", "quid", "파운드"), ("gbp", 1.0)),
-    **dict.fromkeys(("won", "krw", "원"), ("krw", 1.0)),
-    **dict.fromkeys(("yen", "jpy", "엔"), ("jpy", 1.0)),
-    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres", "킬로미터"), ("length", 1000.0)),
-    **dict.fromkeys(("m", "meter", "meters", "metre", "metres", "미터"), ("length", 1.0)),
-    **dict.fromkeys(
-        ("cm", "centimeter", "centimeters", "centimetre", "centimetres", "센티미터", "센티"), ("length", 0.01)
-    ),
-    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres", "밀리미터"), ("length", 0.001)),
-    **dict.fromkeys(("mile", "miles", "mi"), ("length", 1609.344)),
-    **dict.fromkeys(("inch", "inches"), ("length", 0.0254)),
-    **dict.fromkeys(("ft", "foot", "feet"), ("length", 0.3048)),
-    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms", "킬로그램", "킬로"), ("mass", 1000.0)),
-    **dict.fromkeys(("g", "gram", "grams", "그램"), ("mass", 1.0)),
-    **dict.fromkeys(("mg", "milligram", "milligrams", "밀리그램"), ("mass", 0.001)),
-    **dict.fromkeys(("lb", "lbs"), ("mass", 453.59237)),
-    **dict.fromkeys(("oz", "ounce", "ounces"), ("mass", 28.349523125)),
-    **dict.fromkeys(("kb", "kilobyte", "kilobytes"), ("bytes", 1e3)),
-    **dict.fromkeys(("mb", "megabyte", "megabytes", "메가바이트", "메가"), ("bytes", 1e6)),
-    **dict.fromkeys(("gb", "gig", "gigs", "gigabyte", "gigabytes", "기가바이트", "기가"), ("bytes", 1e9)),
-    **dict.fromkeys(("tb", "terabyte", "terabytes", "테라바이트", "테라"), ("bytes", 1e12)),
-    **dict.fromkeys(("kbps", "kilobit", "kilobits"), ("bits", 1e3)),
-    **dict.fromkeys(("mbps", "megabit", "megabits"), ("bits", 1e6)),
-    **dict.fromkeys(("gbps", "gigabit", "gigabits"), ("bits", 1e9)),
-    **dict.fromkeys(("l", "liter", "liters", "litre", "litres", "리터"), ("volume", 1.0)),
-    **dict.fromkeys(
-        ("ml", "milliliter", "milliliters", "millilitre", "millilitres", "밀리리터", "밀리"), ("volume", 0.001)
-    ),
-    **dict.fromkeys(("tbsp", "tablespoon", "tablespoons", "큰술", "숟갈"), ("tablespoons", 1.0)),
-    **dict.fromkeys(("tsp", "teaspoon", "teaspoons", "작은술", "티스푼"), ("teaspoons", 1.0)),
-    **dict.fromkeys(("cup", "cups", "컵"), ("cups", 1.0)),
-    **dict.fromkeys(("gallon", "gallons", "gal", "갤런"), ("gallons", 1.0)),
-    **dict.fromkeys(("pint", "pints"), ("pints", 1.0)),
-    **dict.fromkeys(("°c", "℃", "celsius", "c", "섭씨", "도"), ("temperature", 1.0)),
-    **dict.fromkeys(("°f", "℉", "fahrenheit", "f"), ("fahrenheit", 1.0)),
-    **dict.fromkeys(("degree", "degrees", "°"), ("degrees", 1.0)),
-    **dict.fromkeys(("평",), ("pyeong", 1.0)),
-    **dict.fromkeys(("제곱미터", "sqm", "m2", "m²", "㎡"), ("area", 1.0)),
-    **dict.fromkeys(("mph",), ("speed", 1.609344)),
-    **dict.fromkeys(("kph", "kmh", "km/h"), ("speed", 1.0)),
-    **dict.fromkeys(("hz", "hertz", "헤르츠"), ("frequency", 1.0)),
-    **dict.fromkeys(("khz",), ("frequency", 1e3)),
-    **dict.fromkeys(("mhz",), ("frequency", 1e6)),
-    **dict.fromkeys(("ghz", "기가헤르츠"), ("frequency", 1e9)),
-    **dict.fromkeys(("kwh",), ("energy", 1000.0)),
-    **dict.fromkeys(("wh",), ("energy", 1.0)),
-    **dict.fromkeys(("kw", "킬로와트"), ("power", 1000.0)),
-    **dict.fromkeys(("w", "watt", "watts", "와트"), ("power", 1.0)),
-    **dict.fromkeys(("v", "volt", "volts", "볼트"), ("voltage", 1.0)),
-    **dict.fromkeys(("amp", "amps", "암페어"), ("current", 1.0)),
-    **dict.fromkeys(("yd", "yard", "yards"), ("length", 0.9144)),
-    **dict.fromkeys(("decade", "decades"), ("months", 120.0)),
-    **dict.fromkeys(("people", "persons", "person", "명", "인", "인분"), ("people", 1.0)),
-    **dict.fromkeys(("times", "회", "번", "차례"), ("times", 1.0)),
-}
-_CURRENCY = {"$": "usd", "€": "eur", "£": "gbp", "₩": "krw", "¥": "jpy"}
-_SCALE = {
-    "k": 1e3, "thousand": 1e3, "천": 1e3, "만": 1e4, "million": 1e6, "mn": 1e6, "백만": 1e6, "천만": 1e7,
-    "billion": 1e9, "bn": 1e9, "억": 1e8, "hundred": 1e2, "백": 1e2, "trillion": 1e12, "조": 1e12,
-}  # fmt: skip
-_TEENS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen"""
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SMALL = {word: float(value) for value, word in enumerate(_TEENS.split())}
-_SMALL |= {word: 10.0 * value for value, word in enumerate(_TENS.split(), start=2)}
-_SPELLED_SCALE = {word: _SCALE[word] for word in ("hundred", "thousand", "million", "billion", "trillion")}
-_MONTHS = {
-    name: float(number)
-    for number, names in enumerate(
-        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
-         "sep sept september", "oct october", "nov november", "dec december"),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_KOREAN_ONES = {
-    "한": 1.0, "하나": 1.0, "두": 2.0, "둘": 2.0, "세": 3.0, "셋": 3.0, "네": 4.0, "넷": 4.0, "다섯": 5.0, "여섯": 6.0,
-    "일곱": 7.0, "여덟": 8.0, "아홉": 9.0,
-}  # fmt: skip
-_KOREAN_TENS = {
-    "열": 10.0, "스물": 20.0, "서른": 30.0, "마흔": 40.0, "쉰": 50.0, "예순": 60.0, "일흔": 70.0,
-    "여든": 80.0, "아흔": 90.0,
-}  # fmt: skip
-_ONES = "|".join(_KOREAN_ONES)
-_KOREAN_COUNTS = {**_KOREAN_ONES, **_KOREAN_TENS, "스무": 20.0} | {
-    ten + one: tens + ones for ten, tens in _KOREAN_TENS.items() for one, ones in _KOREAN_ONES.items()
-}
-_KOREAN_DAYS = {
-    "하루": 1.0, "이틀": 2.0, "사흘": 3.0, "나흘": 4.0, "닷새": 5.0, "엿새": 6.0, "일주일": 7.0, "열흘": 10.0,
-    "보름": 15.0,
-}  # fmt: skip
-_KOREAN_DIGITS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
-_KOREAN_PLACES = {"십": 10, "백": 100, "천": 1000}
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_HALVES = {"half": 0.5, "quarter": 0.25}
+from lc_costkit.cache.units import (
+    CURRENCY,
+    HALVES,
+    KOREAN_COUNTS,
+    KOREAN_DAYS,
+    KOREAN_DIGITS,
+    KOREAN_PLACES,
+    MONTHS,
+    ONES,
+    ORDINALS,
+    SCALE,
+    SMALL,
+    SPELLED_SCALE,
+    UNITS,
+)
 
-_LATIN_UNITS = "|".join(sorted((unit for unit in _UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
-_KOREAN_UNITS = "|".join(sorted((unit for unit in _UNITS if not unit.isascii()), key=len, reverse=True))
+_LATIN_UNITS = "|".join(sorted((unit for unit in UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
+_KOREAN_UNITS = "|".join(sorted((unit for unit in UNITS if not unit.isascii()), key=len, reverse=True))
 _UNIT = rf"(?:%|(?:{_LATIN_UNITS})(?![a-z0-9])|(?:{_KOREAN_UNITS}))"
 _SCALES = r"(?:(?:k|mn|bn|hundred|thousand|million|billion|trillion)(?![a-z0-9])|백만|천만|[백천만억조])"
 _FULL = r"(?:full |whole |entire |business |working |calendar |more |extra |additional |consecutive |straight )?"
-_SPELLED = "|".join(sorted([*_SMALL, *_SPELLED_SCALE, "dozen"], key=len, reverse=True))
+_SPELLED = "|".join(sorted([*SMALL, *SPELLED_SCALE, "dozen"], key=len, reverse=True))
 
 _STATED = re.compile(
     r"(?P<address>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
@@ -144,17 +49,17 @@ _STATED = re.compile(
     r"|(?P<ordinal>(?<![\w-])(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)(?!\w))"
     r"|(?P<bare_half>(?<![\w-])half of(?= ?\d))"
     r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
-    rf"|(?P<korean>(?<!\w)(?:{'|'.join(_KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
+    rf"|(?P<korean>(?<!\w)(?:{'|'.join(KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
     rf"|권|마리|분|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
     r"|큰술|줄|층|건|사람|학기|끼|시|해|쪽|판|줌|쌍)(?P<plus_half> 반(?![가-힣]))?)"
     r"|(?P<korean_half>(?<!\w)반 ?(?P<korean_half_unit>시간|년|달)(?!\w*반))"
     r"|(?P<sino>(?<!\w)(?:[일이삼사오육칠팔구]?[십백천만])+[일이삼사오육칠팔구]? ?(?P<sino_unit>개월|년|주일|분"
     r"|초|일|시간|퍼센트|프로|원"
     r"|명|회|킬로그램|킬로|도|점|학점|층|세|살|그램|리터|미터|번))"
-    rf"|(?P<native>(?<![가-힣])(?:스물|서른|마흔|쉰|예순|일흔|여든|아흔)(?:{_ONES})?"
+    rf"|(?P<native>(?<![가-힣])(?:스물|서른|마흔|쉰|예순|일흔|여든|아흔)(?:{ONES})?"
     rf"(?:(?= ?(?:이상|이하|미만|살|세))|(?![가-힣])))"
-    rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(_KOREAN_DAYS)}))"
-    rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![a-z]))"
+    rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(KOREAN_DAYS)}))"
+    rf"|(?P<month>(?<![\w])(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?![a-z]))"
 )
 _ANY = re.compile(
     rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|first|third|fourth|fifth|sixth"
@@ -219,7 +124,7 @@ def read_stated(lowered: str) -> Stated:
             if match[name] is not None:
                 kind = name
         if kind == "month":
-            months.append((match.start(), match.end(), _MONTHS[match["month"]]))
+            months.append((match.start(), match.end(), MONTHS[match["month"]]))
         elif kind in ("address", "version", "code") or (kind == "number" and _is_a_name(match)):
             codes[_code(match[0])] += 1
             words += (lowered[copied : match.start()], " 0 ")
@@ -229,7 +134,7 @@ def read_stated(lowered: str) -> Stated:
             quantities.extend(_read(kind or "", match))
             if len(quantities) > before and _is_a_rate(quantities[-1], lowered[match.end() : match.end() + 2]):
                 quantities[-1] = replace(quantities[-1], firm=False)
-            if len(quantities) > before and kind not in ("article", "ordinal", "bare_half"):
+            if len(quantities) > before and kind not in ("article", "ordinal"):
                 places.append(match.span())
                 words += (lowered[copied : match.start()], " 0 ")
                 copied = match.end()
@@ -272,7 +177,7 @@ _WARMTH = frozenset({"temperature", "fahrenheit", "degrees"})
 
 def is_unit(word: str) -> bool:
     """Say whether a lower-case word is a unit, compared as part of its number."""
-    return word in _UNITS
+    return word in UNITS
 
 
 def _equal(one: Quantity, other: Quantity) -> bool:
@@ -291,7 +196,7 @@ def _equal(one: Quantity, other: Quantity) -> bool:
         return abs(celsius.value - (fahrenheit.value - 32) * 5 / 9) <= _ABOUT_DEGREES
     if {one.dimension, other.dimension} == {"mass", "gbp"}:
         mass = one if one.dimension == "mass" else other
-        return _close(one.raw, other.raw) and _close(mass.value, mass.raw * _UNITS["lb"][1])
+        return _close(one.raw, other.raw) and _close(mass.value, mass.raw * UNITS["lb"][1])
     if {one.dimension, other.dimension} == {"clock", "clock of half a day"}:
         return _close(one.value % 720, other.value % 720)
     return (one.dimension is None or other.dimension is None) and _close(one.raw, other.raw)
@@ -336,7 +241,7 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
         yield from _spelled(match)
     elif kind == "korean":
         unit = match["korean_unit"]
-        count = _KOREAN_COUNTS[text[: match.start("korean_unit") - match.start()].strip()]
+        count = KOREAN_COUNTS[text[: match.start("korean_unit") - match.start()].strip()]
         count += 0.5 if match["plus_half"] else 0.0
         if unit == "시":
             yield Quantity(count * 60, "clock of half a day", count * 60)
@@ -345,14 +250,14 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
     elif kind == "korean_half":
         yield _quantity(0.5, match["korean_half_unit"])
     elif kind == "part":
-        yield _quantity(_HALVES[match["part_name"]], match["part_unit"].strip())
+        yield _quantity(HALVES[match["part_name"]], match["part_unit"].strip())
     elif kind == "article":
         unit = _bare_unit(match["article_unit"])
-        if unit in _UNITS and len(unit) > 2:
+        if unit in UNITS and len(unit) > 2:
             made = _quantity(1.0, unit)
             yield Quantity(made.value, made.dimension, made.raw, firm=False)
     elif kind == "ordinal":
-        place = float(_ORDINALS.index(text) + 1)
+        place = float(ORDINALS.index(text) + 1)
         yield Quantity(place, None, place, firm=False)
     elif kind == "bare_half":
         yield Quantity(0.5, None, 0.5)
@@ -363,9 +268,9 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
     elif kind == "korean_clock":
         yield _korean_clock(match)
     elif kind == "native":
-        yield _quantity(_KOREAN_COUNTS.get(text, 0.0), "")
+        yield _quantity(KOREAN_COUNTS.get(text, 0.0), "")
     elif kind == "korean_days":
-        yield _quantity(_KOREAN_DAYS[text], "일")
+        yield _quantity(KOREAN_DAYS[text], "일")
 
 
 def _minutes(text: str) -> float:
@@ -393,12 +298,12 @@ def _korean_clock(match: re.Match[str]) -> Quantity:
 def _sino(text: str) -> float:
     total = section = digit = 0
     for letter in text:
-        if letter in _KOREAN_DIGITS:
-            digit = _KOREAN_DIGITS[letter]
+        if letter in KOREAN_DIGITS:
+            digit = KOREAN_DIGITS[letter]
         elif letter == "만":
             total, section, digit = total + max(section + digit, 1) * 10_000, 0, 0
         else:
-            section, digit = section + max(digit, 1) * _KOREAN_PLACES[letter], 0
+            section, digit = section + max(digit, 1) * KOREAN_PLACES[letter], 0
     return float(total + section + digit)
 
 
@@ -411,16 +316,16 @@ def _number(match: re.Match[str]) -> Quantity:
     if match["sign"]:
         value = -value
     scale = (match["scale"] or "").strip(" -\t\n")
-    value *= _SCALE.get(scale, 1.0)
+    value *= SCALE.get(scale, 1.0)
     unit = _bare_unit(match["unit"] or "")
     if match["currency"] and unit in ("", "m"):
         value *= 1e6 if unit else 1.0
-        return Quantity(value, _CURRENCY[match["currency"]], value)
+        return Quantity(value, CURRENCY[match["currency"]], value)
     return _quantity(value, unit)
 
 
 def _quantity(value: float, unit: str) -> Quantity:
-    dimension, factor = _UNITS.get(unit, (None, 1.0))
+    dimension, factor = UNITS.get(unit, (None, 1.0))
     return Quantity(value * factor, dimension, value)
 
 
@@ -433,13 +338,13 @@ def _spelled(match: re.Match[str]) -> Iterator[Quantity]:
     if named == ["one"] and not unit and not match["and_a_half"]:
         return  # a pronoun as often as a number: "which one", "one bank"
     for word in named:
-        if word in _SMALL:
-            current += _SMALL[word]
+        if word in SMALL:
+            current += SMALL[word]
         elif word == "dozen":
             current = (current or 1.0) * 12
         elif word == "hundred":
             current = (current or 1.0) * 100
         else:
-            total += (current or 1.0) * _SPELLED_SCALE[word]
+            total += (current or 1.0) * SPELLED_SCALE[word]
             current = 0.0
     yield _quantity(total + current + (0.5 if match["and_a_half"] else 0.0), unit)

@@ -7,7 +7,8 @@ from functools import cache, lru_cache
 
 from lc_costkit.cache import lexicon, lexicon_acts
 from lc_costkit.cache.align import align, has_equal, same_meaning
-from lc_costkit.cache.prepare import Prepared, kept, stem
+from lc_costkit.cache.prepare import Prepared, kept
+from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
 
@@ -56,6 +57,9 @@ def _said_acts(text: Prepared) -> dict[str, frozenset[int]]:
 def act_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another act: activate a card and order one, download a report and delete it."""
     one, other = kept(cached, "_said_acts", _said_acts), kept(new, "_said_acts", _said_acts)
+    undone = _undoing(cached, new, other) or _undoing(new, cached, one)
+    if undone is not None:
+        return f"only one of them asks to {undone}"
     if not one or not other:
         return None
     left = _unanswered(one, other, new)
@@ -63,6 +67,18 @@ def act_gate(cached: Prepared, new: Prepared) -> str | None:
     if not left or not right or not _one_topic(cached, new):
         return None
     return f"one asks to {left}, the other to {right}"
+
+
+_UNDO = stems(lexicon_acts.UNDO)
+
+
+def _undoing(one: Prepared, other: Prepared, acts: dict[str, frozenset[int]]) -> str | None:
+    """Find a word that takes an act back which both sides name: "신청" and "신청 취소", "block" and "stop blocking"."""
+    laid = align(one, other)
+    alone, others = (laid.only_cached, laid.only_new)
+    if others or not alone or not any(act in one.stems for act in acts):
+        return None
+    return next((word for word in alone if word in _UNDO), None)
 
 
 LEAST_TOPIC = 0.4
@@ -166,7 +182,6 @@ _COMPATIBLE = frozenset(
         ("limit", "time"),
         ("limit", "cost"),
         ("limit", "frequency"),
-        ("cost", "frequency"),
         ("limit", "needs"),
         ("place", "place to find"),
     )
@@ -245,7 +260,7 @@ def _amounts(text: Prepared) -> frozenset[int]:
 
 
 _SELF = re.compile(
-    r"(?:^|[.,;!?]\s*|\b(?:and|but|if|since|because|when)\s+)(?:i|we)(?:'m| am| are)? (?:just |only |currently "
+    r"(?:^|[.,;!?]\s*|\b(?:and|but|if|since|because|when)\s+)(?:i|we)(?:'m| am| are)?\s+(?:just |only |currently "
     r"|still |also )?"
     r"(?:an?|the) ((?:[a-z-]+ ){0,3}?[a-z-]+)(?=\s*(?:[,.;!?]|$)|\s(?:and|but|can|could|do|does|am|is|are|with"
     r"|in|on|at|for|from|who|so|what|how|here|which|trying|looking)\b)"

@@ -8,8 +8,9 @@ from functools import cache
 
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
-from lc_costkit.cache.prepare import Prepared, stem, stems
+from lc_costkit.cache.prepare import Prepared
 from lc_costkit.cache.quantities import is_unit, unmatched_quantities
+from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import LATIN
 
@@ -245,6 +246,8 @@ def payload_gate(cached: Prepared, new: Prepared) -> str | None:
 def _said(part: str, text: Prepared) -> bool:
     """Say whether a few quoted words stand in the other question without their marks."""
     named = [stem(word) for word in re.findall(r"[^\W_]+", part.lower())]
+    if "." in part and part.replace(".", "").lower() in text.stems:
+        return True
     return 0 < len(named) <= 4 and all(word in text.stems for word in named)
 
 
