@@ -277,7 +277,7 @@ def _opened(database: str, namespace: str, policy: str | None = None) -> Iterato
         spaces = store.namespaces()
         if namespace not in spaces:
             known = ", ".join(map(repr, spaces)) or "none"
-            raise ConfigurationError(f"{database} holds no namespace {namespace!r}; it holds {known}")
+            raise ConfigurationError(f"{store.name} holds no namespace {namespace!r}; it holds {known}")
         decider = _decider(store, namespace, policy)
         yield _Opened(
             store=store,

@@ -39,7 +39,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 from sqlalchemy.schema import CreateColumn
 
@@ -253,6 +260,18 @@ def components(path: str | Path) -> frozenset[str]:
         raise StoreError(_cannot_open(url, error)) from error
 
 
+@contextmanager
+def telling(engine: Engine) -> Iterator[None]:
+    """Turn what a store that is locked, full or damaged raises into a ``StoreError`` that says what to do."""
+    try:
+        yield
+    except DatabaseError as error:
+        # Its own kinds (a broken constraint, say) are faults of the caller, not of the store.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise StoreError(_cannot_use(engine.url, error)) from error
+        raise
+
+
 def describe(engine: Engine) -> str:
     """Name the store for a message, without its password."""
     return _describe_url(engine.url)
@@ -389,6 +408,10 @@ def _survive_fork(engine: Engine) -> None:
 
 
 def _cannot_open(url: URL, error: BaseException) -> str:
+    return _cannot_use(url, error, verb="opened")
+
+
+def _cannot_use(url: URL, error: BaseException, *, verb: str = "used") -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     name = _describe_url(url)
     reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
@@ -400,7 +423,7 @@ def _cannot_open(url: URL, error: BaseException) -> str:
         return f"{name} cannot be written to ({reason}); check the permissions of the file and its folder"
     if "locked" in reason:
         return f"{name} is locked by another process ({reason}); end it or wait"
-    return f"{name} cannot be opened: {reason}"
+    return f"{name} cannot be {verb}: {reason}"
 
 
 def _describe_url(url: URL) -> str:

@@ -45,7 +45,7 @@ from lc_costkit.cache.verifying import CLOSING_SECONDS, Ask, Verifier, verified_
 from lc_costkit.cache.writing import Writer
 from lc_costkit.cache.zone import ZoneKeeper
 from lc_costkit.embedding import BundledEmbedder, ReadyEmbedder, as_embedder, bundled_embedder
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.pricing import PriceBook
 from lc_costkit.switch import disabled
@@ -599,7 +599,7 @@ class Cache:
         for part in (self._pairs, self._points):
             try:
                 found += part.audit()
-            except SQLAlchemyError as error:
+            except (StoreError, SQLAlchemyError) as error:
                 found.append(f"pairs or operating points cannot be read: {type(error).__name__}")
         return tuple(found)
 

@@ -30,7 +30,8 @@ from lc_costkit.faults import Faults
 
 NEAR_HITS = 20_000
 """Unlabelled decisions kept of a namespace. A bound of 2 % takes up to 1,350 labelled hits
-(Clopper-Pearson, true rate 1 %), which are drawn from these."""
+(Clopper-Pearson, true rate 1 %), which are drawn from these. A SQLite file of 20,000 pairs of
+questions of 67 characters has 12 MB."""
 
 # The oldest unlabelled ones go once in so many written, so that a flush seldom pays for it.
 _TRIM_EVERY = 500
@@ -123,11 +124,11 @@ class PairLog:
         """
         label = label_values(same, source)
         rows = [{**self._values(pair), **label} for pair in pairs]
+        if not rows:
+            return []
+        statement = insert(PAIRS).returning(PAIRS.c.id, sort_by_parameter_order=True)
         with self._store.writing_patiently() as connection:
-            ids = [
-                int(connection.execute(insert(PAIRS).values(**row).returning(PAIRS.c.id)).scalar_one()) for row in rows
-            ]
-        return ids
+            return [int(number) for number in connection.execute(statement, rows).scalars()]
 
     def label(self, pair_id: int, same: bool | None, *, source: LabelSource = "label") -> None:
         """Label one decision; ``None`` takes its label back.

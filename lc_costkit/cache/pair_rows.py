@@ -9,7 +9,15 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from lc_costkit.cache.seen_pairs import LABEL_SOURCES, LabelSource, LoggedPair, SeenPair, pair_hash, text_hash
+from lc_costkit.cache.seen_pairs import (
+    LABEL_SOURCES,
+    LabelSource,
+    LoggedPair,
+    SeenPair,
+    joined_hash,
+    pair_hash,
+    text_hash,
+)
 from lc_costkit.cache.store import storable
 from lc_costkit.errors import ConfigurationError
 
@@ -20,15 +28,16 @@ MAX_NAME = 255
 def pair_values(pair: SeenPair, *, namespace: str, decider: str) -> dict[str, object]:
     """Return the columns of a pair without those of its label."""
     cached, new = storable(pair.cached), storable(pair.new)
+    cached_hash, new_hash = text_hash(cached), text_hash(new)
     return {
         "namespace": namespace,
         "decider": decider,
         "entry_id": pair.entry_id,
         "cached": cached,
         "new": new,
-        "cached_hash": text_hash(cached),
-        "new_hash": text_hash(new),
-        "pair_hash": pair_hash(cached, new),
+        "cached_hash": cached_hash,
+        "new_hash": new_hash,
+        "pair_hash": joined_hash(cached_hash, new_hash),
         "similarity": _finite(pair.similarity),
         "score": _finite(pair.score),
         "refused_by": None if pair.refused_by is None else storable(pair.refused_by)[:MAX_NAME],

@@ -92,7 +92,12 @@ def pair_hash(cached: str, new: str) -> str:
     >>> pair_hash("What is my PIN?", "Where is it?") == pair_hash("what is  my PIN", "Where is it?")
     True
     """
-    return hashlib.sha256(f"{text_hash(cached)} {text_hash(new)}".encode()).hexdigest()
+    return joined_hash(text_hash(cached), text_hash(new))
+
+
+def joined_hash(cached_hash: str, new_hash: str) -> str:
+    """Return the digest of a pair whose questions have these digests."""
+    return hashlib.sha256(f"{cached_hash} {new_hash}".encode()).hexdigest()
 
 
 class PendingPairs:

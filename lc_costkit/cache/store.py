@@ -35,11 +35,13 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.store import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
+    describe,
     open_engine,
     passing,
     patiently,
     prepare_schema,
     problems,
+    telling,
     writing,
 )
 from lc_costkit.turns import turn_of
@@ -328,6 +330,11 @@ class EntryStore:
         with self._engine.connect() as connection:
             return {row.name: row.value for row in connection.execute(statement)}
 
+    @property
+    def name(self) -> str:
+        """What to call it in a message, without its password."""
+        return describe(self._engine)
+
     def namespaces(self) -> list[str]:
         """Return the namespaces that anything is kept of."""
         statement = union(*(select(table.c.namespace) for table in (ENTRIES, COUNTERS, PAIRS)))
@@ -368,14 +375,22 @@ class EntryStore:
 
     @contextmanager
     def writing_patiently(self) -> Iterator[Connection]:
-        """Yield a transaction that somebody asked for: no model call stands behind."""
-        with self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+        """Yield a transaction that somebody asked for: no model call stands behind.
+
+        Raises:
+            StoreError: the store is locked, full or damaged.
+        """
+        with telling(self._engine), self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
             yield connection
 
     @contextmanager
     def reading_patiently(self) -> Iterator[Connection]:
-        """Yield a connection for what somebody asked for."""
-        with self._engine.connect() as connection, patiently(connection):
+        """Yield a connection for what somebody asked for.
+
+        Raises:
+            StoreError: the store is locked or damaged.
+        """
+        with telling(self._engine), self._engine.connect() as connection, patiently(connection):
             yield connection
 
     @contextmanager

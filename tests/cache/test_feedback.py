@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from lc_costkit.cache import Cache, Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair, pair_hash
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.marks import MARK
 from tests.cache.support import Clock, WordsEmbedder, ask
 
@@ -295,3 +296,21 @@ def test_nothing_is_noted_where_the_user_wants_none() -> None:
 def test_a_number_of_near_hits_that_is_none_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="near_hits"):
         open_cache(near_hits=wrong)
+
+
+def test_a_store_that_cannot_be_used_is_told_of_plainly(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        entry = put(cache, FEE)
+        hit = served(cache, LOST)
+        cache.near_hits()
+        with sqlite3.connect(tmp_path / "c.db") as raw:
+            raw.execute("ALTER TABLE cache_pairs RENAME TO gone")
+        raw.close()
+        with pytest.raises(StoreError, match=r"c\.db cannot be used: no such table: cache_pairs"):
+            cache.reject(hit)
+        assert cache.entry(entry) is not None, "nothing was done by halves"
+        assert cache.check() == ("pairs or operating points cannot be read: StoreError",)
+        with sqlite3.connect(tmp_path / "c.db") as raw:
+            raw.execute("ALTER TABLE gone RENAME TO cache_pairs")
+        raw.close()
+        assert cache.reject(hit) == 1
