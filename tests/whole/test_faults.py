@@ -261,7 +261,7 @@ async def test_everything_of_ours_fails_at_once(
         def broken(*_: Any, **__: Any) -> Any:
             raise RuntimeError("a bug of ours")
 
-        monkeypatch.setattr("lc_costkit.cache.engine.make_key", broken)
+        monkeypatch.setattr("lc_costkit.cache.serving.make_key", broken)
         monkeypatch.setattr(Rules, "__call__", broken)
         monkeypatch.setattr(Pruner, "_decide", broken)
         monkeypatch.setattr(Meter, "price", broken)
