@@ -7,7 +7,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -313,7 +312,11 @@ class Cache:
             verifier.compare(check, payload)
             return self._write(request, payload, reading, miss, exact_only=exact_only)
         # What would have been served may turn out to be the same answer: then nothing needs to be stored.
-        verifier.compare(check, payload, partial(self._write, request, payload, reading, miss, exact_only=exact_only))
+        verifier.compare(
+            check,
+            payload,
+            lambda another: self._write(request, payload, reading, miss, exact_only=exact_only or not another),
+        )
         return None
 
     def _write(
@@ -435,7 +438,11 @@ class Cache:
         Args:
             count: how many at most.
             seed: makes the draw repeatable.
+
+        Raises:
+            ConfigurationError: ``count`` is not a whole number above 0.
         """
+        _check_count("draw_pairs(count)", count)
         self._server.flush()
         return self._pairs.sample(count, seed=seed)
 
@@ -460,8 +467,7 @@ class Cache:
         Raises:
             ConfigurationError: ``limit`` is not a whole number above 0.
         """
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise ConfigurationError(f"near_hits(limit) must be a whole number above 0, not {limit!r}")
+        _check_count("near_hits(limit)", limit)
         self._server.flush()
         return self._pairs.newest(limit, labelled=labelled)
 
@@ -631,3 +637,8 @@ class Cache:
         if current_aside() is not None:
             return ASIDE
         return CLOSED if self._server.closed else None
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number above 0, not {value!r}")

@@ -44,9 +44,10 @@ class Sampled:
     Where the model can be asked, the stored answer is served at once and the model is asked in the
     background: LlamaIndex's ``cached_llm`` asks the LLM it wraps, LangChain's ``SemanticCache`` the
     model given as ``ask``. Without one, LangChain's cache returns the sampled call as a miss: the
-    model answers as it would without a cache, and this answer is compared in the background; it is
-    stored unless it is the same. In observe mode the model answers anyway, so every decision about
-    a candidate is drawn from, those that were refused as well, and nothing else is asked.
+    model answers as it would without a cache, and this answer is compared in the background. It is
+    stored unless it is the same, and to the letter only where that stays unknown. In observe mode
+    the model answers anyway, so every decision about a candidate is drawn from, those that were
+    refused as well, and nothing else is asked.
 
     An entry whose answer was wrong for another question answers its own to the letter only from then on,
     and the operating point is raised when the checks put it in doubt (see

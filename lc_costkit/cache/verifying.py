@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from lc_costkit.cache.accept import Acceptor
 from lc_costkit.cache.aside import calling_aside
@@ -139,15 +140,16 @@ class Verifier:
 
         self._submit(run, lambda: None)
 
-    def compare(self, check: Check, payload: str, keep: Callable[[], object] | None = None) -> None:
+    def compare(self, check: Check, payload: str, keep: Callable[[bool], object] | None = None) -> None:
         """Compare with an answer that the caller got anyway, in the background.
 
         Args:
             check: what to compare.
             payload: the fresh answer.
-            keep: stores it; called unless it is the same answer.
+            keep: stores it; called unless it is the same answer, and told whether that is certain. Where
+                nobody knows, it had better answer its own question only: two entries that are as near to what
+                comes next would stand in each other's way.
         """
-        stored = keep or (lambda: None)
 
         def run() -> None:
             try:
@@ -156,10 +158,10 @@ class Verifier:
                 self._unverified("reading a fresh answer", error, _JUDGING)
                 fresh = ""
             verdict = self._compare(check, fresh, None) if fresh.strip() else None
-            if not verdict:
-                stored()
+            if keep is not None and not verdict:
+                keep(verdict is False)
 
-        self._submit(run, stored)
+        self._submit(run, (lambda: None) if keep is None else partial(keep, False))
 
     def unanswered(self) -> None:
         """Count a check that was drawn and got no answer to compare with."""
