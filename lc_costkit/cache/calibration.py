@@ -5,6 +5,10 @@ promise is kept with at least ``confidence`` over the draw of the labels; the me
 ``bound.py``. It rests on one assumption: the labelled pairs are random draws of (new question, its nearest
 stored one) from the traffic that the point will be used on. Pairs that were picked, written for the
 purpose, or rejected by users are no such draws. Exact repeats are another tier and belong to no pair.
+
+It also holds for one look. Whoever labels on until something is certified, and stops then, looks many times: on
+a made-up curve whose error is just above 5 % at every score, 2 % of 300 runs were certified by a look at 2,000
+labels, and 26 % by one of the looks after every 50. Decide how many to label beforehand.
 """
 
 from __future__ import annotations
@@ -157,7 +161,7 @@ def calibrate(
     With ``learn``, a veto is fitted on one half of the labels (see ``veto.py``) and tested on the other: labels
     that fitted it certify nothing. Which half a pair is in follows from a digest of its text and of how often the
     same text came before. The plain score is tested as well, on all labels; each may be wrong in half of the
-    allowed cases, and what serves more is taken.
+    allowed cases. The veto is taken where it helps (see ``Calibration.gain``) and serves more.
 
     Args:
         scored: pairs drawn at random from the traffic, as ``score_pairs`` or ``logged_pairs`` return them.
@@ -179,8 +183,8 @@ def calibrate(
     fitted, held_out = _halves(pairs)
     veto = fit_veto([drawn.pair for drawn in fitted])
     learned = _with_veto(veto, fitted, held_out, max_error_rate, confidence, allowance / 2)
-    best = learned if (learned.hit_rate or 0.0) > (plain.hit_rate or 0.0) else plain
-    return replace(best, gain=veto.gain)
+    better = veto.gain.helps and (learned.hit_rate or 0.0) > (plain.hit_rate or 0.0)
+    return replace(learned if better else plain, gain=veto.gain)
 
 
 @dataclass(frozen=True, slots=True)
