@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import weakref
@@ -25,6 +26,9 @@ FLUSH_SECONDS = 1.0
 _RETRY_SECONDS = 30.0
 
 _MAX_REASONS = 200
+
+LOW_SCORE = "score too low"
+_SCORE = re.compile(r"score \d")
 
 
 class Tally:
@@ -74,7 +78,7 @@ class Tally:
                     if outcome.tier == "exact":
                         self._counts["exact_pico"] += _pico(outcome.candidate.answer_usd)
             elif outcome.verdict == "skipped" or outcome.similarity is not None:
-                self._counts[self._reason("refused", outcome.gate or outcome.reason or "no reason given")] += 1
+                self._counts[self._reason("refused", _refusal(outcome))] += 1
 
     def stored(self) -> None:
         """Count an answer that was written."""
@@ -190,6 +194,12 @@ class Tally:
                 return f"{kind}:other reasons"
             self._reasons.add(name)
         return name
+
+
+def _refusal(miss: Miss) -> str:
+    """Return why a lookup was not served, in words that do not differ from score to score."""
+    reason = miss.reason or "no reason given"
+    return miss.gate or (LOW_SCORE if _SCORE.match(reason) else reason)
 
 
 def _forget_in_children(tally: Tally) -> None:

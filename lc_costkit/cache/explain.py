@@ -13,7 +13,7 @@ from lc_costkit.cache.courtesy import core_of
 from lc_costkit.cache.gates import GateOpinion, prepare
 from lc_costkit.cache.key import CacheKey, CacheRequest
 from lc_costkit.cache.knobs import Knobs
-from lc_costkit.cache.learning import REJECTED_REASON, Learning
+from lc_costkit.cache.learning import REJECTED, REJECTED_REASON, Learning
 from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.results import Tier
@@ -243,6 +243,7 @@ def explain(
     if candidate is not None and match.similarity is not None and match.tier != "exact":
         reading = acceptor.read(prepare(candidate.question), prepare(key.question), match.similarity, crowd=match.crowd)
         gates = (*acceptor.opinions(candidate.question, key.question), *_veto(acceptor, candidate, key, reading))
+        gates += _of_the_store(match, gates)
         rejected = learning.refuses(candidate.question, key.question)
     point, judge = acceptor.point, knobs.judge
     zone = None if judge is None else Zone(low=judge.lowest(point), high=judge.sure(point))
@@ -309,6 +310,14 @@ def _veto(acceptor: Acceptor, candidate: Entry, key: CacheKey, reading: PairRead
     except Exception as error:
         reason = f"it raised {type(error).__name__}: {error}"
     return (GateOpinion(gate=VETO, reason=reason),)
+
+
+def _of_the_store(match: Match, gates: tuple[GateOpinion, ...]) -> tuple[GateOpinion, ...]:
+    """Return a refusal that no gate can know of, since it comes from what else is stored."""
+    decided = match.acceptance
+    if decided is None or decided.gate is None or decided.gate in (REJECTED, *(one.gate for one in gates)):
+        return ()
+    return (GateOpinion(gate=decided.gate, reason=decided.reason),)
 
 
 def _features(reading: PairReading) -> str:
