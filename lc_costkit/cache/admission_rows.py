@@ -122,7 +122,8 @@ ROWS: tuple[Row, ...] = (
         r"|\btoday's\b"
         r"|\b(?:current|currently|live|latest|newest|most recent|recent|up-to-the-minute)\b"
         rf"(?:\s+\S+){{0,4}}?\s+(?:{_VALUES})\b"
-        rf"|\b(?:what|which|how much|how many|who|is|are)\b.{{0,60}}\b(?:currently|now)\b\W*$"
+        rf"|\b(?:what|which|how much|how many|who|is"
+        rf"|are)\b(?! (?:do i do )?now\b).{{0,60}}(?<!what )\b(?:currently|now)\b\W*$"
         r"|\b(?:is|are|what|who)\b.{0,30}\bcurrently\b",
         rf"{_HOW_TO}|{_ABOUT_WORDS}",
     ),
@@ -152,7 +153,7 @@ ROWS: tuple[Row, ...] = (
         r"|\b(?:did|has|have|was|were) my (?:\S+ )?(?:payment|transfer|refund|deposit|application|salary|paycheck)"
         r" (?:gone|go|been|come|arrive|clear|post|process|accepted|approved)"
         r"|\bmy (?:account )?balance\W*$",
-        rf"{_HOW_TO}|{_ABOUT_WORDS}",
+        rf"{_HOW_TO}|{_ABOUT_WORDS}|\bwhat (?:if|happens)\b",
     ),
     Row(
         "state of the asker",
@@ -284,6 +285,9 @@ ROWS: tuple[Row, ...] = (
         r"|\bhow (?:much|many) (?:[\w-]+ ){0,4}?(?:are|do|did|have|am) (?:we|i) (?:using|used|have left"
         r"|got left|consum\w+|spent|still have|currently)\b"
         r"|\bhow (?:much|many) (?:[\w-]+ ){1,4}?(?:do|have) (?:we|i) (?:have|got|left|used)\W*$"
+        r"|\bwhat(?:'s|s| is| are)(?: left| still| currently| now)? (?:in|on) (?:my|our) (?:cart|basket|bag"
+        r"|account|wallet|list"
+        r"|calendar|schedule|order|profile|inbox|watchlist|queue|plate)\b"
         r"|\bhow(?:'s|s| is| are) (?:my|our) [\w -]{2,40}\b(?:doing|going|coming along|performing|looking)\b",
         rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|\bwhat happens\b",
     ),

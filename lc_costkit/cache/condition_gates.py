@@ -27,8 +27,11 @@ _FILLERS = words("기간 시간 상태 정도 무렵 time moment case way point"
 def condition_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when only one side adds a condition: "if it was taken from my car", "on the motorway when it snows"."""
     laid = align(cached, new)
-    for alone, others, text in ((laid.only_cached, laid.only_new, cached), (laid.only_new, laid.only_cached, new)):
-        if not alone or others:
+    for alone, others, text, plain in (
+        (laid.only_cached, laid.only_new, cached, new),
+        (laid.only_new, laid.only_cached, new, cached),
+    ):
+        if not alone or others or (len(alone) == 1 and kept(plain, "_condition", _condition)):
             continue
         said = kept(text, "_condition", _condition)
         added = [word for word in alone if word in said and word not in _FILLERS]

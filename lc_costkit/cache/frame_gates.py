@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from lc_costkit.cache import lexicon
 from lc_costkit.cache.align import Alignment, Similar, align, contradict
 from lc_costkit.cache.meaning import SAME_THING, meaning, places, topic_places
-from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, stem
+from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, Token, stem
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN, LATIN, NONE
 
@@ -79,7 +79,8 @@ def _has_table(text: Prepared) -> bool:
 
 _FILLERS = words(
     """currently correctly properly usually normally generally typically best good exact exactly today's different
-    various possible specific own existing certain main major great well fine right sir madam team guys question answer
+    various possible specific own existing certain main major great well fine right sir madam team guys
+    question answer
     work working works mean means online new check"""
 )
 _FILLER_STEMS = frozenset(map(stem, _FILLERS))
@@ -156,7 +157,7 @@ def _contained(laid: Alignment, shorter: Prepared) -> bool:
 
 # Small words that make another question when one takes the other's place in the same sentence.
 _EXCHANGED = tuple(
-    frozenset(pair)
+    frozenset(map(stem, pair))
     for pair in lexicon.rows(
         """is was, are were, do did, does did, will did, will was, will were, can must, may must, must should,
         my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
@@ -213,7 +214,7 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for place, token in enumerate(text.tokens):
         word = "to" if token.word in ("into", "onto", "toward", "towards") else token.word
-        if word in _RELATIONS:
+        if word in _RELATIONS and not (word == "to" and _is_infinitive(text.tokens, place)):
             beside = any(each.word in _GIVEN_ORDER for each in text.tokens[place + 2 : place + 4])
             reach, most = (6, 2) if beside else (4, 1)
             named = [each.stem for each in text.tokens[place + 1 : place + reach] if _names_something(each.word)]
@@ -227,8 +228,19 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
     return found
 
 
+_NAMES_TOO = frozenset({"list"})
+"""Words that carry no topic in most questions, and name a thing in some."""
+_OPENS_A_NOUN = words("a an the this that these those my your our his her their its some any all each every list")
+
+
+def _is_infinitive(tokens: tuple[Token, ...], place: int) -> bool:
+    """Say whether "to" stands before a verb that carries no topic: "allowed to take food"."""
+    after = tokens[place + 1].word if place + 1 < len(tokens) else ""
+    return after in lexicon.FUNCTION_WORDS and after not in _OPENS_A_NOUN
+
+
 def _names_something(word: str) -> bool:
-    return word not in lexicon.FUNCTION_WORDS and word not in _RELATIONS
+    return word in _NAMES_TOO or (word not in lexicon.FUNCTION_WORDS and word not in _RELATIONS)
 
 
 def _exchanged_numbers(cached: Prepared, new: Prepared) -> str | None:
@@ -251,7 +263,9 @@ def _exchanged_pair(cached: Prepared, new: Prepared) -> str | None:
     if len(one) != len(other) or one == other or Counter(one) != Counter(other):
         return None
     places = [place for place, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
-    if len(places) != 2 or any(not cached.tokens[place].content for place in places):
+    if len(places) != 2 or any(
+        not cached.tokens[place].content and cached.tokens[place].word not in _NAMES_TOO for place in places
+    ):
         return None
     if any(word in _GIVEN_ORDER for word in one[places[0] : places[1]]):
         return None
@@ -276,7 +290,10 @@ _ASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("who", re.compile(r"\bwho\b|\bwhom\b|\bwhose\b|누구|누가")),
     (
         "how much",
-        re.compile(r"\bhow (?:much|many|high|low|big|large|far|tall|old)\b|얼마(?!나 (?:오래|걸))|몇 ?(?:명|개|원|번)"),
+        re.compile(
+            r"\bhow (?:much|many|high|low|big|large|far|tall|old)\b|얼마(?!나 (?:오래|걸))|몇 ?(?:명|개"
+            r"|원|번)"
+        ),
     ),
     (
         "how",
@@ -291,7 +308,8 @@ _TIMES = re.compile(
     r" ?(?:time|date|deadline|duration|hours|period|schedule|days|settle|clear)\b|기간|시간|날짜|기한"
 )
 _A_WAY = re.compile(
-    r"\b(?:how|where)(?: (?:in|on|at) (?:the |your )?\w+)? (?:do|can|could|should|would|might|to) ?(?:i|we|you|one)? ?"
+    r"\b(?:how|where)(?: (?:in|on|at) (?:the |your )?\w+)? (?:do|can|could|should|would|might|to) ?(?:i|we|you"
+    r"|one)? ?"
     r"(?:find|see|check|get|view|look|download|read|access|change|rename|obtain|update|edit|cancel|book|track|apply"
     r"|register|sign|report|buy|order|set|add|reset|manage)\b"
 )

@@ -31,7 +31,8 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     setup build generate, app application program, website site webpage online, method way approach option
     procedure process step,
     reason cause why, mean meaning definition define stand, difference differ different distinguish versus vs,
-    tax taxes taxable taxed, wait time take last, accept take support honor, average typical, schedule setup
+    tax taxes taxable taxed, wait time take last, accept take support honor, average typical, member join
+    membership register, schedule setup
     arrange plan, difficult hard
     tough, important
     essential crucial vital, improve enhance better boost, effect impact affect influence, weight kilo pound

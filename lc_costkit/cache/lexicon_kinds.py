@@ -9,7 +9,7 @@ from __future__ import annotations
 KINDS: dict[str, tuple[str, ...]] = {
     "plan or tier": (
         "basic standard regular premium platinum gold silver bronze diamond pro plus enterprise starter essential"
-        " deluxe ultimate elite business student personal family individual free paid trial economy first-class"
+        " deluxe ultimate elite business student personal family individual free trial economy first-class"
         " senior junior corporate professional team developer lite advanced signature select vip",
         "beginner intermediate advanced",
         "ppo hmo epo pos hdhp",

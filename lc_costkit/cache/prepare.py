@@ -263,7 +263,7 @@ def _is_a_question(labelled: re.Match[str]) -> bool:
     label = labelled[0][: labelled.start(1) - labelled.start()] if labelled[1] else ""
     if not label or len(label.split()) > 8 or _INSTRUCTION.search(label):
         return False
-    return labelled[1].rstrip().endswith("?") or _ASKS.match(labelled[1]) is not None
+    return len(label.split()) <= 2 or labelled[1].rstrip().endswith("?") or _ASKS.match(labelled[1]) is not None
 
 
 _EMPHASIS = words(

@@ -354,13 +354,19 @@ _KOREAN_FRAME = 0.4
 """Share of words in the same order from which a Korean sentence is the same sentence."""
 _OF_A_TOPIC = words("이 를")
 _LIGHT = words(
-    """사용처 기간 시간 상태 정도 부분 방법 경우 문제 내용 사항 답변 정보 이유 생각 도움 시점 날짜 금액 비용 개념
+    """사용처 절차 기간 시간 상태 정도 부분 방법 경우 문제 내용 사항 답변 정보 이유 생각 도움 시점 날짜 금액 비용 개념
     명칭 이름 종류 숫자"""
 )
 """Korean nouns that narrow nothing where they stand on one side only."""
 _FEW = 1
 """Words left over on a side up to which they answer to each other in any sentence."""
 _KOREAN_VERB = re.compile(r"(?:[하되있없같많좋싫]|때)$")
+
+
+def _light(word: str) -> bool:
+    return word in _LIGHT or (
+        len(word) > 2 and word.endswith(("일", "비", "료", "액", "법", "처", "시간", "날짜", "절차"))
+    )
 
 
 def korean_swap_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -370,7 +376,7 @@ def korean_swap_gate(cached: Prepared, new: Prepared) -> str | None:
     laid = align(cached, new)
     if not laid.only_cached or not laid.only_new:
         for alone, text in ((laid.only_cached, cached), (laid.only_new, new)):
-            named = [word for particle, word in _marked(text, alone) if particle in _OF_A_TOPIC and word not in _LIGHT]
+            named = [word for particle, word in _marked(text, alone) if particle in _OF_A_TOPIC and not _light(word)]
             if named:
                 return f"only one of them is about {named[0]}"
         return None

@@ -81,7 +81,7 @@ def _undoing(one: Prepared, other: Prepared, acts: dict[str, frozenset[int]]) ->
     return next((word for word in alone if word in _UNDO), None)
 
 
-LEAST_TOPIC = 0.4
+LEAST_TOPIC = 0.3
 """Share of its topic words that one side at least has in common with the other, from which acts are compared: a story
 told in other words has other verbs."""
 
@@ -128,8 +128,15 @@ _FACETS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "person",
-        r"^\W*(?:and |so )?who(?:m|se)?\b|\bwho (?:is|are|can|should|do|does|pays|has)\b",
+        r"^\W*(?:and |so )?whom?\b|\bwho (?:is|are|can|should|do|does|pays|has)\b",
         r"누가|누구",
+    ),
+    ("owner", r"\bwhose\b", r"누구의|누구 (?:거|것)"),
+    (
+        "measure",
+        r"\bhow (?:old|tall|heavy|far|deep|wide|big|large|small|thick|strong|hot|cold|loud|high|low|steep|spicy)\b",
+        r"(?:키|무게|나이|높이|깊이|넓이|크기|온도|거리|두께)\S{0,3} ?(?:얼마|몇|어떻게)|몇 ?(?:살|세|도|킬로"
+        r"|미터|센티)",
     ),
     (
         "reason",
@@ -183,6 +190,8 @@ _COMPATIBLE = frozenset(
         ("limit", "cost"),
         ("limit", "frequency"),
         ("limit", "needs"),
+        ("measure", "limit"),
+        ("measure", "needs"),
         ("place", "place to find"),
     )
 )
@@ -281,14 +290,28 @@ def self_gate(cached: Prepared, new: Prepared) -> str | None:
     if one and other and one != other and not any(same_meaning(left, right) for left in one for right in other):
         return f"one is asked as {' '.join(sorted(one))}, the other as {' '.join(sorted(other))}"
     for asker, others, text in ((one, other, new), (other, one, cached)):
-        if asker and not others and not asker.isdisjoint(text.content):
+        if asker and not others and _about(asker, text):
             return f"one is asked as {' '.join(sorted(asker))}, the other about them"
     return None
 
 
+_POINTING = words("my our your the this that his her their")
+_PARTS = ("이", "가", "을", "를", "에게", "한테", "께서", "님", "님이", "님을")
+
+
+def _about(asker: frozenset[str], text: Prepared) -> bool:
+    """Say whether a text names as somebody else what the other side says the asker is."""
+    before = ""
+    for token in text.tokens:
+        if token.stem in asker and (before in _POINTING or token.word.removeprefix(token.stem) in _PARTS):
+            return True
+        before = token.word
+    return False
+
+
 def _selves(text: Prepared) -> frozenset[str]:
     if text.script == KOREAN:
-        found = [first or second for first, second in _KOREAN_SELF.findall(text.lowered)]
+        found = [(first or second).removesuffix("님") for first, second in _KOREAN_SELF.findall(text.lowered)]
         return frozenset(stem(each.split()[-1]) for each in found)
     found = [first or second for first, second in _SELF.findall(text.lowered)]
     return frozenset(stem(each.split()[-1]) for each in found if each.split()[-1] not in lexicon.FUNCTION_WORDS)

@@ -41,7 +41,11 @@ def _list(items: object) -> str:
 
 
 _SOFT = stems(" ".join(lexicon.SOFT_NEGATIVES)) | frozenset(map(stem, lexicon_ko.SOFT_NEGATIVES))
-_NEGATIVE_QUESTION = re.compile(r"^\W*(?:is|are|can|could|do|does|did|would|should|has|have|will|was)\s+n't\b")
+_NEGATIVE_QUESTION = re.compile(
+    r"^\W*(?:is|are|can|could|do|does|did|would|should|has|have|will|was)\s+n't\s+(?:i|we|you|he|she|it|they"
+    r"|one|people|the|my|our|your|a|an|"
+    r"someone|anyone|this|that|there|some)\b"
+)
 
 
 def negation_gate(cached: Prepared, new: Prepared) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,13 +15,17 @@ from lc_costkit.cache.frame_gates import make_swap_gate
 from lc_costkit.cache.gates import (
     BALANCED_GATES,
     DEFAULT_GATES,
+    Gate,
     Prepared,
     gate_name,
     gate_opinions,
+    make_kind_gate,
+    make_opposite_gate,
     prepare,
     run_gates,
 )
 from lc_costkit.cache.quantities import read_stated
+from lc_costkit.errors import ConfigurationError
 
 
 def verdict_of(cached: str, new: str) -> str | None:
@@ -186,6 +191,36 @@ def test_users_add_plain_functions() -> None:
     made = run_gates((no_tuesdays,), prepare("Open?"), prepare("Open on Tuesday?"))
     assert (made.accepted, made.gate, made.reason) == (False, "no_tuesdays", "tuesday")
     assert run_gates((), prepare("a"), prepare("b")).accepted
+
+
+def test_users_add_rows_of_their_trade() -> None:
+    own = (make_opposite_gate([("mint", "burn")]), make_kind_gate([("falcon", "heron")], name="aircraft"))
+    gates = (*DEFAULT_GATES, *own)
+    assert "own_opposite" in {gate_name(gate) for gate in gates}
+    pair = prepare("Is minting a token taxed?"), prepare("Is burning a token taxed?")
+    assert run_gates(own, *pair).reason == "mint and burn are opposed"
+    assert run_gates(own, prepare("Does the Falcon fly?"), prepare("Does the Heron fly?")).gate == "aircraft"
+    both = prepare("Can I mint or burn a token?"), prepare("Can I burn or mint a token?")
+    assert run_gates(own, *both).accepted
+    assert run_gates(own, prepare("Is minting free?"), prepare("Does it cost to mint?")).accepted
+
+
+@pytest.mark.parametrize(
+    ("make", "rows"),
+    [
+        (make_opposite_gate, []),
+        (make_opposite_gate, [("a", "b", "c")]),
+        (make_opposite_gate, ["buy sell"]),
+        (make_opposite_gate, [("buy", "")]),
+        (make_opposite_gate, [("buy now", "sell")]),
+        (make_opposite_gate, [("buys", "buying")]),
+        (make_kind_gate, [("only",)]),
+        (make_kind_gate, [7]),
+    ],
+)
+def test_rows_that_say_nothing(make: Callable[[object], Gate], rows: object) -> None:
+    with pytest.raises(ConfigurationError, match="own_"):
+        make(rows)
 
 
 def test_a_gate_that_raises_or_answers_oddly_refuses() -> None:

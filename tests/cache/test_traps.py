@@ -40,7 +40,12 @@ TRAPS = [
     ("number", "방이 20평인가요?", "방이 20제곱미터인가요?"),
     ("number", "오전 7시에 여나요?", "오후 7시에 여나요?"),
     ("symbol", "What is 8 / 2 * 4?", "What is 8 / (2 * 4)?"),
-    ("korean_swap", "캐디피는 얼마예요?", "캐디피는 얼마고 카트비는 얼마예요?"),
+
+    ("korean_swap", "재택근무는 어떻게 신청하나요?", "재택근무 장비를 어떻게 신청하나요?"),
+    ("facet", "How old must I be to hire a canoe?", "What does it cost to hire a canoe?"),
+    ("form", "Did the museum close early?", "Does the museum close early?"),
+    ("direction", "How do I turn a list into a set?", "How do I turn a set into a list?"),
+    ("person", "Can I sign for my wife?", "Can I sign?"),
 ]  # fmt: skip
 
 
@@ -71,6 +76,9 @@ def test_traps_are_refused_by_their_gate(gate: str, cached: str, new: str) -> No
         ("What is the biggest cabin?", "Which cabin is the largest?"),
         ("As a carer, can I park at the door?", "I am a carer, can I park at the door?"),
         ("When did the ferry leave?", "At what time did the ferry leave?"),
+        ("Can I bring food into the arena?", "Is it allowed to take food into the arena?"),
+        ("Do students get a discount?", "I am a student, do I get a discount?"),
+        ("How do I sort a list in Ruby?", "Ruby: how to sort a list"),
         ("카메라 영상은 7일간 저장되나요?", "카메라 영상은 일주일간 보관되나요?"),
         ("오후 2시 전에 끝나나요?", "14시 이전에 끝나나요?"),
         ("한 학기에 19학점까지 되나요?", "한 학기에 열아홉 학점까지 되나요?"),
