@@ -22,6 +22,7 @@ from lc_costkit.cache.frame_gates import (
     swap_gate,
     topic_gate,
 )
+from lc_costkit.cache.own_gates import make_kind_gate, make_opposite_gate
 from lc_costkit.cache.prepare import Prepared, prepare
 from lc_costkit.cache.role_gates import clause_gate, korean_swap_gate, letter_gate, role_gate
 from lc_costkit.cache.sense_gates import act_gate, facet_gate, place_gate, quantifier_gate, self_gate
@@ -49,6 +50,8 @@ __all__ = [
     "Prepared",
     "gate_name",
     "gate_opinions",
+    "make_kind_gate",
+    "make_opposite_gate",
     "prepare",
     "run_gates",
 ]
