@@ -45,7 +45,8 @@ class Acceptance:
     Attributes:
         accepted: its answer may be served.
         reason: why not.
-        gate: the gate that refused it, ``"veto"`` for the learned one; ``None`` where the score was too low.
+        gate: the gate that refused it, ``"veto"`` for the learned one, ``"twin"`` where another entry is as near;
+            ``None`` where the score was too low.
         score: how much speaks for "same answer", 0 to 1; ``None`` where the pair was not scored.
         point: the operating point that held.
     """
@@ -59,6 +60,8 @@ class Acceptance:
 
 BELOW_THRESHOLD = Acceptance(accepted=False, reason="the nearest question is below the similarity threshold")
 VETO = "veto"
+TWIN = "twin"
+"""``gate`` of a candidate beside which another stored question is as near: the two were stored apart for a reason."""
 
 
 def threshold_of(embedder: Embedder, fixed: float | None) -> Threshold:
@@ -106,6 +109,7 @@ class Acceptor:
         self._zone = zone
         self._bare = similarity_threshold is not None
         self._crowd_weight = policy.crowd_weight
+        self._refuses_twins = policy.refuses_twins and not self._bare
         self._known_scale = embedder.identity == IDENTITY
         self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
         self._lock = threading.Lock()
@@ -124,7 +128,7 @@ class Acceptor:
         """Tell whether an entry is a candidate at all; its payload is read only then."""
         return similarity >= self.threshold(new)
 
-    def judge(self, cached: str, new: str, similarity: float, *, crowd: float = 0.0) -> Acceptance:
+    def judge(self, cached: str, new: str, similarity: float, *, crowd: float = 0.0, twins: bool = False) -> Acceptance:
         """Decide about a candidate.
 
         Args:
@@ -133,6 +137,7 @@ class Acceptor:
             similarity: cosine between them.
             crowd: mean cosine between the new one and the ten next nearest stored questions, 0 for each that
                 is missing: 0 for a pair without a store.
+            twins: another stored question is as near and can hardly be told from this one.
         """
         one, other = self._prepare(cached), prepare(new)
         verdict = run_gates(self.gates, one, other)
@@ -142,6 +147,8 @@ class Acceptor:
         if not verdict.accepted:
             # Scored all the same: whoever labels the pair sees how near it was.
             return replace(decided, reason=verdict.reason, gate=verdict.gate)
+        if twins and self._refuses_twins:
+            return replace(decided, reason="two stored questions that differ little are equally near", gate=TWIN)
         lowest = self.lowest
         if reading.score < lowest:
             return replace(decided, reason=f"score {reading.score:.2f} is below {lowest:.2f}")

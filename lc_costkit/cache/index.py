@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lc_costkit.cache.score import CROWD_SIZE
+from lc_costkit.cache.score import CROWD_SIZE, TWIN_GAP, TWINS
 
 Vector = NDArray[np.float32]
 Slots = NDArray[np.intp]
@@ -37,11 +37,13 @@ class Nearest:
         entry_id: the nearest entry.
         similarity: its cosine, at most 1.
         crowd: mean cosine of the ``CROWD_SIZE`` next nearest, 0 for each that is missing; see ``score``.
+        twins: the next nearest is as near, and like the nearest itself; see ``score.TWINS``.
     """
 
     entry_id: int
     similarity: float
     crowd: float
+    twins: bool
 
 
 class Rows(Protocol):
@@ -185,7 +187,17 @@ class ScopeIndex:
         if entry_id is None:
             return None
         crowd = float(np.maximum(products[1:], 0.0).sum()) / CROWD_SIZE
-        return Nearest(entry_id=entry_id, similarity=min(float(products[0]), 1.0), crowd=min(crowd, 1.0))
+        similarity = float(products[0])
+        return Nearest(
+            entry_id=entry_id,
+            similarity=min(similarity, 1.0),
+            crowd=min(crowd, 1.0),
+            twins=len(slots) > 1 and products[1] >= similarity - TWIN_GAP and self._cosine(slots[0], slots[1]) >= TWINS,
+        )
+
+    def _cosine(self, slot: int, other: int) -> float:
+        rows = self._rows.all()
+        return float(rows[slot] @ rows[other])
 
 
 class LoadedScope:

@@ -145,7 +145,9 @@ class Matcher:
                 # It ran out, or another process deleted it or keeps it to the letter now: it cannot be the nearest.
                 loaded.index.remove(entry_id)
         self._learning.catch_up(changes)
-        acceptance = self._acceptor.judge(entry.question, key.question, similarity, crowd=found.crowd)
+        acceptance = self._acceptor.judge(
+            entry.question, key.question, similarity, crowd=found.crowd, twins=found.twins
+        )
         if acceptance.accepted and self._learning.refuses(entry.question, key.question):
             acceptance = replace(acceptance, accepted=False, gate=REJECTED, reason=REJECTED_REASON)
         tier: Tier | None = "semantic" if acceptance.accepted else None

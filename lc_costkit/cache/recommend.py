@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lc_costkit.cache.accept import Acceptor
+from lc_costkit.cache.accept import TWIN, Acceptor
 from lc_costkit.cache.counts import PICO
 from lc_costkit.cache.policy import BALANCED, STRICT, Policy
 from lc_costkit.cache.policy_report import PolicyOutcome, PolicyReport
 from lc_costkit.cache.prepare import prepare
-from lc_costkit.cache.score import FREE_CROWD
+from lc_costkit.cache.score import crowd_behind
 from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE, LoggedPair
 from lc_costkit.embedding import Embedder
 from lc_costkit.intervals import clopper_pearson
@@ -147,7 +147,7 @@ def _crowd(pair: LoggedPair, decider: _Option) -> float:
         return 0.0
     alone = decider.acceptor.read(prepare(pair.cached), prepare(pair.new), pair.similarity).score
     taken = (alone - pair.score) / weight
-    return min(1.0, FREE_CROWD + taken) if taken > 0 else 0.0
+    return crowd_behind(taken)
 
 
 def _served(acceptor: Acceptor, decisions: Sequence[_Decision], refuses: Callable[[str, str], bool]) -> list[_Served]:
@@ -157,7 +157,7 @@ def _served(acceptor: Acceptor, decisions: Sequence[_Decision], refuses: Callabl
         similarity = pair.similarity or 0.0
         if not acceptor.near_enough(similarity, pair.new):
             continue
-        decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd)
+        decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd, twins=pair.refused_by == TWIN)
         if decided.accepted and not refuses(pair.cached, pair.new):
             found.append(_Served(pair, decided.score or 0.0))
     return found

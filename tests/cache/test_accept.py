@@ -42,13 +42,22 @@ def test_a_low_score_refuses_without_naming_a_gate() -> None:
     acceptance = strict().judge(ASKED, REWORDED, 0.05)
     assert not acceptance.accepted
     assert acceptance.gate is None
-    assert "below 0.50" in str(acceptance.reason)
+    assert f"below {STRICT.min_score:.2f}" in str(acceptance.reason)
 
 
 def test_the_same_pair_is_accepted_alone_and_refused_in_a_crowd() -> None:
     acceptor = strict()
-    assert acceptor.judge(ASKED, REWORDED, 0.7).accepted
-    assert not acceptor.judge(ASKED, REWORDED, 0.7, crowd=0.68).accepted
+    assert acceptor.judge(ASKED, REWORDED, 0.6).accepted
+    assert not acceptor.judge(ASKED, REWORDED, 0.6, crowd=0.8).accepted
+
+
+def test_without_all_gates_none_of_two_stored_questions_that_hardly_differ_is_accepted() -> None:
+    refused = Acceptor(bundled_embedder(), policy=BALANCED).judge(ASKED, REWORDED, 0.9, twins=True)
+    assert (refused.accepted, refused.gate) == (False, "twin")
+    assert Acceptor(bundled_embedder(), policy=BALANCED).judge(ASKED, REWORDED, 0.9).accepted
+    bare = Acceptor(bundled_embedder(), policy=BALANCED, similarity_threshold=0.8)
+    for sees_more in (strict(), bare):
+        assert sees_more.judge(ASKED, REWORDED, 0.9, twins=True).accepted
 
 
 def test_another_point_decides_otherwise() -> None:

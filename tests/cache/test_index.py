@@ -74,6 +74,26 @@ def test_slots_of_removed_entries_are_used_again(large: int) -> None:
     assert found.entry_id == 49
 
 
+@pytest.mark.parametrize("large", [1, 1_000])
+def test_entries_that_are_as_near_and_alike_are_twins(large: int) -> None:
+    one, other, apart = vectors(3, DIMENSIONS)
+    index = ScopeIndex(DIMENSIONS, large=large)
+    index.add(1, one)
+    found = index.nearest(one)
+    assert found is not None
+    assert not found.twins
+    index.add(2, (apart - (apart @ one) * one) / np.linalg.norm(apart - (apart @ one) * one))
+    found = index.nearest(one)
+    assert found is not None
+    assert not found.twins
+    beside = one + 0.1 * other
+    index.add(3, beside / np.linalg.norm(beside))
+    found = index.nearest(one)
+    assert found is not None
+    assert found.entry_id == 1
+    assert found.twins
+
+
 def test_a_damaged_row_is_left_out() -> None:
     index = ScopeIndex(DIMENSIONS)
     index.add(1, np.zeros(3, dtype=np.float32))

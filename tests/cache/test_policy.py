@@ -18,10 +18,12 @@ def test_policies_are_found_by_name() -> None:
     assert policy_of(mine) is mine
 
 
-def test_the_balanced_policy_has_fewer_gates_and_minds_a_crowd_more() -> None:
+def test_the_balanced_policy_has_fewer_gates() -> None:
     assert STRICT.gates == DEFAULT_GATES
     assert BALANCED.gates == BALANCED_GATES
-    assert STRICT.crowd_weight < BALANCED.crowd_weight
+    assert set(BALANCED.gates) < set(STRICT.gates)
+    assert BALANCED.refuses_twins
+    assert not STRICT.refuses_twins
 
 
 @pytest.mark.parametrize("value", ["Strict", "", None, 0.8, STRICT.gates])

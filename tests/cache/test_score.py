@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lc_costkit.cache.policy import STRICT
 from lc_costkit.cache.prepare import prepare
-from lc_costkit.cache.score import FREE_CROWD, SPELLING_WEIGHTS, TABLE_WEIGHTS, pair_score, read_pair
+from lc_costkit.cache.score import SPELLING_WEIGHTS, TABLE_WEIGHTS, crowd_behind, crowd_penalty, pair_score, read_pair
 
 QUESTIONS = st.sampled_from(
     [
@@ -50,11 +51,18 @@ def test_the_weights_of_a_score_add_up_to_one(weights: object) -> None:
     assert sum(parts) == pytest.approx(1.0)
 
 
-def test_a_place_is_not_crowded_by_what_any_store_holds() -> None:
+def test_a_crowd_counts_by_its_weight() -> None:
     pair = prepare("How do I reset my password?"), prepare("I forgot my password, what now?")
-    assert pair_score(*pair, 0.7, crowd=FREE_CROWD) == pair_score(*pair, 0.7)
-    assert pair_score(*pair, 0.7, crowd=FREE_CROWD + 0.1) < pair_score(*pair, 0.7)
-    assert pair_score(*pair, 0.7, crowd=0.9, crowd_weight=0.0) == pair_score(*pair, 0.7)
+    alone = pair_score(*pair, 0.7)
+    assert alone - pair_score(*pair, 0.7, crowd=0.5) == pytest.approx(crowd_penalty(0.5))
+    assert alone - pair_score(*pair, 0.7, crowd=0.5, crowd_weight=0.5) == pytest.approx(crowd_penalty(0.5) / 2)
+    assert pair_score(*pair, 0.7, crowd=0.9, crowd_weight=0.0) == alone
+
+
+@given(SHARE, SHARE)
+def test_a_larger_crowd_takes_more_off_and_can_be_told_from_it(one: float, other: float) -> None:
+    assert (crowd_penalty(one) <= crowd_penalty(other)) == (one <= other)
+    assert crowd_behind(crowd_penalty(one)) == pytest.approx(one)
 
 
 def test_another_name_of_the_same_thing_covers_better_than_another_thing() -> None:
@@ -89,6 +97,6 @@ def test_korean_is_covered_by_its_letters() -> None:
 def test_an_unknown_embedder_cannot_call_strangers_alike_by_itself() -> None:
     strangers = prepare("How do I bake sourdough bread?"), prepare("Who repairs bicycles in Lisbon?")
     assert read_pair(*strangers, 0.75, known_scale=False).similarity < 0.5
-    assert pair_score(*strangers, 0.75, known_scale=False) < 0.5
+    assert pair_score(*strangers, 0.75, known_scale=False) < STRICT.min_score
     reworded = prepare("Where can I buy a tram ticket?"), prepare("Where do I purchase a ticket for the tram?")
     assert pair_score(*reworded, 0.75, known_scale=False) > 0.5
