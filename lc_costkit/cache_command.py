@@ -54,9 +54,14 @@ def stats(database: _Database, namespace: _Namespace = "default") -> None:
     from lc_costkit.cache import Cache
 
     with _opened(database, namespace) as opened:
-        deciders = opened.log.deciders()
-    with Cache(database, namespace=namespace, near_hits=0) as cache:
-        typer.echo(repr(cache.stats()))
+        deciders, learned = opened.log.deciders(), opened.points.load()
+    named = _policy_of(opened.decider)
+    with Cache(database, namespace=namespace, policy=named or "strict", near_hits=0) as cache:
+        found = cache.stats()
+    if named is None and deciders:
+        # Of another embedder or other gates it is known only what was learned, not what was shipped.
+        found = replace(found, point=None if learned is None else learned.point)
+    typer.echo(repr(found))
     for decider in deciders:
         typer.echo(
             f"decisions by {decider.identity}: {decider.seen:,} kept, {decider.labelled:,} labelled, "
@@ -125,6 +130,11 @@ def calibrate(
 
     with _opened(database, namespace, policy) as opened:
         named = _policy_of(opened.decider)
+    if named is None:
+        raise ConfigurationError(
+            "this cache decides by another embedder, a similarity_threshold, gates or a policy of its own, which no "
+            "command can make; call calibrate() on the cache in your program"
+        )
     with Cache(database, namespace=namespace, policy=named, max_error_rate=max_error_rate, near_hits=0) as cache:
         found = cache.calibrate(confidence=confidence, learn=learn)
         typer.echo(repr(found))
@@ -132,21 +142,11 @@ def calibrate(
         raise typer.Exit(1)
 
 
-def _policy_of(decider: str) -> str:
-    """Return the policy with which the bundled embedder decides as this log says.
-
-    Raises:
-        ConfigurationError: there is none; another program has to calibrate with what it decides by.
-    """
+def _policy_of(decider: str) -> str | None:
+    """Return the policy with which the bundled embedder decides as this log says, if there is one."""
     from lc_costkit.cache.policy import POLICIES
 
-    for name in POLICIES:
-        if _identity(name) == decider:
-            return name
-    raise ConfigurationError(
-        "this cache decides by another embedder, a similarity_threshold, gates or a policy of its own, which no "
-        "command can make; call calibrate() on the cache in your program"
-    )
+    return next((name for name in POLICIES if _identity(name) == decider), None)
 
 
 def _outcome(opened: _Opened, rate: float) -> None:

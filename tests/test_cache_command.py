@@ -177,7 +177,7 @@ def fill(path: Path, count: int, labelled: int, **knobs: Any) -> None:
                 for n in range(count)
             ]
         )
-        for pair in cache.draw_pairs(labelled, seed=1):
+        for pair in cache.draw_pairs(labelled, seed=1) if labelled else []:
             cache.label_pair(pair.id, same="right" in pair.new)
 
 
@@ -194,7 +194,10 @@ def test_what_labels_certify_is_served_from_then_on(tmp_path: Path) -> None:
         assert point.labels == 400
     assert "certified: at most 5.0%" in run_command("cache", "stats", str(path)).stdout
     with Cache(path, policy="balanced") as cache:
+        cache._pairs.add_many([SeenPair(cached="a", new="b", score=0.5, seen_at=2.0)])
         assert not cache.stats().point.certified  # type: ignore[union-attr]
+    assert "not certified" in run_command("cache", "stats", str(path)).stdout, "balanced is what decided last"
+    assert "certified: at most" in run_command("cache", "label", str(path), "--policy", "strict", typed="q").stdout
 
 
 def test_too_few_labels_say_how_many_it_takes_and_change_nothing(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lc_costkit.cache.policy import Policy
     from lc_costkit.cache.policy_report import PolicyReport
     from lc_costkit.cache.results import Hit, LookupCost, Miss
+    from lc_costkit.cache.seen_pairs import LoggedPair
     from lc_costkit.cache.stats import CacheStats
     from lc_costkit.cache.verify import FreshAnswer, Sampled
 else:
@@ -38,6 +39,7 @@ else:
         "JudgeCase": "judging",
         "Judgement": "judging",
         "LabelledPair": "pairs",
+        "LoggedPair": "seen_pairs",
         "LookupCost": "results",
         "Miss": "results",
         "OperatingPoint": "point",
@@ -76,6 +78,7 @@ __all__ = [
     "JudgeCase",
     "Judgement",
     "LabelledPair",
+    "LoggedPair",
     "LookupCost",
     "Miss",
     "OperatingPoint",

@@ -225,6 +225,8 @@ def test_near_hits_show_what_was_served_and_what_was_not() -> None:
         for limit in (0, -1, True, 1.5):
             with pytest.raises(ConfigurationError, match="near_hits"):
                 cache.near_hits(limit)  # type: ignore[arg-type]
+            with pytest.raises(ConfigurationError, match="draw_pairs"):
+                cache.draw_pairs(limit)  # type: ignore[arg-type]
         with pytest.raises(ConfigurationError, match="no logged pair 99"):
             cache.label_pair(99, same=True)
 

@@ -16,6 +16,7 @@ from lc_costkit.cache.store import EntryStore
 from lc_costkit.store import open_engine
 from tests.cache.support import WordsEmbedder, ask
 from tests.cache.test_migration import go_on_with, make_old
+from tests.support.command import run_command
 
 pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
 
@@ -103,6 +104,17 @@ def test_pairs_and_labels(address: str) -> None:
     assert log.forget("a \x00\ud800") == 21
     assert log.audit() == []
     store.close()
+
+
+def test_the_command_reads_and_labels(address: str) -> None:
+    with open_cache(address) as cache:
+        cache.store(ask(ASKED), '"x"')
+        cache.lookup(ask(REWORDED))
+    assert REWORDED in run_command("cache", "near-hits", address).stdout
+    assert "1 labelled now" in run_command("cache", "label", address, typed="y\n").stdout
+    wrong = run_command("cache", "stats", address, "--namespace", "other")
+    assert (wrong.returncode, "holds no namespace 'other'" in wrong.stderr) == (2, True)
+    assert "1 labelled" in run_command("cache", "stats", address).stdout
 
 
 def test_pairs_that_cannot_be_written_lose_no_answer(address: str) -> None:
