@@ -12,7 +12,7 @@ from lc_costkit.ledger import Ledger
 from lc_costkit.pricing import PriceBook
 
 Purpose = Literal["lookup", "verification"]
-"""``lookup``: a judge is asked while a caller waits, and its cost is part of the lookup's;
+"""``lookup``: a question is embedded, or a judge asked, while a caller waits; the cost is part of the lookup's;
 ``verification``: an answer is checked in the background, by calls that stand for themselves."""
 
 
@@ -57,3 +57,8 @@ def calling_aside(
 def current_aside() -> Aside | None:
     """Return what the call under way is made for, if the cache makes it."""
     return _CURRENT.get()
+
+
+def in_lookup() -> bool:
+    """Tell whether a lookup makes the call under way, and reports what it costs."""
+    return (aside := _CURRENT.get()) is not None and aside.purpose == "lookup"

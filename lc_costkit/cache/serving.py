@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lc_costkit.backoff import StoreResting
+from lc_costkit.cache.aside import calling_aside
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
@@ -136,7 +137,8 @@ class Server:
     def embed(self, key: CacheKey) -> Vector | Miss:
         """Embed the question."""
         try:
-            vector: Vector = self._embedder.embed([core_of(key.question)])[0]
+            with calling_aside("lookup"):
+                vector: Vector = self._embedder.embed([core_of(key.question)])[0]
             return vector
         except Exception as error:
             return self.fault("embedding", error, key)
@@ -144,7 +146,8 @@ class Server:
     async def aembed(self, key: CacheKey) -> Vector | Miss:
         """Do what ``embed`` does without blocking the event loop."""
         try:
-            vector: Vector = (await self._embedder.aembed([core_of(key.question)]))[0]
+            with calling_aside("lookup"):
+                vector: Vector = (await self._embedder.aembed([core_of(key.question)]))[0]
             return vector
         except Exception as error:
             return self.fault("embedding", error, key)

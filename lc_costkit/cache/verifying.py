@@ -43,7 +43,7 @@ Keep = Callable[[FreshAnswer], object]
 _ASKING = "See that the model that is asked again works; the stored answer was served unchecked"
 _JUDGING = "See that the judge works; the answer counts as unchecked"
 _RECORDING = "The call is in the statistics of the cache, and not in the ledger; see that it is open and writable"
-_SETTLING = "The verdict was not written down; call check() on the cache"
+_SETTLING = "The verdict was not acted on in full; see that the store can be written, and call check() on the cache"
 
 
 class Verifier:
@@ -207,28 +207,39 @@ class Verifier:
         if said.same is None:
             self._tally.unverified("failed")
             return None
-        try:
-            self._settle(check, said)
-        except Exception as error:
-            self._faults.record("writing a verdict", error, _SETTLING)
+        self._settle(check, said)
         return said.same
 
     # -- acting ----------------------------------------------------------------
 
     def _settle(self, check: Check, said: Judgement) -> None:
+        """Act on a verdict; what must not be served again comes first, whatever else can be written."""
         same = bool(said.same)
+        acts = not same and not check.observed
         self._tally.verified(same=same)
-        self._log.settle(check.seen, same, source="observed" if check.observed else "verified")
-        if same or check.observed:
-            return
-        if self._store.demote(self._namespace, check.entry_id):
+        if acts:
+            self._matcher.forget([check.entry_id])
+            self._carefully(partial(self._demote, check.entry_id))
+        self._carefully(lambda: self._log.settle(check.seen, same, source="observed" if check.observed else "verified"))
+        if acts:
+            self._carefully(self._tighten)
+
+    def _demote(self, entry_id: int) -> None:
+        if self._store.demote(self._namespace, entry_id):
             self._tally.demoted()
-        self._matcher.forget([check.entry_id])
+
+    def _tighten(self) -> None:
         moved = tightened(
             self._acceptor.point, self.draws(), max_error_rate=self._max_error_rate, floor=self._acceptor.lowest
         )
         if moved is not None:
             self._acceptor.move(self._points.tighten(moved))
+
+    def _carefully(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self._faults.record("acting on a verdict", error, _SETTLING)
 
     def draws(self) -> list[Draw]:
         """Return every checked decision that was, or would have been, a hit."""

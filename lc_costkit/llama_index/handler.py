@@ -25,6 +25,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMCompletionStartEvent,
 )
 
+from lc_costkit.cache.aside import in_lookup
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index.call_events import (
     answer_text,
@@ -125,6 +126,8 @@ class CostEventHandler(BaseEventHandler):
                     running.usage_piece = event.response
         elif isinstance(event, (LLMChatStartEvent, LLMCompletionStartEvent)) and is_part_of_a_lookup(event):
             return  # the lookup reports what a judge costs, and its end finds no call
+        elif isinstance(event, (EmbeddingStartEvent, EmbeddingEndEvent)) and in_lookup():
+            return  # likewise of the question's embedding
         elif isinstance(event, LLMChatStartEvent):
             self._start("chat", chat_prompt(event.messages), event, span)
         elif isinstance(event, LLMCompletionStartEvent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -475,3 +476,16 @@ def test_a_program_that_just_ends_does_not_hang_and_keeps_fresh_answers(tmp_path
     with Cache(tmp_path / "cache.db") as again:
         assert isinstance(again.lookup(ask("How could I reset my password?")), Hit)
         assert again.stats().checks_dropped == 1
+
+
+def test_a_wrong_entry_is_demoted_even_where_its_verdict_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    with Cache(path, verify=Sampled(rate=1.0, judge=wrong), **WIDE) as cache:
+        cache.store(ask(ASKED), '"settings"')
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TABLE cache_pairs")
+        cache.lookup(ask(OTHER), ask=lambda: FreshAnswer(text="machine"))
+        assert cache.flush(30)
+        assert isinstance(cache.lookup(ask(OTHER)), Miss)
+        assert cache.stats().demoted == 1
+        assert any(fault.startswith("acting on a verdict") for fault in cache.stats().faults)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.embeddings import BaseEmbedding
 from llama_index_instrumentation.dispatcher import instrument_tags
+from openai import OpenAI
 
 from lc_costkit import Ledger
 from lc_costkit.cache import Cache
@@ -138,6 +140,35 @@ def test_a_judge_that_fails_is_a_miss(world: World) -> None:
 def test_what_is_no_llm_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="ModelJudge needs a LlamaIndex LLM"):
         ModelJudge("gpt-4o-mini")  # type: ignore[arg-type]
+
+
+class Embedding(BaseEmbedding):
+    """A paid embedding model over the real client."""
+
+    base_url: str
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        with OpenAI(api_key="test", base_url=self.base_url, max_retries=0) as client:
+            return client.embeddings.create(model=self.model_name, input=[query]).data[0].embedding
+
+    _get_text_embedding = _get_query_embedding
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+
+async def test_the_embedding_of_a_lookup_is_paid_for_once(world: World, ledger: Ledger) -> None:
+    embedder = Embedding(base_url=world.provider.openai_base_url, model_name="text-embedding-3-small")
+    judge = ModelJudge(world.llm())
+    with Cache(embedder=embedder, gates=(), judge=GreyZone(low=0.1, high=1.0, judge=judge)) as cache:
+        start = world.provider.billed_usd
+        with instrument(ledger):
+            llm = cached_llm(world.llm(), cache)
+            llm.chat(user(ASKED))
+            await llm.achat(user(REWORDED))
+            ledger.flush()
+        assert [one.operation for one in ledger.records()] == ["chat", "chat"]
+        assert spent(ledger) == world.provider.billed_usd - start
 
 
 # -- checks --------------------------------------------------------------------------
