@@ -16,6 +16,8 @@ class Row(NamedTuple):
     reason: str
     pattern: str
     unless: str | None = None
+    needs: frozenset[str] = frozenset()
+    """Words of which every match has one, so that a text without any need not be searched; none: always searched."""
     korean: bool = False
     """Whether every match has Korean letters in it, so that a text without any need not be searched."""
 
@@ -48,6 +50,7 @@ _OWN_VALUES = (
     r"|insurance|net worth|payday|order history|purchase history|orders?|claims?"
 )
 _PARCEL = r"orders?|packages?|parcels?|deliver(?:y|ies)|shipments?|luggage|baggage|driver|flight|uber|pizza|food"
+_OF_THE_ASKER = frozenset(("i", "my", "me", "mine", "we", "our", "us", "file"))
 _OPENING = (
     r"(?:^|[.!?;,]\s*)\W*(?:(?:hi|hello|hey|ok|okay|so|then|now|yes|please|pls|kindly|just|go ahead and)[\s,]+)*"
     r"(?:(?:can|could|will|would) (?:you|u)(?: please| just| kindly)? "
@@ -154,6 +157,7 @@ ROWS: tuple[Row, ...] = (
         r" (?:gone|go|been|come|arrive|clear|post|process|accepted|approved)"
         r"|\bmy (?:account )?balance\W*$",
         rf"{_HOW_TO}|{_ABOUT_WORDS}|\bwhat (?:if|happens)\b",
+        needs=_OF_THE_ASKER,
     ),
     Row(
         "state of the asker",
@@ -196,6 +200,7 @@ ROWS: tuple[Row, ...] = (
         rf"|{_GREETING}(?:(?:can|could) you )?(?:list|show|display|pull up|read|fetch)(?: me)?(?: all)?(?: of)? my\b"
         r"(?! (?:rights?|options?|how))",
         rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|^\W*can i\b",
+        needs=_OF_THE_ASKER,
     ),
     Row(
         "depends on the asker",
@@ -207,6 +212,7 @@ ROWS: tuple[Row, ...] = (
         r"|lapse|due|start"
         r"|begin|reset|renewed)\b",
         rf"{_ABOUT_WORDS}|\bwhat happens\b",
+        needs=_OF_THE_ASKER,
     ),
     Row(
         "live count",
@@ -290,6 +296,7 @@ ROWS: tuple[Row, ...] = (
         r"|calendar|schedule|order|profile|inbox|watchlist|queue|plate)\b"
         r"|\bhow(?:'s|s| is| are) (?:my|our) [\w -]{2,40}\b(?:doing|going|coming along|performing|looking)\b",
         rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|\bwhat happens\b",
+        needs=_OF_THE_ASKER,
     ),
     Row(
         "own progress, Korean",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from lc_costkit.cache import admission_rows as rows
@@ -118,10 +119,20 @@ def _of_row(row: rows.Row) -> AdmissionRule:
     made = AdmissionRule.from_pattern(
         row.name, pattern=row.pattern, verdict=row.verdict, reason=row.reason, unless=row.unless
     )
-    if not row.korean:
-        return made
-    search = made.matches
-    return replace(made, matches=lambda text: not text.isascii() and search(text))
+    search, needs = made.matches, row.needs
+    if row.korean:
+        return replace(made, matches=lambda text: not text.isascii() and search(text))
+    if needs:
+        return replace(made, matches=lambda text: not needs.isdisjoint(_words_of(text)) and search(text))
+    return made
+
+
+@lru_cache(maxsize=64)
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
+
+
+_WORD = re.compile(r"[a-z]+")
 
 
 DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(map(_of_row, rows.ROWS))

@@ -183,11 +183,9 @@ def joined(one: Prepared, other: Prepared) -> frozenset[str]:
 
 def _joined(one: Prepared, other: Prepared) -> list[str]:
     found: list[str] = []
-    tokens = other.tokens[:MAX_TOKENS]
-    spellings = _initials(other)
     for token in one.tokens[:MAX_TOKENS]:
         word = token.word
-        if token.stem in other.stems or len(word) < 2:
+        if not token.content or token.stem in other.stems or len(word) < 2:
             continue
         if "가" <= word[0] <= "힣":
             found += _korean_parts(token.stem, other)
@@ -195,30 +193,40 @@ def _joined(one: Prepared, other: Prepared) -> list[str]:
         for parts in abbreviations().get(word, ()):
             if all(part in other.stems for part in parts):
                 found += (token.stem, *parts)
-        if not word.isalpha():
-            continue
-        if len(word) <= 5:
-            meant = next((stems for first, stems in spellings if word in first), None)
-            if meant is not None:
-                place = next(first for first, _ in spellings if word in first).find(word)
-                found += (token.stem, *meant[place : place + len(word)])
-                continue
-        for place, (left, right) in enumerate(pairwise(tokens)):
-            if word.startswith(left.word) and left.word + right.word in (word, word + "s"):
-                found += (token.stem, left.stem, tokens[place + 1].stem)
+        if len(word) <= _LONGEST_INITIALS and word.isalpha():
+            for initials, meant in kept(other, "_initials", _initials):
+                place = initials.find(word)
+                if place >= 0:
+                    found += (token.stem, *meant[place : place + len(word)])
+                    break
+        apart = kept(other, "_neighbours", _neighbours).get(word) or kept(other, "_neighbours", _neighbours).get(
+            token.stem
+        )
+        if apart is not None:
+            found += (token.stem, *apart)
     return found
+
+
+_LONGEST_INITIALS = 5
+
+
+def _neighbours(text: Prepared) -> dict[str, tuple[str, str]]:
+    """Index what two neighbouring words make when written together."""
+    return {left.word + right.word: (left.stem, right.stem) for left, right in pairwise(text.tokens[:MAX_TOKENS])}
 
 
 def _initials(text: Prepared) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """First letters of all words, of those that carry topic, and of those between spaces, with their stems."""
     tokens = text.tokens[:MAX_TOKENS]
     topic = [token for token in tokens if token.content]
-    spaced = [word for word in text.lowered.split()[:MAX_TOKENS] if word[0].isalpha()]
-    return (
-        ("".join(token.word[0] for token in tokens), tuple(token.stem for token in tokens)),
-        ("".join(token.word[0] for token in topic), tuple(token.stem for token in topic)),
-        ("".join(word[0] for word in spaced), tuple(stem(word.strip("?.,!")) for word in spaced)),
-    )
+    made = [
+        ("".join([token.word[0] for token in tokens]), tuple([token.stem for token in tokens])),
+        ("".join([token.word[0] for token in topic]), tuple([token.stem for token in topic])),
+    ]
+    if "-" in text.lowered:
+        spaced = [word for word in text.lowered.split()[:MAX_TOKENS] if word[0].isalpha()]
+        made.append(("".join([word[0] for word in spaced]), tuple([stem(word.strip("?.,!")) for word in spaced])))
+    return tuple(made)
 
 
 def _korean_parts(stem_of: str, other: Prepared) -> list[str]:

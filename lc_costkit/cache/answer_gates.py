@@ -6,7 +6,7 @@ import re
 
 from lc_costkit.cache import lexicon
 from lc_costkit.cache.align import align
-from lc_costkit.cache.prepare import Prepared
+from lc_costkit.cache.prepare import Prepared, kept
 from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
 
@@ -25,12 +25,21 @@ _ASKS_ELSE = re.compile(
 )
 
 
+def _follows(text: Prepared) -> bool:
+    return _FOLLOWS.search(text.lowered) is not None
+
+
+def _degree(text: Prepared) -> tuple[bool, bool]:
+    lowered = text.lowered
+    return "how " in lowered and _DEGREE.search(lowered) is not None, _UNTIL_WHEN.search(lowered) is not None
+
+
 def outcome_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when only one side asks what follows: "What happens when it ends?" and "When does it end?"."""
-    one, other = _FOLLOWS.search(cached.lowered), _FOLLOWS.search(new.lowered)
-    if (one is None) == (other is None):
+    one, other = kept(cached, "_follows", _follows), kept(new, "_follows", _follows)
+    if one == other:
         return None
-    if _ASKS_ELSE.search((new if other is None else cached).lowered):
+    if _ASKS_ELSE.search((cached if other else new).lowered):
         return "only one of them asks what happens then"
     return None
 
@@ -95,13 +104,10 @@ _WHETHER_LATE = re.compile(r"(?:늦게|일찍|밤늦게|새벽)")
 def degree_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when one asks how late, how far or how deep, the other whether it is late, far or deep."""
     for one, other in ((cached, new), (new, cached)):
-        if _DEGREE.search(one.lowered) and _WHETHER.search(other.lowered):
+        degree, until = kept(one, "_degree", _degree)
+        if degree and _WHETHER.search(other.lowered):
             return "one asks how much, the other whether"
-        if (
-            _UNTIL_WHEN.search(one.lowered)
-            and _WHETHER_LATE.search(other.lowered)
-            and not _UNTIL_WHEN.search(other.lowered)
-        ):
+        if until and _WHETHER_LATE.search(other.lowered) and not kept(other, "_degree", _degree)[1]:
             return "one asks when, the other whether"
     return None
 
@@ -161,7 +167,7 @@ _SPARED_ALONE = frozenset({"long", "numbered", "simple"})
 
 def style_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another length, level or form of the answer: briefly and in detail, as a table and as points."""
-    one, other = _styles(cached), _styles(new)
+    one, other = kept(cached, "_styles", _styles), kept(new, "_styles", _styles)
     if one == other:
         return None
     left, right = one - other, other - one

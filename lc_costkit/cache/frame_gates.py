@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from lc_costkit.cache import lexicon
 from lc_costkit.cache.align import Alignment, Similar, align, contradict
 from lc_costkit.cache.meaning import SAME_THING, meaning, places, topic_places
-from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, Token, stem
+from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, Token, kept, stem
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN, LATIN, NONE
 
@@ -200,7 +200,7 @@ _GIVEN_ORDER = words("and or vs versus between both either")
 
 def direction_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse the same words in exchanged places: from A to B, convert A to B, A before B."""
-    relations, others = _relations(cached), _relations(new)
+    relations, others = kept(cached, "_relations", _relations), kept(new, "_relations", _relations)
     for relation, objects in relations.items():
         against = others.get(relation)
         if not against or not objects.isdisjoint(against):
@@ -325,7 +325,7 @@ _YES_OR_NO = re.compile(
 
 def ask_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another question word: why, when, where, who, how much and how ask for different answers."""
-    one, other = _asked(cached), _asked(new)
+    one, other = kept(cached, "_asked", _asked), kept(new, "_asked", _asked)
     if one and other and one.isdisjoint(other):
         left, right = sorted(one)[0], sorted(other)[0]
         both_times = "when or how long" in one | other and all(_TIMES.search(text.lowered) for text in (cached, new))
@@ -333,7 +333,7 @@ def ask_gate(cached: Prepared, new: Prepared) -> str | None:
         if not both_times and not a_way:
             return f"one asks {left}, the other {right}"
     for asked, text in ((one, new), (other, cached)):
-        if asked and not _asked(text) and _YES_OR_NO.search(text.lowered):
+        if asked and not kept(text, "_asked", _asked) and _YES_OR_NO.search(text.lowered):
             return f"one asks {min(asked)}, the other whether"
     laid = align(cached, new)
     if laid.order >= SAME_FRAME:

@@ -363,10 +363,11 @@ _FEW = 1
 _KOREAN_VERB = re.compile(r"(?:[하되있없같많좋싫]|때)$")
 
 
+_LIGHT_ENDINGS = ("일", "비", "료", "액", "법", "처", "시간", "날짜", "절차")
+
+
 def _light(word: str) -> bool:
-    return word in _LIGHT or (
-        len(word) > 2 and word.endswith(("일", "비", "료", "액", "법", "처", "시간", "날짜", "절차"))
-    )
+    return word in _LIGHT or (len(word) > 2 and word.endswith(_LIGHT_ENDINGS))
 
 
 def korean_swap_gate(cached: Prepared, new: Prepared) -> str | None:

@@ -8,7 +8,7 @@ from functools import cache
 
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
-from lc_costkit.cache.prepare import Prepared
+from lc_costkit.cache.prepare import Prepared, kept
 from lc_costkit.cache.quantities import is_unit, unmatched_quantities
 from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
@@ -50,7 +50,7 @@ _NEGATIVE_QUESTION = re.compile(
 
 def negation_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when one side denies what the other states; a double denial is none."""
-    denied, other_denied = _denials(cached), _denials(new)
+    denied, other_denied = kept(cached, "_denials", _denials), kept(new, "_denials", _denials)
     if len(denied) % 2 != len(other_denied) % 2:
         fewer, more = (cached, new) if len(denied) < len(other_denied) else (new, cached)
         if any(word in _SOFT and word not in more.stems for word in fewer.frame):
@@ -179,7 +179,7 @@ _OWNERS = words("my our your his her their for")
 
 def person_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when it is about somebody else: me, my child, my company."""
-    left, right = _persons(cached), _persons(new)
+    left, right = kept(cached, "_persons", _persons), kept(new, "_persons", _persons)
     if left == right:
         return None
     for one, other in ((left - new.stems, cached), (right - cached.stems, new)):
@@ -282,18 +282,18 @@ def language_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another language of the same script, where both are plain to see from their small words."""
     if cached.script != LATIN or new.script != LATIN:
         return None
-    one, other = _language(cached), _language(new)
+    one, other = kept(cached, "_language", _language), kept(new, "_language", _language)
     if one and other and one != other:
         return f"written in {one}, asked in {other}"
     return None
 
 
-def _language(text: Prepared) -> str | None:
+def _language(text: Prepared) -> str:
     seen = [token.word for token in text.tokens[:_READ_FOR_LANGUAGE]]
     if not seen:
-        return None
+        return ""
     if sum(word in _LANGUAGES["English"] for word in seen) >= _SURELY_ENGLISH:
         return "English"
     scores = sorted(((sum(word in small for word in seen), name) for name, small in _LANGUAGES.items()), reverse=True)
     (best, name), (second, _) = scores[0], scores[1]
-    return name if best >= 2 and best > second else None
+    return name if best >= 2 and best > second else ""
