@@ -85,11 +85,11 @@ def test_two_caches_on_one_file_see_what_the_other_stores_and_deletes(tmp_path: 
         one.delete(entry)
         for text in ("How do I reset my password?", "How can I reset my password?"):
             assert isinstance(other.lookup(ask(text)), Miss)
-        other.store(ask("Where is my card?"), '"y"')
+        other.store(ask("Where is the bank?"), '"y"')
         one.clear()
-        assert isinstance(other.lookup(ask("Where is the card?")), Miss)
-        assert other.store(ask("Where is my card?"), '"z"') is not None
-        assert isinstance(one.lookup(ask("Where is the card?")), Hit)
+        assert isinstance(other.lookup(ask("Where is a bank?")), Miss)
+        assert other.store(ask("Where is the bank?"), '"z"') is not None
+        assert isinstance(one.lookup(ask("Where is a bank?")), Hit)
 
 
 def test_several_processes_write_one_file(tmp_path: Path) -> None:
