@@ -518,10 +518,9 @@ class Cache:
             self._server.flush()
             counts = self._store.counters(namespace)
             entries = self._store.count(namespace)
-            verified = verified_now(self._pairs, self._acceptor) if counts.get("checks") else (0, 0)
         except Exception as error:
             self._faults.record("stats", error, ADVICE)
-            counts, entries, verified = {}, 0, (0, 0)
+            counts, entries = {}, 0
         for name, value in self._tally.pending().items():
             counts[name] = counts.get(name, 0) + value
         return make_stats(
@@ -530,7 +529,7 @@ class Cache:
             entries=entries,
             faults=self._faults.counts,
             point=self._acceptor.point,
-            verified=verified,
+            verified=verified_now(self._pairs, self._acceptor, self._faults) if counts.get("checks") else (0, 0),
         )
 
     def recommend(self, max_error_rate: float | None = None, *, confidence: float = 0.95) -> PolicyReport:

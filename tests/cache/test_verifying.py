@@ -482,6 +482,7 @@ def test_a_wrong_entry_is_demoted_even_where_its_verdict_cannot_be_written(tmp_p
     path = tmp_path / "cache.db"
     with Cache(path, verify=Sampled(rate=1.0, judge=wrong), **WIDE) as cache:
         cache.store(ask(ASKED), '"settings"')
+        cache.lookup(ask(OTHER))
         with sqlite3.connect(path) as connection:
             connection.execute("DROP TABLE cache_pairs")
         cache.lookup(ask(OTHER), ask=lambda: FreshAnswer(text="machine"))
