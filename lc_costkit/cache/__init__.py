@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lc_costkit.cache.declared import DeclaredQuestion, question
     from lc_costkit.cache.engine import Cache
     from lc_costkit.cache.explain import Explanation
-    from lc_costkit.cache.gates import Gate, Prepared
+    from lc_costkit.cache.gates import Gate, Prepared, make_kind_gate, make_opposite_gate
     from lc_costkit.cache.judging import AlikeAnswers, GreyZone, JudgeCase, Judgement, same_text
     from lc_costkit.cache.key import CacheKey, CacheRequest, Turn
     from lc_costkit.cache.pairs import LabelledPair
@@ -48,6 +48,8 @@ else:
         "Prepared": "gates",
         "Sampled": "verify",
         "Turn": "key",
+        "make_kind_gate": "gates",
+        "make_opposite_gate": "gates",
         "question": "declared",
         "same_text": "judging",
     }
@@ -87,6 +89,8 @@ __all__ = [
     "Prepared",
     "Sampled",
     "Turn",
+    "make_kind_gate",
+    "make_opposite_gate",
     "question",
     "same_text",
 ]
