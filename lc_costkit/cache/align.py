@@ -286,7 +286,11 @@ def _common_pairs(a: tuple[str, ...], b: tuple[str, ...]) -> list[tuple[int, int
         above = rows[-1]
         row = [0]
         for place, other in enumerate(b):
-            row.append(above[place] + 1 if word == other else max(above[place + 1], row[-1]))
+            if word == other:
+                row.append(above[place] + 1)
+            else:
+                up, left = above[place + 1], row[-1]
+                row.append(up if up > left else left)
         rows.append(row)
     pairs = []
     at_a, at_b = len(a), len(b)

@@ -57,7 +57,10 @@ def _said_acts(text: Prepared) -> dict[str, frozenset[int]]:
 def act_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another act: activate a card and order one, download a report and delete it."""
     one, other = kept(cached, "_said_acts", _said_acts), kept(new, "_said_acts", _said_acts)
-    undone = _undoing(cached, new, other) or _undoing(new, cached, one)
+    laid = align(cached, new)
+    undone = _undoing(laid.only_cached, laid.only_new, cached, other) or _undoing(
+        laid.only_new, laid.only_cached, new, one
+    )
     if undone is not None:
         return f"only one of them asks to {undone}"
     if not one or not other:
@@ -72,11 +75,11 @@ def act_gate(cached: Prepared, new: Prepared) -> str | None:
 _UNDO = stems(lexicon_acts.UNDO)
 
 
-def _undoing(one: Prepared, other: Prepared, acts: dict[str, frozenset[int]]) -> str | None:
+def _undoing(
+    alone: tuple[str, ...], others: tuple[str, ...], text: Prepared, acts: dict[str, frozenset[int]]
+) -> str | None:
     """Find a word that takes an act back which both sides name: "신청" and "신청 취소", "block" and "stop blocking"."""
-    laid = align(one, other)
-    alone, others = (laid.only_cached, laid.only_new)
-    if others or not alone or not any(act in one.stems for act in acts):
+    if others or not alone or not any(act in text.stems for act in acts):
         return None
     return next((word for word in alone if word in _UNDO), None)
 
