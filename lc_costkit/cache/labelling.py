@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.seen_pairs import LoggedPair
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Step:
-    """One answer: about which pair, and which draws got its label; none where it was skipped."""
+    """What was said of a pair; ``None`` where it was skipped."""
 
     pair: LoggedPair
-    labelled: list[int] = field(default_factory=list)
+    same: bool | None = None
 
 
 class LabelSession:
@@ -50,12 +50,12 @@ class LabelSession:
         self._waiting: deque[LoggedPair] = deque()
         self._steps: list[_Step] = []
         self._drawn: set[int] = set()
-        self._said: dict[str, tuple[bool, _Step]] = {}
+        self._said: dict[str, bool] = {}
 
     @property
     def labelled(self) -> int:
         """Pairs of this session that have a label now."""
-        return sum(bool(step.labelled) for step in self._steps)
+        return sum(step.same is not None for step in self._steps)
 
     @property
     def asked(self) -> int:
@@ -68,12 +68,9 @@ class LabelSession:
             if not self._waiting and not self._draw():
                 return None
             pair = self._waiting[0]
-            known = self._said.get(pair.key)
-            if known is None:
+            if pair.key not in self._said:
                 return pair
-            same, step = known
-            self._log.label(pair.id, same)
-            step.labelled.append(pair.id)
+            self._log.label(pair.id, self._said[pair.key])
             self._waiting.popleft()
         return None
 
@@ -81,9 +78,8 @@ class LabelSession:
         """Label the current pair."""
         pair = self._waiting.popleft()
         self._log.label(pair.id, same)
-        step = _Step(pair, [pair.id])
-        self._steps.append(step)
-        self._said[pair.key] = (same, step)
+        self._steps.append(_Step(pair, same))
+        self._said[pair.key] = same
 
     def skip(self) -> None:
         """Leave the current pair without a label; it may be drawn again in another session."""
@@ -94,16 +90,16 @@ class LabelSession:
         if not self._steps:
             return False
         step = self._steps.pop()
-        for pair_id in step.labelled:
-            self._log.label(pair_id, None)
-        self._said.pop(step.pair.key, None)
+        if step.same is not None:
+            self._log.unlabel(step.pair)
+            del self._said[step.pair.key]
         self._waiting.appendleft(step.pair)
         return True
 
     def _draw(self) -> bool:
         missing = self._limit - self.asked
         # What was skipped still has no label, and is drawn again with the rest.
-        skipped = sum(not step.labelled for step in self._steps)
+        skipped = sum(step.same is None for step in self._steps)
         drawn = self._log.sample(missing + skipped, min_score=self._min_score, seed=self._seed, decider=self._decider)
         fresh = [pair for pair in drawn if pair.id not in self._drawn][:missing]
         self._drawn |= {pair.id for pair in fresh}

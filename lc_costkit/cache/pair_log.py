@@ -144,6 +144,12 @@ class PairLog:
                     f"namespace {self._namespace!r} holds no logged pair {pair_id!r}; near_hits() shows what it holds"
                 )
 
+    def unlabel(self, pair: LoggedPair) -> None:
+        """Take back what a person said of a pair, from every draw that got this label."""
+        statement = update(PAIRS).where(self._mine(), PAIRS.c.pair_hash == pair.key, PAIRS.c.source == "label")
+        with self._store.writing_patiently() as connection:
+            connection.execute(statement.values(**label_values(None, None)))
+
     def settle(self, pair: SeenPair, same: bool, *, source: LabelSource) -> int:
         """Label a decision that ``note`` was told of, whether it is written yet or not; return its id.
 

@@ -62,6 +62,18 @@ def test_the_same_questions_are_asked_once_and_all_their_draws_get_the_label(log
     assert session.current() is not None
 
 
+def test_an_answer_that_a_later_draw_copied_is_taken_back_there_too(log: PairLog) -> None:
+    fill(log, 1)
+    session = LabelSession(log, limit=5)
+    session.current()
+    session.answer(same=True)
+    fill(log, 1, 1)  # the traffic goes on
+    assert session.current() is None
+    assert labels(log) == {"new 1": [True] * 3}
+    assert session.undo()
+    assert labels(log) == {}
+
+
 def test_an_answer_is_taken_back_and_asked_again(log: PairLog) -> None:
     fill(log, 1, 2)
     session = LabelSession(log, limit=2, seed=0)
