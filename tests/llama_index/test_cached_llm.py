@@ -293,6 +293,22 @@ def test_one_cache_serves_both_frameworks_without_mixing(provider: FakeProvider,
         assert shared.stats().hits == 2
 
 
+@pytest.mark.parametrize("asked", [REWORDED, "How do I reset my 2 passwords?", "Where do penguins live?"])
+def test_both_frameworks_explain_a_question_alike(provider: FakeProvider, make_llama_llm: MakeLLM, asked: str) -> None:
+    from tests.conftest import chat_openai
+
+    with SemanticCache(max_error_rate=0.03) as ours, Cache(max_error_rate=0.03) as theirs:
+        model, llm = chat_openai(provider, cache=ours), cached_llm(make_llama_llm(), theirs)
+        model.invoke(ASKED)
+        llm.chat(user(ASKED))
+        one, other = ours.explain(asked, like=model), llm.explain(user(asked))
+    assert provider.calls == 2
+    assert one.verdicts == other.verdicts
+    assert one.verdicts
+    assert (one.served, one.decision, one.reading) == (other.served, other.decision, other.reading)
+    assert (one.point, one.max_error_rate) == (other.point, other.max_error_rate)
+
+
 # -- out of the way ------------------------------------------------------------------
 
 
