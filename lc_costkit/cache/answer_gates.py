@@ -56,6 +56,9 @@ _OPEN = frozenset(
         person price cost age number many much"""
     )
 )
+_PICKED = re.compile(
+    r"^\W*(?:which|what) (?:[a-z-]+ )??([a-z-]{3,}) (?:can|could|do|does|did|should|may|must|will|would|are|is)\b"
+)
 _SAYS_WHY = re.compile(
     r"\bwhat (?:makes?|made|causes?|caused|leads?|led)\b|\bwhat(?: i)?s? (?:wrong|happen)|\bfor what\b"
 )
@@ -88,6 +91,15 @@ def which_gate(cached: Prepared, new: Prepared) -> str | None:
             return f"one asks which {named[0]}, the other {plain[1]}"
         if plain[1] == "why" and not named and align(cached, new).order >= 0.7:
             return "one asks why, the other what"
+    for one, other in ((cached, new), (new, cached)):
+        picked = _PICKED.match(one.lowered)
+        if (
+            picked
+            and stem(picked[1]) not in _OPEN
+            and stem(picked[1]) in other.content
+            and _WHETHER.match(other.lowered)
+        ):
+            return f"one asks which {picked[1]}, the other whether"
     return None
 
 

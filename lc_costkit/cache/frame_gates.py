@@ -41,10 +41,12 @@ def make_swap_gate(
     def swap_gate(cached: Prepared, new: Prepared) -> str | None:
         """Refuse another thing in the same sentence."""
         laid = align(cached, new)
-        if not laid.only_cached or not laid.only_new:
+        if (
+            laid.order < (min(frame, SHORT_FRAME) if new.script == KOREAN else frame)
+            or not laid.only_cached
+            or not laid.only_new
+        ):
             return None
-        if laid.order < (min(frame, SHORT_FRAME) if new.script == KOREAN else frame):
-            return _other_things(cached, new, laid) if similar is None else None
         for one in laid.only_cached:
             if any(contradict(one, other) for other in laid.only_new):
                 continue  # a denial makes up for it, or the gate of opposites has refused
@@ -69,36 +71,6 @@ def _likeness(cached: Prepared, new: Prepared, one: str, others: Sequence[str]) 
     found = meaning(cached, new)
     against = places(new, others)
     return max((found.best(place, against, of_cached=True) for place in places(cached, (one,))), default=0.0)
-
-
-LOOSE_FRAME = 0.4
-HEAVY = 1.0
-"""Where at least so many words stand in order, and either question keeps a word to itself that weighs so much (its
-weight times its unlikeness to every topic word of the other), they are about two things. Of pairs that pass all
-else, that refuses 6 of 25 wrong and 3 of 244 right ones among hand-written English ones, 74 of 557 and 54 of 786
-among question pairs (QQP), and 1 % of the hits in streams of support questions."""
-
-
-def _other_things(cached: Prepared, new: Prepared, laid: Alignment) -> str | None:
-    """Refuse where both questions keep a weighty word that nothing in the other is like, in a looser sentence."""
-    if laid.order < LOOSE_FRAME or not _has_table(new):
-        return None
-    found = meaning(cached, new)
-    kept = []
-    for text, other, only, weights, of_cached in (
-        (cached, new, laid.only_cached, found.cached_weights, True),
-        (new, cached, laid.only_new, found.new_weights, False),
-    ):
-        said = topic_places(other)
-        heavy = [
-            text.tokens[place].stem
-            for place in places(text, only)
-            if weights[place] * (1 - max(0.0, found.best(place, said, of_cached=of_cached))) >= HEAVY
-        ]
-        if not heavy:
-            return None
-        kept.append(heavy[0])
-    return f"{kept[0]} is only in the one, {kept[1]} only in the other"
 
 
 def _has_table(text: Prepared) -> bool:

@@ -43,6 +43,7 @@ TRAPS = [
 
     ("korean_swap", "재택근무는 어떻게 신청하나요?", "재택근무 장비를 어떻게 신청하나요?"),
     ("facet", "How old must I be to hire a canoe?", "What does it cost to hire a canoe?"),
+    ("which", "Which currencies can I exchange at the desk?", "Can I exchange currencies at the desk?"),
     ("form", "Did the museum close early?", "Does the museum close early?"),
     ("direction", "How do I turn a list into a set?", "How do I turn a set into a list?"),
     ("person", "Can I sign for my wife?", "Can I sign?"),
