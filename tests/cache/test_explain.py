@@ -10,6 +10,7 @@ from lc_costkit.cache import Cache, CacheRequest, Explanation, Hit
 from lc_costkit.cache.explain import Verdict, without_secrets
 from lc_costkit.cache.judging import GreyZone, JudgeCase
 from lc_costkit.cache.point import OperatingPoint
+from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.score import PairReading
 from lc_costkit.embedding import as_embedder
 from lc_costkit.switch import DISABLE_VARIABLE
@@ -183,6 +184,17 @@ def test_the_learned_veto_is_one_of_the_gates() -> None:
         assert said(agree(cache, ask(LOST)))["gate veto"].why == "labels say no"
         assert said(agree(cache, ask("What is the fee for a new card")))["gate veto"].says == "passes"
         assert "raised ValueError" in said(agree(cache, ask("What is the fee for a broken card")))["gate veto"].why
+
+
+def test_a_refusal_because_of_what_else_is_stored_is_shown_beside_the_gates() -> None:
+    wary = Policy(name="wary", gates=(), min_score=0.3, refuses_twins=True)
+    with Cache(policy=wary, embedder=WordsEmbedder()) as cache:
+        put(cache, FEE)
+        assert agree(cache, ask(LOST)).served
+        put(cache, "For a card what is the fee")
+        explanation = agree(cache, ask(LOST))
+        assert said(explanation)["gate twin"].says == "refuses"
+        assert "gate twin" in explanation.decision
 
 
 def test_what_is_not_decided_by_meaning_has_no_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
