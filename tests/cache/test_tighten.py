@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.cache.point import OperatingPoint
-from lc_costkit.cache.tighten import Draw, tightened
+from lc_costkit.cache.tighten import DOUBT, Draw, tightened
+from lc_costkit.intervals import binomial_cdf
 
 POINT = OperatingPoint(min_score=0.5)
 CERTIFIED = OperatingPoint(
@@ -30,10 +31,11 @@ def test_one_wrong_answer_is_no_trend_and_two_are() -> None:
     assert (moved.labels, moved.served, moved.wrong) == (5, 3, 0)
 
 
-def test_a_share_within_the_rate_changes_nothing() -> None:
+def test_a_share_within_the_rate_or_a_little_above_changes_nothing() -> None:
     right = [0.5 + number / 1000 for number in range(98)]
     assert tightened(POINT, draws(right, [0.6, 0.7]), max_error_rate=0.02) is None
-    assert tightened(POINT, draws(right[:97], [0.6, 0.7]), max_error_rate=0.02) is not None
+    assert tightened(POINT, draws(right[:60], [0.6, 0.7]), max_error_rate=0.02) is None, "2 of 62: a chance of .36"
+    assert tightened(POINT, draws(right[:30], [0.6, 0.7]), max_error_rate=0.02) is not None, "2 of 32: one of .13"
 
 
 def test_where_nothing_holds_nothing_that_was_seen_is_served() -> None:
@@ -66,7 +68,7 @@ def test_a_certificate_goes_when_the_bound_over_all_labels_fails() -> None:
     assert moved.upper_error_rate is not None
     assert moved.upper_error_rate > 0.05
     assert tightened(CERTIFIED, draws(right, [0.6]), max_error_rate=0.05) is None, "2 of 221: at most 2.8 %"
-    raised = tightened(CERTIFIED, draws([0.9] * 30, [0.6, 0.61]), max_error_rate=0.03)
+    raised = tightened(CERTIFIED, draws([0.9] * 20, [0.6, 0.61]), max_error_rate=0.03)
     assert raised is not None
     assert (raised.min_score, raised.certified) == (0.9, False)
 
@@ -88,7 +90,8 @@ def test_a_point_only_ever_gets_stricter(
     if moved is None:
         served = [draw for draw in found if draw.score >= lowest]
         wrong = sum(not draw.same for draw in served)
-        assert wrong < 2 or wrong <= rate * len(served)
+        likely = wrong and 1 - binomial_cdf(wrong - 1, len(served), rate) > DOUBT
+        assert wrong < 2 or wrong <= rate * len(served) or likely
         return
     assert moved.min_score >= lowest
     assert not moved.certified
