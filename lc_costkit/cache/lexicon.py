@@ -159,7 +159,7 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
     rent return, charge discharge, charge drain, dilute concentrate, hydrate dehydrate, tighten relax, appreciate
     depreciate, vest forfeit, accrue forfeit, evict rent, exempt liable, ally enemy, ancestor descendant,
     predator prey,
-    supply demand"""
+    supply demand, new used, new secondhand, puppy dog, kitten cat, puppy adult"""
 """Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
 
 RESTRICTING = words(

@@ -47,7 +47,7 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     postgresql, mac macos, ml machine-learning, ai artificial-intelligence, admin administrator, organize organise,
     tv television, maths math mathematics, uni university college school, rich wealthy, happen occur, country
     nation, smart
-    intelligent clever, rep representative agent, baby infant newborn toddler, film movie flick, couch sofa settee,
+    intelligent clever, rep representative agent, baby infant newborn, film movie flick, couch sofa settee,
     fridge refrigerator, lift elevator, petrol gas gasoline fuel, bathroom restroom toilet washroom loo, rubbish
     garbage trash waste, pavement sidewalk, luggage baggage bag suitcase, carry-on cabin hand, plane aircraft airplane
     flight, ticket fare, cheap inexpensive affordable budget, expensive pricey costly, road street highway motorway
@@ -57,7 +57,7 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     grade score,
     professor lecturer teacher instructor tutor, pupil student, lesson class course, semester term,
     credit point, housing dorm accommodation residence, landlord owner lessor, tenant renter lessee, rent lease,
-    utility utilities, pet animal, dog puppy, cat kitten feline, illness sickness disease, sick ill unwell,
+    utility utilities, pet animal, cat feline, illness sickness disease, sick ill unwell,
     medicine drug
     medication pill tablet, dose dosage, symptom sign, hurt pain ache sore painful, vaccine shot jab
     vaccination
@@ -86,8 +86,8 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     music, concert show gig, actor star, book novel, author writer, read peruse, library lib, newspaper paper,
     magazine periodical, police cop, court tribunal, judge magistrate, contract agreement, clause term, sue
     litigate, fine
-    penalty ticket charge fee, crime offense, vote ballot, election poll, government state, tax levy, passport id,
-    visa permit, license licence permit, driver driving, birth born, marriage wedding marry, divorce separation,
+    penalty ticket charge fee, crime offense, vote ballot, election poll, government state, tax levy, license
+    licence permit, driver driving, birth born, marriage wedding marry, divorce separation,
     death die decease, inherit inheritance, will testament, name title, surname last-name, address residence,
     house home, garden yard, room bedroom, kitchen cooking, furniture furnishing, light lamp bulb, heat heating
     heater warm,
@@ -108,7 +108,7 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     loan credit borrow, interest rate, mortgage home-loan, debt owe liability, save saving, budget spending, bank
     branch, account profile, balance fund money, cash money, currency money, check cheque, card plastic,
     transaction payment purchase, charge bill debit, fraud scam, password login credential, security
-    safety safe, email mail, inbox mailbox, message note, contact reach call, help assist support aid, question query,
+    safety safe, inbox mailbox, message note, contact reach call, help assist support aid, question query,
     answer reply respond response, complain complaint report, feedback review, rate rating, recommend suggest advise,
     compare contrast, explain describe clarify, summary summarize, translate translation, language tongue, word term,
     sentence phrase, spell write, pronounce say, teach instruct, young youth, old age aged elderly senior,
