@@ -573,7 +573,11 @@ class Cache:
     def explain(self, request: CacheRequest) -> Explanation:
         """Say how a request would be decided, without counting, serving or storing anything.
 
-        A paid embedder is called once.
+        Neither a model nor a judge is asked; a paid embedder is called once.
+
+        Raises:
+            EmbedderError: the embedder fails its contract.
+            StoreError: the store cannot be read now.
         """
         return explain(
             request,
