@@ -54,7 +54,7 @@ class HashedText:
             return np.zeros(self.dimensions)
         places, weights = zip(*[self._place(*key) for key in counts], strict=True)
         many = np.sqrt(np.fromiter(counts.values(), np.float64, len(counts)))
-        return np.bincount(places, many * weights, self.dimensions)
+        return np.asarray(np.bincount(places, many * weights, self.dimensions), dtype=np.float64)
 
     def _make_place(self, script: str, feature: str) -> tuple[int, float]:
         """Which bucket a feature goes to, and with which sign and weight."""
