@@ -290,7 +290,7 @@ def checked_hits(log: PairLog) -> list[Draw]:
     """Return what live verdicts say of decisions that were, or would have been, hits of this decider."""
     rows = log.labelled(sources=("verified", "observed"), decider=log.decider)
     return [
-        Draw(row.score, row.same)
+        Draw(row.score, row.same, row.labelled_at or 0.0)
         for row in rows
         if row.refused_by is None and row.score is not None and row.same is not None
     ]

@@ -14,12 +14,12 @@ from lc_costkit.intervals import binomial_cdf
 POINT = OperatingPoint(min_score=0.5)
 CERTIFIED = OperatingPoint(
     min_score=0.5, source="calibrated", certified=True, confidence=0.95, max_error_rate=0.05, served=200, wrong=1,
-    upper_error_rate=0.024,
+    upper_error_rate=0.024, made_at=1.0,
 )  # fmt: skip
 
 
 def draws(right: list[float], wrong: list[float]) -> list[Draw]:
-    return [Draw(score, True) for score in right] + [Draw(score, False) for score in wrong]
+    return [Draw(score, True, at=2.0) for score in right] + [Draw(score, False, at=2.0) for score in wrong]
 
 
 def test_one_wrong_answer_is_no_trend_and_two_are() -> None:
@@ -71,6 +71,12 @@ def test_a_certificate_goes_when_the_bound_over_all_labels_fails() -> None:
     raised = tightened(CERTIFIED, draws([0.9] * 20, [0.6, 0.61]), max_error_rate=0.03)
     assert raised is not None
     assert (raised.min_score, raised.certified) == (0.9, False)
+
+
+def test_a_calibrated_point_is_not_held_against_what_it_may_rest_on() -> None:
+    older = [replace(draw, at=0.5) for draw in draws([0.9, 0.8], [0.6, 0.65])]
+    assert tightened(CERTIFIED, older, max_error_rate=0.05) is None
+    assert tightened(replace(CERTIFIED, source="tightened"), older, max_error_rate=0.05) is not None
 
 
 @given(
