@@ -26,6 +26,7 @@ from lc_costkit.cache.own_gates import make_kind_gate, make_opposite_gate
 from lc_costkit.cache.prepare import Prepared, prepare
 from lc_costkit.cache.role_gates import clause_gate, korean_swap_gate, letter_gate, role_gate
 from lc_costkit.cache.sense_gates import act_gate, facet_gate, place_gate, quantifier_gate, self_gate
+from lc_costkit.cache.thing_gates import thing_gate
 from lc_costkit.cache.word_gates import (
     aspect_gate,
     kind_gate,
@@ -96,7 +97,7 @@ BALANCED_GATES: tuple[Gate, ...] = (
 )
 """All gates but the swap and insert rules, which cost a third of the right hits on plain paraphrases."""
 
-DEFAULT_GATES: tuple[Gate, ...] = (*BALANCED_GATES, swap_gate, korean_swap_gate, insert_gate)
+DEFAULT_GATES: tuple[Gate, ...] = (*BALANCED_GATES, swap_gate, korean_swap_gate, insert_gate, thing_gate)
 """All gates, the cheap ones first."""
 
 

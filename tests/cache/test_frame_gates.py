@@ -6,14 +6,15 @@ import pytest
 
 from lc_costkit.cache.align import align
 from lc_costkit.cache.frame_gates import SAME_FRAME, ask_gate, insert_gate, make_swap_gate, swap_gate, topic_gate
-from lc_costkit.cache.gates import DEFAULT_GATES, Gate, prepare, run_gates
+from lc_costkit.cache.gates import BALANCED_GATES, DEFAULT_GATES, Gate, prepare, run_gates
+from lc_costkit.cache.thing_gates import thing_gate
 
 
 @pytest.mark.parametrize(
     ("gate", "cached", "new"),
     [
         (swap_gate, "How do I roast carrots at home?", "How do I roast beets at home?"),
-        (swap_gate, "Which vaccines does my puppy need?", "Which vaccines will my parrot need before we travel?"),
+        (thing_gate, "Which vaccines does my puppy need?", "Which vaccines will my parrot need before we travel?"),
         (insert_gate, "How long does delivery take?", "How long does delivery take to Alaska?"),
         (insert_gate, "Is the keyboard covered?", "Is the keyboard covered when juice got into it?"),
         (topic_gate, "How do I prune an apple tree?", "Where is the nearest embassy?"),
@@ -45,8 +46,11 @@ def test_a_looser_sentence_is_refused_by_weighty_words_only() -> None:
     light = prepare("Which vaccines will my puppy need in its first year?")
     for new in (heavy, light):
         assert align(cached, new).order < SAME_FRAME
-    assert swap_gate(cached, heavy)
-    assert swap_gate(cached, light) is None
+    assert thing_gate(cached, heavy)
+    assert thing_gate(cached, light) is None
+    assert swap_gate(cached, heavy) is None
+    assert thing_gate in DEFAULT_GATES
+    assert thing_gate not in BALANCED_GATES
 
 
 def test_a_likeness_of_ones_own_replaces_the_word_table() -> None:
