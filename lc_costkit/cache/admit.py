@@ -92,6 +92,15 @@ class Admission:
     reason: str | None = None
 
 
+_FEW_MARKS = 30
+"""Signs in a row from which the rest is left out: patterns that skip signs take the square of their number."""
+_MARKS = re.compile(rf"\W{{{_FEW_MARKS},}}")
+
+
+def _few_marks(found: re.Match[str]) -> str:
+    return found[0][:_FEW_MARKS]
+
+
 _ADMITTED = Admission(verdict="cacheable")
 
 
@@ -100,6 +109,7 @@ def admit(question: str, rules: Iterable[AdmissionRule]) -> Admission:
 
     A rule is asked about the question as it stands and, where that differs, without its courtesies."""
     strictest = _ADMITTED
+    question = _MARKS.sub(_few_marks, question)
     core = core_of(question)
     for rule in rules:
         try:

@@ -162,6 +162,12 @@ def test_a_rule_that_raises_refuses() -> None:
     assert made.verdict == "refuse" and "ZeroDivisionError" in str(made.reason)
 
 
+@pytest.mark.parametrize("text", ["?" * 4_000, "? " * 3_000, "\x00" * 4_000, "\ud800" * 4_000, "my " * 100_000, ""])
+def test_odd_texts_are_judged_at_once(text: str) -> None:
+    assert admit(text, DEFAULT_ADMISSION).verdict == "cacheable"
+    assert admit(f"What's my balance{text}", DEFAULT_ADMISSION).verdict in ("refuse", "cacheable")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
