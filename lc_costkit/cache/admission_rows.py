@@ -52,7 +52,7 @@ _OWN_VALUES = (
 _PARCEL = r"orders?|packages?|parcels?|deliver(?:y|ies)|shipments?|luggage|baggage|driver|flight|uber|pizza|food"
 _OF_THE_ASKER = frozenset(("i", "my", "me", "mine", "we", "our", "us", "file"))
 _OPENING = (
-    r"(?:^|[.!?;,]\s*)\W*(?:(?:hi|hello|hey|ok|okay|so|then|now|yes|please|pls|kindly|just|go ahead and)[\s,]+)*"
+    r"(?:^|[.!?;,]\s*)\W*(?:(?:hi|hello|hey|ok|okay|so|then|now|yes|please|pls|kindly|just|go ahead and)[\s,]+){0,6}"
     r"(?:(?:can|could|will|would) (?:you|u)(?: please| just| kindly)? "
     r"|i(?:'d| would)? (?:want|need|like|wish) (?:you )?to "
     r"|i'm (?:trying|looking) to |i am (?:trying|looking) to |let'?s |help me (?:to )?|you (?:must|should|need to) )?"
@@ -77,7 +77,9 @@ _ON_ACCOUNT = (
     r"|order [a-z]*-?\d+|claim|policy|autopay|direct deposit|the (?:order|limit|plan|alerts?|notifications?|lights?)"
     r"|dollars|bucks|euros|pounds"
 )
-_GREETING = r"^\W*(?:(?:hi|hello|hey|ok|okay|so|and|but|please|now|sorry|can you (?:tell|check) (?:me )?if)\b[\s,!.]*)*"
+_GREETING = (
+    r"^\W*(?:(?:hi|hello|hey|ok|okay|so|and|but|please|now|sorry|can you (?:tell|check) (?:me )?if)\b[\s,!.]*){0,6}"
+)
 _SUPPOSING = r"\b(?:if|whenever|suppose|in case)\b"
 _STATES = (
     r"resolved|solved|open|closed|active|activated|approved|ready|paid|late|overdue|confirmed|verified|processed"
