@@ -4,7 +4,8 @@ Verdicts come one by one, and the point is looked at after each that was wrong. 
 sample of fixed size does not hold for such repeated looking: sooner or later chance makes one
 of many looks fail or pass. So live verdicts only ever take back. They raise the point and
 withdraw a certificate, they never lower the one or give the other; that takes ``calibrate`` on
-labels drawn at random, looked at once.
+labels drawn at random, looked at once. Among few verdicts a point may rise far by bad luck: with two
+wrong of the first three, above both.
 """
 
 from __future__ import annotations
