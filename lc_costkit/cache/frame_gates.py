@@ -347,10 +347,24 @@ def ask_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+_EMBEDDED = re.compile(
+    r"\b(?:see|check|know|out|find|tell|calculate|determine|figure|view|show)\b[^?.]{0,20}\bhow (?:much|many)"
+)
+_WHERE_TO_DO = re.compile(
+    r"\bwhere (?:in \w+(?: \w+)? )?(?:do|can|could|should|would|to|must|shall) (?:i|we|you|one)?\b|\bwhere to\b"
+    r"|어디(?:서|에서|로|다|에다)? ?(?:서)? ?(?:하|해|신청|확인|받|바꾸|변경|연락|말|가야|가서|조회|문의|접수"
+    r"|발급|등록|고치|수정|결제|내야)"
+)
+
+
 def _asked(text: Prepared) -> set[str]:
     found = {name for name, pattern in _ASKS if pattern.search(text.lowered)}
+    if "how much" in found and len(found) > 1 and _EMBEDDED.search(text.lowered):
+        found.discard("how much")
     if len(found) > 1:
         found.discard("how")
+    if "where" in found and _WHERE_TO_DO.search(text.lowered):
+        found.add("how")  # where to do it is how to do it: "Where do I check my usage?"
     return found
 
 
