@@ -103,7 +103,8 @@ class GreyZone:
     away to be a candidate.
 
     The judge is called while the caller waits, in asynchronous use on a thread; what it costs is
-    part of the lookup's cost. It sees no fresh answer.
+    part of the lookup's cost. It sees no fresh answer. Observe mode asks it, too: what would have been
+    served is not known otherwise.
 
     Args:
         low: score from which the judge is asked, 0 to 1.

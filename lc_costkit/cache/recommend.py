@@ -151,16 +151,26 @@ def _crowd(pair: LoggedPair, decider: _Option) -> float:
 
 
 def _served(acceptor: Acceptor, decisions: Sequence[_Decision], refuses: Callable[[str, str], bool]) -> list[_Served]:
+    known: dict[tuple[str, str, float, bool], float | None] = {}  # the same questions come again and again
     found = []
     for one in decisions:
         pair = one.pair
-        similarity = pair.similarity or 0.0
-        if not acceptor.near_enough(similarity, pair.new):
-            continue
-        decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd, twins=pair.refused_by == TWIN)
-        if decided.accepted and not refuses(pair.cached, pair.new):
-            found.append(_Served(pair, decided.score or 0.0))
+        key = (pair.cached, pair.new, round(one.crowd, 6), pair.refused_by == TWIN)
+        if key not in known:
+            known[key] = None if refuses(pair.cached, pair.new) else _score(acceptor, one)
+        score = known[key]
+        if score is not None:
+            found.append(_Served(pair, score))
     return found
+
+
+def _score(acceptor: Acceptor, one: _Decision) -> float | None:
+    """Return the score of a decision that is served; ``None`` for one that is not."""
+    pair, similarity = one.pair, one.pair.similarity or 0.0
+    if not acceptor.near_enough(similarity, pair.new):
+        return None
+    decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd, twins=pair.refused_by == TWIN)
+    return (decided.score or 0.0) if decided.accepted else None
 
 
 def _outcome(
