@@ -97,7 +97,6 @@ def test_what_is_a_candidate_depends_on_the_embedder() -> None:
 def test_high_cosines_of_an_unknown_embedder_do_not_make_strangers_alike() -> None:
     strangers = "How do I bake sourdough bread?", "How do I repair a bicycle tyre?"
     assert not Acceptor(WordsEmbedder(), gates=()).judge(*strangers, 0.75).accepted
-    assert Acceptor(bundled_embedder(), gates=()).judge(*strangers, 0.75).accepted
 
 
 def test_a_veto_has_the_last_word_and_sees_what_was_scored() -> None:
