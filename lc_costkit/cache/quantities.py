@@ -25,7 +25,8 @@ from lc_costkit.cache.units import (
 
 _LATIN_UNITS = "|".join(sorted((unit for unit in UNITS if unit.isascii() and unit != "%"), key=len, reverse=True))
 _KOREAN_UNITS = "|".join(sorted((unit for unit in UNITS if not unit.isascii()), key=len, reverse=True))
-_UNIT = rf"(?:%|(?:{_LATIN_UNITS})(?![a-z0-9])|(?:{_KOREAN_UNITS}))"
+_AFTER_LETTERS = r"(?=[\s로를가는의도만이?]|$)"
+_UNIT = rf"(?:%|(?:{_LATIN_UNITS})(?![a-z0-9])|(?:{_KOREAN_UNITS})|자{_AFTER_LETTERS})"
 _SCALES = r"(?:(?:k|mn|bn|hundred|thousand|million|billion|trillion)(?![a-z0-9])|백만|천만|[백천만억조])"
 _FULL = r"(?:full |whole |entire |business |working |calendar |more |extra |additional |consecutive |straight )?"
 _SPELLED = "|".join(sorted([*SMALL, *SPELLED_SCALE, "dozen"], key=len, reverse=True))
@@ -34,6 +35,8 @@ _STATED = re.compile(
     r"(?P<address>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s<>\"']+)"
     r"|(?P<iso>(?<![\w.])\d{4}-\d{1,2}-\d{1,2}(?![\w-]))"
     r"|(?P<slashed>(?<![\w./])\d{1,2}/\d{1,2}(?:/\d{2,4})?(?![\w/]))"
+    r"|(?P<fraction>(?<![\d가-힣])(?P<fraction_of>\d+|[이삼사오육칠팔구십]) ?분의 ?"
+    r"(?P<fraction_parts>\d+|[일이삼사오육칠팔구]))"
     r"|(?P<korean_clock>(?:(?P<half_of_day>오전|오후|아침|저녁|밤|새벽|낮)\s?)?(?<!\d)(?P<hour>\d{1,2}) ?시(?!간)"
     r"(?: ?(?P<minute>\d{1,2}) ?분| ?(?P<and_half>반)(?![가-힣]))?)"
     r"|(?P<clock>(?<![\w.])(?:[01]?\d|2[0-3])(?::[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?))"
@@ -51,11 +54,13 @@ _STATED = re.compile(
     r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
     rf"|(?P<korean>(?<!\w)(?:{'|'.join(KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
     rf"|권|마리|분|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
-    r"|큰술|줄|층|건|사람|학기|끼|시|해|쪽|판|줌|쌍)(?P<plus_half> 반(?![가-힣]))?)"
+    r"|큰술|줄|층|건|사람|학기|끼|시|해|쪽|판|줌|쌍|글자|자(?=[\s로를가는의도만?]|$))(?P<plus_half> 반(?![가-힣]))?)"
     r"|(?P<korean_half>(?<!\w)반 ?(?P<korean_half_unit>시간|년|달)(?!\w*반))"
     r"|(?P<sino>(?<!\w)(?:[일이삼사오육칠팔구]?[십백천만])+[일이삼사오육칠팔구]? ?(?P<sino_unit>개월|년|주일|분"
     r"|초|일|시간|퍼센트|프로|원"
-    r"|명|회|킬로그램|킬로|도|점|학점|층|세|살|그램|리터|미터|번))"
+    r"|명|회|킬로그램|킬로|도|점|학점|층|세|살|그램|리터|미터|번|자(?=[\s로를가는의도만?]|$)))"
+    r"|(?P<korean_share>(?<![가-힣])(?:절반|반값))"
+    r"|(?P<birthdays>(?<![가-힣])(?:(?:첫|두|세) ?)?돌(?= ?(?:된|지나|지난|아기|이 |전|까지|쯤|무렵)))"
     rf"|(?P<native>(?<![가-힣])(?:스물|서른|마흔|쉰|예순|일흔|여든|아흔)(?:{ONES})?"
     rf"(?:(?= ?(?:이상|이하|미만|살|세))|(?![가-힣])))"
     rf"|(?P<korean_days>(?<!\w)(?:{'|'.join(KOREAN_DAYS)}))"
@@ -65,7 +70,7 @@ _ANY = re.compile(
     rf"\d|(?<![\w-])(?:{_SPELLED}|half|quarter|twice|thrice|first|third|fourth|fifth|sixth"
     rf"|seventh|eighth|ninth"
     rf"|tenth)(?!\w)|(?<![\w-])(?:an?|per|each|every) {_FULL}{_UNIT}|@"
-    r"|[하이사나열보한두둘세셋네넷다여일아스서마쉰닷엿십백천만반]|//"
+    r"|[하이사나열보한두둘세셋네넷다여일아스서마쉰닷엿십백천만반돌]|분의|//"
 )
 
 
@@ -120,6 +125,7 @@ def read_stated(lowered: str) -> Stated:
             "sino",
             "korean_clock",
             "native",
+            "fraction",
         ):
             if match[name] is not None:
                 kind = name
@@ -134,6 +140,9 @@ def read_stated(lowered: str) -> Stated:
             quantities.extend(_read(kind or "", match))
             if len(quantities) > before and _is_a_rate(quantities[-1], lowered[match.end() : match.end() + 2]):
                 quantities[-1] = replace(quantities[-1], firm=False)
+            if len(quantities) == before + 1 and before and places and lowered[places[-1][1] : match.start()] in _GAPS:
+                quantities[before - 1 :] = _together(quantities[-2], quantities[-1])
+                before = min(before, len(quantities) - 1)
             if len(quantities) > before and kind not in ("article", "ordinal"):
                 places.append(match.span())
                 words += (lowered[copied : match.start()], " 0 ")
@@ -167,7 +176,22 @@ def unmatched_quantities(
     )
 
 
+_GAPS = frozenset(("", " ", " and ", ", "))
+_ADDED = frozenset({"time", "months", "length", "mass"})
+
+
+def _together(larger: Quantity, smaller: Quantity) -> list[Quantity]:
+    """Add what is one quantity in two units: "2시간 30분", "1 year 6 months"."""
+    if larger.dimension != smaller.dimension or larger.dimension not in _ADDED or not larger.raw or not smaller.raw:
+        return [larger, smaller]
+    if larger.value / larger.raw <= smaller.value / smaller.raw:
+        return [larger, smaller]
+    total = larger.value + smaller.value
+    return [Quantity(total, larger.dimension, total, firm=larger.firm or smaller.firm)]
+
+
 _MEASURES = frozenset({"length", "mass", "volume", "speed"})
+_MILLI = frozenset({"milli", "length", "volume", "mass", None})
 _ABOUT = 0.01
 """Rounding between systems of measure: "5 km" and "3.1 miles"; share."""
 _ABOUT_DEGREES = 0.6
@@ -194,6 +218,8 @@ def _equal(one: Quantity, other: Quantity) -> bool:
             return _close(one.raw, other.raw)
         celsius, fahrenheit = (one, other) if one.dimension == "temperature" else (other, one)
         return abs(celsius.value - (fahrenheit.value - 32) * 5 / 9) <= _ABOUT_DEGREES
+    if "milli" in (one.dimension, other.dimension):
+        return {one.dimension, other.dimension} <= _MILLI and _close(one.value, other.value)
     if {one.dimension, other.dimension} == {"mass", "gbp"}:
         mass = one if one.dimension == "mass" else other
         return _close(one.raw, other.raw) and _close(mass.value, mass.raw * UNITS["lb"][1])
@@ -270,7 +296,17 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
     elif kind == "native":
         yield _quantity(KOREAN_COUNTS.get(text, 0.0), "")
     elif kind == "korean_days":
-        yield _quantity(KOREAN_DAYS[text], "일")
+        yield _quantity(1.0, "주") if text == "일주일" else _quantity(KOREAN_DAYS[text], "일")
+    elif kind == "fraction":
+        of, parts = (
+            float(part) if part.isdigit() else _sino(part) for part in match.group("fraction_of", "fraction_parts")
+        )
+        if of:
+            yield _quantity(100 * parts / of, "%")
+    elif kind == "korean_share":
+        yield replace(_quantity(50.0, "%"), firm=False)
+    elif kind == "birthdays":
+        yield _quantity({"두": 2.0, "세": 3.0}.get(text[0], 1.0), "년")
 
 
 def _minutes(text: str) -> float:

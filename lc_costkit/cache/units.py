@@ -42,9 +42,8 @@ UNITS: dict[str, tuple[str | None, float]] = {
     **dict.fromkeys(("mbps", "megabit", "megabits"), ("bits", 1e6)),
     **dict.fromkeys(("gbps", "gigabit", "gigabits"), ("bits", 1e9)),
     **dict.fromkeys(("l", "liter", "liters", "litre", "litres", "리터"), ("volume", 1.0)),
-    **dict.fromkeys(
-        ("ml", "milliliter", "milliliters", "millilitre", "millilitres", "밀리리터", "밀리"), ("volume", 0.001)
-    ),
+    **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres", "밀리리터"), ("volume", 0.001)),
+    **dict.fromkeys(("밀리",), ("milli", 0.001)),
     **dict.fromkeys(("tbsp", "tablespoon", "tablespoons", "큰술", "숟갈"), ("tablespoons", 1.0)),
     **dict.fromkeys(("tsp", "teaspoon", "teaspoons", "작은술", "티스푼"), ("teaspoons", 1.0)),
     **dict.fromkeys(("cup", "cups", "컵"), ("cups", 1.0)),
@@ -91,6 +90,7 @@ UNITS: dict[str, tuple[str | None, float]] = {
             "학기",
             "쌍",
             "알",
+            "글자",
         ),
         (None, 1.0),
     ),
