@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lc_costkit.cache.accept import Acceptor
+from lc_costkit.cache.accept import VETO, Acceptor
 from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.calibration import Calibration, calibrate
 from lc_costkit.cache.learning import Learning
@@ -80,18 +80,33 @@ def drawn(log: PairLog, *, labelled_only: bool = False) -> list[LoggedPair]:
 
     Those are what people said of pairs that were drawn for them. Where draws began at different scores,
     labels below the highest of these scores are left out: from there on, each decision had the same
-    chance to be drawn, and below it not.
+    chance to be drawn, and below it not. What live checks have settled is not drawn any more: where
+    ``verify`` checks a share of the hits, labels hold that much less of what is served now than of what
+    is not yet, and what is wrong is rather over-counted for a point below the present one.
+
+    Decisions from before the oldest one that nobody labelled or checked are there because they were
+    picked out: they do not count in the hit rate.
 
     Args:
         log: of one namespace and decider.
         labelled_only: leave out what has no label, which tells of the hit rate and not of errors.
     """
-    labelled = [pair for pair in log.labelled(sources=("label",), decider=log.decider) if pair.drawn_from is not None]
-    floor = max((pair.drawn_from or 0.0 for pair in labelled), default=0.0)
-    kept = [pair if (pair.score or 0.0) >= floor else replace(pair, same=None) for pair in labelled]
     if labelled_only:
-        return [pair for pair in kept if pair.same is not None]
-    return kept + log.unlabelled()
+        return _certifying(log.labelled(sources=("label",), decider=log.decider))
+    seen = log.decisions()
+    labelled = {pair.id for pair in _certifying(seen)}
+    since = min((pair.id for pair in seen if pair.source is None), default=0)
+    return [
+        replace(pair, same=pair.same if pair.id in labelled else None, counted=pair.id >= since)
+        for pair in seen
+        if pair.id in labelled or pair.id >= since
+    ]
+
+
+def _certifying(pairs: Iterable[LoggedPair]) -> list[LoggedPair]:
+    drawn = [pair for pair in pairs if pair.source == "label" and pair.drawn_from is not None]
+    floor = max((pair.drawn_from or 0.0 for pair in drawn), default=0.0)
+    return [pair for pair in drawn if (pair.score or 0.0) >= floor]
 
 
 def scored(draws: Iterable[LoggedPair]) -> list[ScoredPair]:
@@ -103,7 +118,8 @@ def scored(draws: Iterable[LoggedPair]) -> list[ScoredPair]:
             same=pair.same,
             similarity=pair.similarity or 0.0,
             score=pair.score,
-            refused_by=None if pair.refused_by == REFUSED_BY_SCORE else pair.refused_by,
+            refused_by=None if pair.refused_by in (REFUSED_BY_SCORE, VETO) else pair.refused_by,
+            counted=pair.counted,
         )
         for pair in draws
         if pair.score is not None

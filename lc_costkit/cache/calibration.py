@@ -49,10 +49,11 @@ class Calibration:
         gain: what a veto adds to the score, cross-validated; ``None`` where none was fitted.
         max_error_rate: the share of wrong answers among those served by meaning that was asked for, 0 to 1.
         confidence: with which it is kept, 0 to 1.
-        pairs: all pairs looked at, with a label or without; with a veto, those of the half that did not fit it.
+        pairs: the pairs that ``hit_rate`` is a share of, with a label or without; with a veto, those of the half
+            that did not fit it.
         labels: those with a label; with a veto, of the half that did not fit it.
         tested: those with a label that the score decides about, and that fitted nothing.
-        refused: pairs, with a label or without, that no score would serve.
+        refused: how many of ``pairs`` no score would serve.
         hit_rate: share of ``pairs`` that the point serves, 0 to 1; ``None`` where nothing is certified.
         hit_rate_interval: exact (Clopper-Pearson) interval of ``hit_rate`` at ``confidence``.
         labels_needed: how many more labels would certify something, about; ``None`` where something is
@@ -209,11 +210,12 @@ def _calibrated(
     ranked = sorted(deciding, key=lambda drawn: (-drawn.pair.score, drawn.digest))
     scores = np.array([drawn.pair.score for drawn in ranked], dtype=np.float64)
     wrong = np.array([not drawn.pair.same for drawn in ranked], dtype=np.bool_)
+    counted = [drawn.pair for drawn in pairs if drawn.pair.counted]
     curve = Curve(
         scores=tuple(map(float, scores)),
         wrong=tuple(map(bool, wrong)),
-        all_scores=tuple(sorted(drawn.pair.score for drawn in pairs if drawn.pair.refused_by is None)),
-        pairs=len(pairs),
+        all_scores=tuple(sorted(pair.score for pair in counted if pair.refused_by is None)),
+        pairs=len(counted),
         confidence=confidence,
     )
     found = certify(scores, wrong, max_error_rate=max_error_rate, allowance=allowance)
@@ -225,10 +227,10 @@ def _calibrated(
         gain=None,
         max_error_rate=max_error_rate,
         confidence=confidence,
-        pairs=len(pairs),
+        pairs=len(counted),
         labels=labels,
         tested=len(ranked),
-        refused=sum(drawn.pair.refused_by is not None for drawn in pairs),
+        refused=sum(pair.refused_by is not None for pair in counted),
         hit_rate=None,
         hit_rate_interval=None,
         labels_needed=None,
@@ -247,7 +249,7 @@ def _calibrated(
         ),
         veto=None if veto is None else veto.moved(found.min_score),
         hit_rate=hit_rate,
-        hit_rate_interval=clopper_pearson(round(hit_rate * len(pairs)), len(pairs), confidence=confidence),
+        hit_rate_interval=clopper_pearson(round(hit_rate * len(counted)), len(counted), confidence=confidence),
     )
 
 

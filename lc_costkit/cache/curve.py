@@ -47,8 +47,8 @@ class Curve:
     Attributes:
         scores: of the labelled pairs that the score decides about, highest first.
         wrong: whether the stored answer was wrong for each of those.
-        all_scores: the same scores and those of pairs without a label, lowest first.
-        pairs: all pairs, those refused at any score included: what the hit rate is a share of.
+        all_scores: of the pairs that count in the hit rate, with a label or without, lowest first.
+        pairs: how many pairs count in the hit rate, those refused at any score included.
         confidence: of the intervals, 0 to 1.
     """
 

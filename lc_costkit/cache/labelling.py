@@ -23,7 +23,7 @@ class LabelSession:
     """Puts pairs drawn at random to a person, one after the other; every answer is kept at once.
 
     Two questions that were answered once are not asked again: a draw that shows them again gets
-    the same label.
+    the same label, when its turn comes.
 
     Args:
         log: where pairs are drawn from and labels are kept.
@@ -51,6 +51,7 @@ class LabelSession:
         self._steps: list[_Step] = []
         self._drawn: set[int] = set()
         self._said: dict[str, bool] = {}
+        self._again: dict[str, list[LoggedPair]] = {}
 
     @property
     def labelled(self) -> int:
@@ -70,16 +71,18 @@ class LabelSession:
             pair = self._waiting[0]
             if pair.key not in self._said:
                 return pair
-            self._log.label(pair.id, self._said[pair.key])
-            self._waiting.popleft()
+            self._log.try_label(pair.id, self._said[pair.key])
+            self._again.setdefault(pair.key, []).append(self._waiting.popleft())
         return None
 
-    def answer(self, *, same: bool) -> None:
-        """Label the current pair."""
+    def answer(self, *, same: bool) -> bool:
+        """Label the current pair; ``False`` where it is gone meanwhile, deleted or too old, and nothing was kept."""
         pair = self._waiting.popleft()
-        self._log.label(pair.id, same)
-        self._steps.append(_Step(pair, same))
-        self._said[pair.key] = same
+        kept = self._log.try_label(pair.id, same)
+        self._steps.append(_Step(pair, same if kept else None))
+        if kept:
+            self._said[pair.key] = same
+        return kept
 
     def skip(self) -> None:
         """Leave the current pair without a label; it may be drawn again in another session."""
@@ -93,6 +96,7 @@ class LabelSession:
         if step.same is not None:
             self._log.unlabel(step.pair)
             del self._said[step.pair.key]
+            self._waiting.extendleft(reversed(self._again.pop(step.pair.key, [])))
         self._waiting.appendleft(step.pair)
         return True
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from lc_costkit.cache.draws import chunks, known, label_known_before, mark, walk
 from lc_costkit.cache.pair_rows import MAX_NAME, label_values, logged, pair_values, problems_of
 from lc_costkit.cache.schema import PAIRS
 from lc_costkit.cache.seen_pairs import (
-    BY_PEOPLE,
     LABEL_SOURCES,
-    REFUSED_BY_SCORE,
     LabelSource,
     LoggedPair,
     PendingPairs,
@@ -136,13 +133,22 @@ class PairLog:
         Raises:
             ConfigurationError: there is no such decision in this namespace, or no such source.
         """
+        if not isinstance(pair_id, int) or isinstance(pair_id, bool):
+            raise ConfigurationError(f"a logged pair is named by its id, a whole number, not by {pair_id!r:.100}")
+        if not self.try_label(pair_id, same, source=source):
+            raise ConfigurationError(
+                f"namespace {self._namespace!r} holds no logged pair {pair_id!r}; near_hits() shows what it holds"
+            )
+
+    def try_label(self, pair_id: int, same: bool | None, *, source: LabelSource = "label") -> bool:
+        """Do what ``label`` does; ``False`` where the decision is gone: deleted, or too old to be kept."""
         values = label_values(same, None if same is None else source)
         statement = update(PAIRS).where(self._mine(), PAIRS.c.id == pair_id).values(**values)
         with self._store.writing_patiently() as connection:
-            if not connection.execute(statement).rowcount:
-                raise ConfigurationError(
-                    f"namespace {self._namespace!r} holds no logged pair {pair_id!r}; near_hits() shows what it holds"
-                )
+            found = connection.execute(statement).rowcount
+            if found and same is not None:
+                label_known_before(connection, self._mine(), pair_id)
+        return bool(found)
 
     def unlabel(self, pair: LoggedPair) -> None:
         """Take back what a person said of a pair, from every draw that got this label."""
@@ -224,8 +230,8 @@ class PairLog:
         """Draw decisions to be labelled, each of those without a label with the same chance.
 
         Only decisions of one decider that every gate let pass are drawn: what a gate refused is
-        served at no score. A drawn one whose two questions a person has labelled before gets that
-        label and is not asked for again.
+        served at no score. A drawn one whose two questions a person has labelled before is not asked
+        about again; see ``draws.py``.
 
         Args:
             count: how many to return at most.
@@ -233,41 +239,29 @@ class PairLog:
             seed: makes the draw repeatable.
             decider: whose decisions; ``None`` is the one that decides here.
         """
-        statement = (
-            select(PAIRS.c.id, PAIRS.c.pair_hash)
-            .where(self._mine(), PAIRS.c.source.is_(None), _is_seen())
-            .where(PAIRS.c.decider == (self._decider if decider is None else decider), PAIRS.c.score >= min_score)
-            .where(or_(PAIRS.c.refused_by.is_(None), PAIRS.c.refused_by == REFUSED_BY_SCORE))
-            .order_by(PAIRS.c.id)
-        )
         with self._store.reading_patiently() as connection:
-            rows = list(connection.execute(statement).all())
-        random.Random(seed).shuffle(rows)  # noqa: S311 -- a draw, no secret
-        known = self.known()
-        drawn: list[int] = []
-        copied: list[tuple[int, bool]] = []
-        for row in rows:
-            if len(drawn) == count:
-                break
-            if row.pair_hash in known:
-                copied.append((row.id, known[row.pair_hash]))
-            else:
-                drawn.append(row.id)
-        self._mark_drawn(drawn, copied, min_score)
+            drawn = walk(
+                connection,
+                self._mine(),
+                count,
+                decider=self._decider if decider is None else decider,
+                min_score=min_score,
+                seed=seed,
+            )
+        if drawn.asked or drawn.known:
+            with self._store.writing_patiently() as connection:
+                mark(connection, self._mine(), drawn, min_score=min_score)
         found = {
-            pair.id: pair for chunk in _chunks(drawn) for pair in self._read(select(PAIRS).where(PAIRS.c.id.in_(chunk)))
+            pair.id: pair
+            for chunk in chunks(drawn.asked)
+            for pair in self._read(select(PAIRS).where(self._mine(), PAIRS.c.id.in_(chunk)))
         }
-        return [found[pair_id] for pair_id in drawn if pair_id in found]
+        return [found[pair_id] for pair_id in drawn.asked if pair_id in found]
 
     def known(self) -> dict[str, bool]:
         """Return what people have said of pairs, by ``LoggedPair.key``; the last word counts."""
-        statement = (
-            select(PAIRS.c.pair_hash, PAIRS.c.same)
-            .where(self._mine(), PAIRS.c.source.in_(BY_PEOPLE))
-            .order_by(PAIRS.c.labelled_at, PAIRS.c.id)
-        )
         with self._store.reading_patiently() as connection:
-            return {row.pair_hash: row.same for row in connection.execute(statement)}
+            return known(connection, self._mine())
 
     def labelled(
         self, *, sources: Sequence[LabelSource] = LABEL_SOURCES, decider: str | None = None
@@ -283,9 +277,9 @@ class PairLog:
             statement = statement.where(PAIRS.c.decider == decider)
         return self._read(statement.order_by(PAIRS.c.id))
 
-    def unlabelled(self) -> list[LoggedPair]:
-        """Return every decision of this decider that has no label."""
-        statement = select(PAIRS).where(self._mine(), PAIRS.c.source.is_(None), PAIRS.c.decider == self._decider)
+    def decisions(self) -> list[LoggedPair]:
+        """Return every decision of this decider that is kept, in the order in which it was seen."""
+        statement = select(PAIRS).where(self._mine(), _is_seen(), PAIRS.c.decider == self._decider)
         return self._read(statement.order_by(PAIRS.c.id))
 
     def last_served(
@@ -299,7 +293,7 @@ class PairLog:
             similarity: only with this one, which a mark carries rounded to six digits.
         """
         newest: LoggedPair | None = None
-        for chunk in _chunks(entry_ids):
+        for chunk in chunks(entry_ids):
             statement = select(PAIRS).where(self._mine(), PAIRS.c.entry_id.in_(chunk), _is_seen(), PAIRS.c.served)
             if new is not None:
                 statement = statement.where(PAIRS.c.new_hash == text_hash(new))
@@ -369,22 +363,6 @@ class PairLog:
                 self._store.changed(connection, space)
         return gone
 
-    def _mark_drawn(self, ids: Sequence[int], labels: Sequence[tuple[int, bool]], min_score: float) -> None:
-        """Note which decisions were drawn, and give a label to those whose questions had one."""
-        if not ids and not labels:
-            return
-        drawn = update(PAIRS).where(or_(PAIRS.c.drawn_from.is_(None), PAIRS.c.drawn_from < min_score))
-        labelled = (
-            update(PAIRS)
-            .where(PAIRS.c.id == bindparam("pair"), PAIRS.c.source.is_(None))
-            .values(same=bindparam("said"), source="label", labelled_at=time.time())
-        )
-        with self._store.writing_patiently() as connection:
-            for chunk in _chunks([*ids, *(pair_id for pair_id, _ in labels)]):
-                connection.execute(drawn.where(PAIRS.c.id.in_(chunk)).values(drawn_from=min_score))
-            if labels:
-                connection.execute(labelled, [{"pair": pair_id, "said": same} for pair_id, same in labels])
-
     def _read(self, statement: Any) -> list[LoggedPair]:
         with self._store.reading_patiently() as connection:
             return [logged(row) for row in connection.execute(statement)]
@@ -393,8 +371,3 @@ class PairLog:
 def _is_seen() -> ColumnElement[bool]:
     """What a lookup saw, and not what somebody told the log."""
     return or_(PAIRS.c.source.is_(None), PAIRS.c.source.not_in(("given", "rejected")))
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    # SQLite has a limit on the number of variables in one statement.
-    return (ids[start : start + 500] for start in range(0, len(ids), 500))

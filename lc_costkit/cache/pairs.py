@@ -66,6 +66,8 @@ class ScoredPair:
         score: how much speaks for "same answer", 0 to 1; 0 for a pair that was refused before it was scored.
         refused_by: what refuses it at any score: a gate, ``"admission"``, ``"script"``, ``"similarity"``
             or ``"veto"``; ``None`` where the score alone decides.
+        counted: it counts in the hit rate; ``False`` where it stands for no share of the traffic, because
+            others that came with it are gone.
     """
 
     cached: str
@@ -74,6 +76,7 @@ class ScoredPair:
     similarity: float
     score: float
     refused_by: str | None = None
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,7 @@ def logged_pairs(logged: Iterable[SeenPair], *, acceptor: Acceptor, veto: bool =
                 similarity=similarity,
                 score=pair.score,
                 refused_by=refused_by,
+                counted=getattr(pair, "counted", True),
             )
         )
     return ScoredPairs(pairs=tuple(found))

@@ -88,6 +88,8 @@ PAIRS = Table(
     Column("labelled_at", Float),
     # Lowest score of the draw by which it was put to a person; empty for what was only picked.
     Column("drawn_from", Float),
+    # Of a drawn one whose questions were labelled before: the decision after which it gets its label.
+    Column("drawn_before", BigInteger),
     Index("ix_cache_pairs_source", "namespace", "source", "id"),
     Index("ix_cache_pairs_hash", "namespace", "pair_hash"),
     sqlite_autoincrement=True,

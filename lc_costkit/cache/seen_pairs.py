@@ -66,6 +66,7 @@ class LoggedPair(SeenPair):
         labelled_at: when it was labelled, seconds since the epoch.
         drawn_from: lowest score of the draw that put it to a person; ``None`` for what nobody drew: a
             label for it certifies nothing.
+        counted: everything that was seen at its time is still kept, so that it may count in a share of the traffic.
     """
 
     id: int
@@ -74,6 +75,7 @@ class LoggedPair(SeenPair):
     source: LabelSource | None = None
     labelled_at: float | None = None
     drawn_from: float | None = None
+    counted: bool = True
 
     @property
     def key(self) -> str:

@@ -93,6 +93,33 @@ def test_an_answer_is_taken_back_and_asked_again(log: PairLog) -> None:
     assert list(labels(log).values()) == [[False]]
 
 
+def test_repeats_get_the_new_answer_when_the_first_was_taken_back(log: PairLog) -> None:
+    fill(log, 1, 1, 1)
+    session = LabelSession(log, limit=5)
+    session.current()
+    session.answer(same=True)
+    assert session.current() is None
+    session.undo()
+    assert session.current() is not None
+    session.answer(same=False)
+    assert session.current() is None
+    assert labels(log) == {"new 1": [False] * 3}
+
+
+def test_a_pair_that_was_deleted_while_somebody_read_it_ends_nothing(log: PairLog) -> None:
+    fill(log, 1, 2, 3)
+    session = LabelSession(log, limit=5)
+    pair = session.current()
+    assert pair is not None
+    log.forget(pair.new)
+    assert not session.answer(same=True)
+    assert labels(log) == {}
+    assert session.current() is not None
+    assert session.answer(same=True)
+    assert session.undo()
+    assert session.undo(), "what is gone can be passed over again"
+
+
 def test_the_limit_counts_what_was_asked(log: PairLog) -> None:
     fill(log, *range(1, 30))
     session = LabelSession(log, limit=4)

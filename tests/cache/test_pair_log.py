@@ -92,7 +92,9 @@ def test_what_a_gate_refused_or_another_decider_scored_is_not_drawn(store: Entry
     log.add_many([pair(7)], same=True, source="given")
     log.add_many([pair(8)], same=True, source="verified")
     log.add_many([pair(9), pair(10, refused_by="score"), pair(11, served=True)])
-    assert sorted(read.new for read in log.sample(50, min_score=0.3)) == ["new 10", "new 11", "new 9"]
+    assert sorted(read.new for read in log.sample(50, min_score=0.3)) == [
+        "new 10", "new 11", "new 2", "new 9",
+    ], "of a veto something else may come"  # fmt: skip
     assert [read.new for read in log.sample(50, decider="other")] == ["new 5"]
 
 
@@ -110,7 +112,52 @@ def test_a_pair_that_was_labelled_gets_its_label_when_it_is_drawn_again(log: Pai
     log.label(ids[0], False)
     assert [read.same for read in log.newest(10)] == [None, None, False], "before it is drawn it has no label"
     assert [read.id for read in log.sample(10)] == [ids[2]]
-    assert [(p.id, p.same, p.source) for p in log.labelled()] == [(ids[0], False, "label"), (ids[1], False, "label")]
+    assert [p.id for p in log.labelled()] == [ids[0]], "not before its turn comes"
+    log.label(ids[2], True)
+    assert [(p.id, p.same, p.source) for p in log.labelled()] == [
+        (ids[0], False, "label"), (ids[1], False, "label"), (ids[2], True, "label"),
+    ]  # fmt: skip
+
+
+def test_whoever_draws_much_and_labels_little_does_not_count_the_known_over_and_over(log: PairLog) -> None:
+    log.add_many([pair(1)], same=True, source="given")
+    log.add_many([pair(1) for _ in range(500)] + [pair(2 + number) for number in range(500)])
+    for seed in range(20):
+        drawn = log.sample(20, seed=seed)
+        log.label(drawn[0].id, False)
+    labels = Counter(p.same for p in log.labelled(sources=("label",)))
+    assert labels[False] == 20
+    # Each of the 20 comes after as many known ones as unknown: 1 on average, standard deviation 1.4.
+    assert labels[True] < 60
+
+
+def test_of_many_draws_the_labels_have_the_share_of_the_traffic(log: PairLog) -> None:
+    log.add_many([pair(1)], same=True, source="given")
+    ids = log.add_many([pair(1) for _ in range(300)] + [pair(2 + number) for number in range(300)])
+    shares = []
+    for seed in range(60):
+        for drawn in log.sample(40, seed=seed)[:20]:
+            log.label(drawn.id, False)
+        labels = [p.same for p in log.labelled(sources=("label",))]
+        shares.append(sum(map(bool, labels)) / len(labels))
+        for number in ids:
+            log.label(number, None)
+    # One share has a standard deviation of .08; the mean of 60 of .01.
+    assert 0.45 < sum(shares) / len(shares) < 0.55
+
+
+def test_where_everything_was_labelled_before_all_of_it_is_known_at_once(log: PairLog) -> None:
+    log.add_many([pair(1)], same=True, source="given")
+    log.add_many([pair(1) for _ in range(1_200)])
+    assert log.sample(5) == []
+    assert len(log.labelled(sources=("label",))) == 1_200
+
+
+@pytest.mark.parametrize("name", [None, "1", 1.0, True])
+def test_a_pair_is_named_by_its_number(name: Any, log: PairLog) -> None:
+    log.add_many([pair(1)])
+    with pytest.raises(ConfigurationError, match="a whole number"):
+        log.label(name, True)
 
 
 def test_a_judges_word_is_for_one_draw_only(log: PairLog) -> None:
@@ -126,7 +173,7 @@ def test_of_several_words_the_last_counts(log: PairLog) -> None:
     log.label(ids[1], False)
     assert log.known() == {pair_hash("cached 1", "new 1"): False}
     log.sample(1)
-    assert [read.same for read in log.labelled()] == [True, False, False]
+    assert [read.same for read in log.labelled()] == [True, False, False], "there is nobody to be asked before it"
 
 
 def test_a_label_can_be_taken_back(log: PairLog) -> None:
