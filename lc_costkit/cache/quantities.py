@@ -45,10 +45,12 @@ _STATED = re.compile(
     rf"|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:st|nd|rd|th)?"
     rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_FULL}{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
     r"|(?P<code>(?<![a-z0-9_])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?![a-z0-9_]))"
+    r"|(?P<share>(?<![\w-])(?:half|(?:a|one|two|three|four)[\s-](?:hal(?:f|ves)|thirds?|quarters?|fifths?|tenths?))"
+    r"(?=\s(?:of(?! ?\d)|the|my|our|your|his|her|their|off|price)\b))"
     rf"|(?P<spelled>(?<![\w-])(?:{_SPELLED})(?:[\s-](?:and\s)?(?:{_SPELLED}))*(?![\w])(?P<and_a_half>\sand a half)?"
     rf"(?P<spelled_unit>[\s-]{_FULL}{_UNIT})?)"
     rf"|(?P<part>(?<![\w-])(?P<part_name>half|quarter)(?:[\s-](?:of )?(?:an? )?)(?P<part_unit>{_UNIT}))"
-    rf"|(?P<article>(?<![\w-])(?:an?|per|each|every) {_FULL}(?P<article_unit>{_UNIT}))"
+    rf"|(?P<article>(?<![\w-])(?:an?|per|each|every) {_FULL}(?P<article_unit>{_UNIT})(?P<article_half>\sand a half)?)"
     r"|(?P<ordinal>(?<![\w-])(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)(?!\w))"
     r"|(?P<bare_half>(?<![\w-])half of(?= ?\d))"
     r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
@@ -109,13 +111,14 @@ def read_stated(lowered: str) -> Stated:
     quantities: list[Quantity] = []
     codes: Counter[str] = Counter()
     months: list[tuple[int, int, float]] = []
-    places: list[tuple[int, int]] = []
+    places: list[tuple[int, int, int]] = []
     words: list[str] = []
     copied = 0
     for match in _STATED.finditer(lowered):
         kind = match.lastgroup
         for name in (
             "number",
+            "share",
             "spelled",
             "korean",
             "month",
@@ -143,15 +146,41 @@ def read_stated(lowered: str) -> Stated:
             if len(quantities) == before + 1 and before and places and lowered[places[-1][1] : match.start()] in _GAPS:
                 quantities[before - 1 :] = _together(quantities[-2], quantities[-1])
                 before = min(before, len(quantities) - 1)
-            if len(quantities) > before and kind not in ("article", "ordinal"):
-                places.append(match.span())
+            if len(quantities) > before and (kind not in ("article", "ordinal") or match["article_half"]):
+                if places and _continues(quantities, lowered[places[-1][1] : match.start()]):
+                    quantities[-2:] = [_sum(*quantities[-2:])]
+                places.append((*match.span(), len(quantities) - 1))
                 words += (lowered[copied : match.start()], " 0 ")
                 copied = match.end()
     for start, end, number in months:
         # "may 5" and "5 march" are dates; a month by itself is a word, compared as one.
-        if any(0 <= begin - end <= 5 or 0 <= start - finish <= 4 for begin, finish in places):
+        beside = [at for begin, finish, at in places if 0 <= begin - end <= 5 or 0 <= start - finish <= 4]
+        for at in beside:
+            day = quantities[at]
+            if day.dimension is None and day.raw <= _LAST_DAY:
+                quantities[at] = replace(day, dimension="day of the month")
+        if beside:
             quantities.append(Quantity(number, "month of the year", number))
     return Stated(tuple(quantities), codes or None, "".join((*words, lowered[copied:])))
+
+
+_LAST_DAY = 31
+_ADDED_UP = frozenset({"time", "months", "length", "mass"})
+
+
+def _continues(quantities: list[Quantity], between: str) -> bool:
+    """Say whether the last two numbers are one: "2 hours and 30 minutes", "5 ft 11 in"."""
+    if len(quantities) < 2 or between.strip(" ,-") not in ("", "and"):
+        return False
+    one, other = quantities[-2:]
+    if one.dimension != other.dimension or one.dimension not in _ADDED_UP or not one.raw or not other.raw:
+        return False
+    return one.value / one.raw > other.value / other.raw
+
+
+def _sum(one: Quantity, other: Quantity) -> Quantity:
+    value = one.value + other.value
+    return Quantity(value, one.dimension, value * one.raw / one.value)
 
 
 def unmatched_quantities(
@@ -170,9 +199,12 @@ def unmatched_quantities(
             alone.append(quantity)
         else:
             rest.remove(twin)
+    alone, rest = [each for each in alone if each.firm], [each for each in rest if each.firm]
+    if alone and rest:
+        return alone, rest
     return (
-        [each for each in alone if each.firm and not any(_equal(each, other) for other in right)],
-        [each for each in rest if each.firm and not any(_equal(each, other) for other in left)],
+        [each for each in alone if not any(_equal(each, other) for other in right)],
+        [each for each in rest if not any(_equal(each, other) for other in left)],
     )
 
 
@@ -190,7 +222,7 @@ def _together(larger: Quantity, smaller: Quantity) -> list[Quantity]:
     return [Quantity(total, larger.dimension, total, firm=larger.firm or smaller.firm)]
 
 
-_MEASURES = frozenset({"length", "mass", "volume", "speed"})
+_MEASURES = frozenset({"length", "mass", "volume", "speed", "area"})
 _MILLI = frozenset({"milli", "length", "volume", "mass", None})
 _ABOUT = 0.01
 """Rounding between systems of measure: "5 km" and "3.1 miles"; share."""
@@ -225,7 +257,23 @@ def _equal(one: Quantity, other: Quantity) -> bool:
         return _close(one.raw, other.raw) and _close(mass.value, mass.raw * UNITS["lb"][1])
     if {one.dimension, other.dimension} == {"clock", "clock of half a day"}:
         return _close(one.value % 720, other.value % 720)
-    return (one.dimension is None or other.dimension is None) and _close(one.raw, other.raw)
+    dimensions = {one.dimension, other.dimension}
+    if _PART in dimensions:
+        return _close(one.raw, other.raw)
+    if dimensions == {"nights", "time"}:
+        nights, time = (one, other) if one.dimension == "nights" else (other, one)
+        return _close(time.value, time.raw * UNITS["week"][1]) and _close(nights.raw * UNITS["day"][1], time.value)
+    if None not in dimensions or "month of the year" in dimensions or not (one.firm and other.firm):
+        return False
+    if "share" in dimensions:
+        share, plain = (one, other) if one.dimension == "share" else (other, one)
+        if 0 < plain.raw < 1 and _close(share.value, 100 * plain.raw):
+            return True  # "5 %" and "0.05"
+    return _close(one.raw, other.raw)
+
+
+_PART = "part of a date"
+"""Dimension of what stands between slashes: a month or a day, and which one depends on where one lives."""
 
 
 def _close(one: float, other: float) -> bool:
@@ -254,15 +302,17 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
         year, month, day = (float(part) for part in text.split("-"))
         yield Quantity(year, None, year)
         yield Quantity(month, "month of the year", month)
-        yield Quantity(day, None, day)
+        yield Quantity(day, "day of the month", day)
     elif kind == "slashed":
         for part in text.split("/"):
-            yield Quantity(float(part), None, float(part))
+            yield Quantity(float(part), _PART, float(part))
     elif kind == "clock":
         minutes = _minutes(text)
         yield Quantity(minutes, "clock", minutes)
     elif kind == "number":
         yield _number(match)
+    elif kind == "share":
+        yield from _share(match)
     elif kind == "spelled":
         yield from _spelled(match)
     elif kind == "korean":
@@ -280,8 +330,8 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
     elif kind == "article":
         unit = _bare_unit(match["article_unit"])
         if unit in UNITS and len(unit) > 2:
-            made = _quantity(1.0, unit)
-            yield Quantity(made.value, made.dimension, made.raw, firm=False)
+            made = _quantity(1.5 if match["article_half"] else 1.0, unit)
+            yield replace(made, firm=match["article_half"] is not None)
     elif kind == "ordinal":
         place = float(ORDINALS.index(text) + 1)
         yield Quantity(place, None, place, firm=False)
@@ -343,8 +393,23 @@ def _sino(text: str) -> float:
     return float(total + section + digit)
 
 
+_PARTS = {"hal": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+_NAMES_A_HALF = re.compile(r"\b(?:first|second|other|latter|former|last|top|bottom|next|better)[\s-]$")
+
+
+def _share(match: re.Match[str]) -> Iterator[Quantity]:
+    """Read "half the price" and "a quarter of my pension" as shares in percent."""
+    text = match[0]
+    if _NAMES_A_HALF.search(match.string, max(0, match.start() - 10), match.start()):
+        return
+    parts = next(parts for name, parts in _PARTS.items() if name in text)
+    percent = 100.0 * SMALL.get(re.split(r"[\s-]", text)[0], 1.0) / parts
+    yield Quantity(percent, "share", percent)
+
+
 def _bare_unit(text: str) -> str:
-    return text.strip(" -\t\n").rpartition(" ")[2].lstrip("-")
+    text = text.strip(" -\t\n")
+    return text if text in UNITS else text.rpartition(" ")[2].lstrip("-")
 
 
 def _number(match: re.Match[str]) -> Quantity:
