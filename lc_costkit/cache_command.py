@@ -90,27 +90,46 @@ def near_hits(
 def label(
     database: _Database,
     namespace: _Namespace = "default",
-    limit: Annotated[int, typer.Option(min=1, help="how many pairs to ask about")] = 50,
+    labels: Annotated[int | None, typer.Option(min=1, help="how many labels to stop at, over all sessions")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="how many pairs to ask about now")] = None,
     policy: _Policy = None,
     max_error_rate: _ErrorRate = 0.05,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="lowest score to draw from, and to certify")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="makes the draw repeatable")] = None,
 ) -> None:
-    """Say of pairs of questions whether the answer to one is right for the other; every answer is kept at once."""
+    """Say of pairs of questions whether the answer to one is right for the other; every answer is kept at once.
+
+    How many labels it takes is fixed before the first, and what they certify is looked at when all are there:
+    whoever looks after each, and stops when it suits, certifies what is not so.
+    """
     from lc_costkit.cache.knobs import checked_error_rate
     from lc_costkit.cache.labelling import LabelSession
+    from lc_costkit.cache.outlook import planned_labels
 
     rate = checked_error_rate(max_error_rate)
+    planned = planned_labels(rate) if labels is None else labels
     with _opened(database, namespace, policy) as opened:
-        session = LabelSession(opened.log, limit=limit, min_score=min_score, seed=seed)
-        try:
-            _ask(opened, session, _keys(), limit=limit, rate=rate)
-        except (KeyboardInterrupt, EOFError):
-            typer.echo("")
-        if not session.asked:
-            typer.echo("nothing to label: no decision is kept that every gate let pass and nobody has labelled")
-        typer.echo(f"{session.labelled:,} labelled now")
-        _outcome(opened, rate)
+        held = _held(opened)
+        typer.echo(f"the plan: {planned:,} labels for at most {rate * 100:g} % wrong; {held:,} are there")
+        if held < planned:
+            missing = planned - held if limit is None else min(limit, planned - held)
+            session = LabelSession(opened.log, limit=missing, min_score=min_score, seed=seed)
+            typer.echo("skip only what nobody could decide: labels say nothing of what was skipped")
+            try:
+                _ask(opened, session, _keys(), limit=missing)
+            except (KeyboardInterrupt, EOFError):
+                typer.echo("")
+            if not session.asked:
+                typer.echo("nothing to label: no decision is kept that every gate let pass and nobody has labelled")
+            typer.echo(f"{session.labelled:,} labelled now, {session.skipped:,} skipped")
+            held = _held(opened)
+        if held >= planned:
+            _outcome(opened, rate)
+        else:
+            typer.echo(
+                f"{held:,} of {planned:,} labels are there; the same command goes on, and shows what they certify "
+                "when all are"
+            )
 
 
 @cache_app.command()
@@ -124,6 +143,7 @@ def calibrate(
 ) -> None:
     """Find the score from which labels certify the error rate; every process serves from it from then on.
 
+    A cache that was opened with a lower max_error_rate does not take it up.
     Exits with 1 where nothing can be certified yet; then everything stays as it was.
     """
     from lc_costkit.cache import Cache
@@ -160,12 +180,19 @@ def _outcome(opened: _Opened, rate: float) -> None:
         typer.echo(f"not certifiable yet: {error}")
 
 
-def _ask(opened: _Opened, session: LabelSession, keys: Iterator[str], *, limit: int, rate: float) -> None:
+def _held(opened: _Opened) -> int:
+    """Return how many labels there are that may certify something."""
+    from lc_costkit.cache.calibrating import drawn
+
+    return len(drawn(opened.log, labelled_only=True))
+
+
+def _ask(opened: _Opened, session: LabelSession, keys: Iterator[str], *, limit: int) -> None:
     """Put pairs to the person until there are no more, or no more is said."""
     shown: LoggedPair | None = None
     while (pair := session.current()) is not None:
         if pair is not shown:
-            typer.echo(f"\n[{session.asked + 1} of {limit}] {_progress(opened, rate)}")
+            typer.echo(f"\n[{session.asked + 1:,} of {limit:,}]")
             _show(opened, pair)
             shown = pair
         typer.echo("Is the stored answer right for the new question? y(es) n(o) s(kip) u(ndo) q(uit) ", nl=False)
@@ -174,7 +201,8 @@ def _ask(opened: _Opened, session: LabelSession, keys: Iterator[str], *, limit: 
         if key == "q":
             return
         if key in ("y", "n"):
-            session.answer(same=key == "y")
+            if not session.answer(same=key == "y"):
+                typer.echo("not kept: this pair was deleted meanwhile, or too old to be kept any longer")
         elif key == "s":
             session.skip()
         elif key == "u" and not session.undo():
@@ -193,29 +221,6 @@ def _answer(opened: _Opened, pair: LoggedPair) -> str:
 
     entry = None if pair.entry_id is None else opened.store.by_id(opened.namespace, pair.entry_id)
     return "(no longer held)" if entry is None else _clean(answer_text(entry.payload))
-
-
-def _progress(opened: _Opened, rate: float) -> str:
-    """Say how many labels there are, and what they are good for."""
-    from lc_costkit.cache.calibrating import drawn, scored
-    from lc_costkit.cache.calibration import calibrate as certify
-
-    labelled = scored(drawn(opened.log, labelled_only=True))
-    told = f"{len(labelled):,} labelled"
-    if not labelled:
-        return told
-    # A pair without a label says that there is more traffic than was labelled, however the labels fell out.
-    rest = replace(labelled[0], same=None)
-    found = certify([*labelled, rest], max_error_rate=rate)
-    if found.certified:
-        return f"{told}, enough to certify {_share(rate)}"
-    if found.labels_needed is None:
-        return f"{told}; {found.advice}"
-    return f"{told}, about {found.labels_needed:,} more to certify {_share(rate)}"
-
-
-def _share(rate: float) -> str:
-    return f"{rate * 100:g} %"
 
 
 def _keys() -> Iterator[str]:

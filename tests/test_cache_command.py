@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -197,7 +196,9 @@ def test_what_labels_certify_is_served_from_then_on(tmp_path: Path) -> None:
         cache._pairs.add_many([SeenPair(cached="a", new="b", score=0.5, seen_at=2.0)])
         assert not cache.stats().point.certified  # type: ignore[union-attr]
     assert "not certified" in run_command("cache", "stats", str(path)).stdout, "balanced is what decided last"
-    assert "certified: at most" in run_command("cache", "label", str(path), "--policy", "strict", typed="q").stdout
+    assert (
+        "certified: at most" in run_command("cache", "label", str(path), "--labels", "400", "--policy", "strict").stdout
+    )
 
 
 def test_too_few_labels_say_how_many_it_takes_and_change_nothing(tmp_path: Path) -> None:
@@ -211,16 +212,35 @@ def test_too_few_labels_say_how_many_it_takes_and_change_nothing(tmp_path: Path)
         assert not cache.stats().point.certified  # type: ignore[union-attr]
 
 
-def test_labelling_says_how_far_it_is(tmp_path: Path) -> None:
+def test_how_many_labels_it_takes_is_said_first_and_what_they_certify_when_all_are_there(tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     fill(path, 300, 60)
-    done = run_command("cache", "label", str(path), "--max-error-rate", "0.02", typed="y\n")
+    done = run_command("cache", "label", str(path), "--labels", "64", "--max-error-rate", "0.3", typed="y\ny\n")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\[1 of 50\] 60 labelled, about [\d,]+ more to certify 2 %", done.stdout)
-    assert re.search(r"\[2 of 50\] 61 labelled, about [\d,]+ more to certify 2 %", done.stdout)
-    assert "not certifiable yet" in done.stdout.split("1 labelled now")[1]
-    done = run_command("cache", "label", str(path), "--max-error-rate", "0.3", typed="y\n")
-    assert "62 labelled, enough to certify 30 %" in done.stdout
+    assert done.stdout.startswith("the plan: 64 labels for at most 30 % wrong; 60 are there")
+    assert "[1 of 4]" in done.stdout
+    assert "2 labelled now, 0 skipped" in done.stdout
+    assert "62 of 64 labels are there" in done.stdout
+    assert "certif" not in done.stdout.split("[1 of 4]")[1].split("2 labelled now")[0], "no look before the end"
+    assert "Calibration" not in done.stdout
+    done = run_command("cache", "label", str(path), "--labels", "64", "--max-error-rate", "0.3", typed="s\ny\ny\ny\n")
+    assert "1 labelled now, 1 skipped" in done.stdout
+    assert "Calibration" not in done.stdout
+    done = run_command("cache", "label", str(path), "--labels", "64", "--max-error-rate", "0.3", typed="y\ny\n")
+    assert "1 labelled now" in done.stdout
+    assert "64, of which 64 were tested" in done.stdout
+    done = run_command("cache", "label", str(path), "--labels", "64", "--max-error-rate", "0.3", typed="y\n")
+    assert "[1 of" not in done.stdout, "the plan is full"
+    assert "64, of which 64 were tested" in done.stdout
+
+
+def test_without_a_number_the_error_rate_names_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    fill(path, 300, 0)
+    for rate, planned in (("0.05", "470"), ("0.02", "1,400")):
+        done = run_command("cache", "label", str(path), "--max-error-rate", rate, typed="q")
+        assert f"the plan: {planned} labels" in done.stdout
+        assert f"0 of {planned} labels are there" in done.stdout
 
 
 def test_what_no_command_can_make_is_calibrated_elsewhere(database: Path) -> None:
@@ -235,9 +255,6 @@ def test_without_labels_there_is_nothing_to_calibrate_on(tmp_path: Path) -> None
     fill(path, 30, 0)
     done = run_command("cache", "calibrate", str(path), "--max-error-rate", "0.05")
     assert (done.returncode, "no labelled pairs" in done.stderr) == (2, True)
-    assert (
-        "not certifiable yet: there are no labelled pairs" in run_command("cache", "label", str(path), typed="q").stdout
-    )
 
 
 # -- what is wrong ------------------------------------------------------------------------

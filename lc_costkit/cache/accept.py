@@ -124,6 +124,11 @@ class Acceptor:
         """Lowest score that is let through, to be served or to be judged."""
         return self.point.min_score if self._zone is None else self._zone.lowest(self.point)
 
+    @property
+    def minds_neighbours(self) -> bool:
+        """Whether what else is stored may lower a score or refuse a pair."""
+        return self._refuses_twins or (self._crowd_weight > 0 and not self._bare)
+
     def near_enough(self, similarity: float, new: str) -> bool:
         """Tell whether an entry is a candidate at all; its payload is read only then."""
         return similarity >= self.threshold(new)

@@ -27,6 +27,7 @@ class Calibrator:
         log: draws from the traffic and their labels.
         points: where a certified point is kept.
         learning: takes it up here.
+        max_error_rate: what the cache accepts: it does not serve from a point for more.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Calibrator:
         log: PairLog,
         points: PointStore,
         learning: Learning,
+        max_error_rate: float,
     ) -> None:
         self._embedder = embedder
         self._acceptor = acceptor
@@ -45,6 +47,7 @@ class Calibrator:
         self._log = log
         self._points = points
         self._learning = learning
+        self._max_error_rate = max_error_rate
 
     def calibrate(
         self, pairs: Iterable[Any] | None, *, max_error_rate: float, confidence: float, learn: bool
@@ -56,12 +59,22 @@ class Calibrator:
             confidence=confidence,
             learn=learn,
         )
-        if found.point is not None:
-            # Without learn, the veto of before was in force while the point was tested, and stays.
-            veto = None if found.veto is None else found.veto.to_json()
-            self._points.save(point=found.point, veto=veto, without_veto=learn and veto is None)
-            self._learning.load()
-        return found
+        if pairs is not None and self._acceptor.minds_neighbours:
+            point = None if found.point is None else replace(found.point, alone=True)
+            found = replace(found, alone=True, point=point)
+        if found.point is None:
+            return found
+        if max_error_rate > self._max_error_rate:
+            return replace(
+                found,
+                advice=f"nothing was changed: this cache accepts at most {self._max_error_rate:.2%} wrong; open it "
+                f"with max_error_rate={max_error_rate:g} and calibrate there to serve from this point",
+            )
+        # Without learn, the veto of before was in force while the point was tested, and stays.
+        veto = None if found.veto is None else found.veto.to_json()
+        self._points.save(point=found.point, veto=veto, without_veto=learn and veto is None)
+        self._learning.load()
+        return replace(found, taken=True)
 
     def _given(self, pairs: Iterable[Any], *, learn: bool) -> Sequence[ScoredPair]:
         return score_pairs(

@@ -4,7 +4,8 @@ What a calibration promises: of the answers served by meaning, at most ``max_err
 promise is kept with at least ``confidence`` over the draw of the labels; the method and its sources are in
 ``bound.py``. It rests on one assumption: the labelled pairs are random draws of (new question, its nearest
 stored one) from the traffic that the point will be used on. Pairs that were picked, written for the
-purpose, or rejected by users are no such draws. Exact repeats are another tier and belong to no pair.
+purpose, or rejected by users are no such draws. Exact repeats are another tier and belong to no pair. Pairs that
+are given are scored without the store around them: what that leaves of the promise says ``OperatingPoint.alone``.
 
 It also holds for one look. Whoever labels on until something is certified, and stops then, looks many times: on
 a made-up curve whose error is just above 5 % at every score, 2 % of 300 runs were certified by a look at 2,000
@@ -60,6 +61,9 @@ class Calibration:
             certified, or where no number would as far as the labels tell.
         advice: what to do next, in words.
         curve: hit rate and error rate for every score, or for every probability of the veto.
+        alone: the pairs were scored without the neighbours that lookups of this cache weigh too; see
+            ``OperatingPoint.alone``.
+        taken: the cache serves from the point; ``False`` where nothing is certified, or it was not told.
     """
 
     certified: bool
@@ -77,6 +81,8 @@ class Calibration:
     labels_needed: int | None
     advice: str
     curve: Curve
+    alone: bool = False
+    taken: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, value) pairs for a table."""
@@ -88,10 +94,13 @@ class Calibration:
                        f"{wrong:,} wrong"),
             ("refused at any score", f"{self.refused:,} of {self.pairs:,} pairs"),
         ]  # fmt: skip
+        if self.alone:
+            rows.append(("scored", "each pair by itself; a lookup also weighs what else is stored, and serves fewer"))
         if self.point is not None and self.hit_rate is not None and self.hit_rate_interval is not None:
             low, high = self.hit_rate_interval
+            most = "at most " if self.alone else ""
             rows += [
-                ("hit rate to expect", f"{self.hit_rate:.1%} of such pairs ({low:.1%} to {high:.1%})"),
+                ("hit rate to expect", f"{most}{self.hit_rate:.1%} of such pairs ({low:.1%} to {high:.1%})"),
                 ("labelled hits", f"{self.point.served:,}, of which {self.point.wrong:,} wrong"),
             ]
         if self.gain is not None:

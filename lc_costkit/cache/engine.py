@@ -214,6 +214,7 @@ class Cache:
             log=self._pairs,
             points=self._points,
             learning=self._learning,
+            max_error_rate=self._knobs.max_error_rate,
         )
         # Most applications never close a cache: what is pending is written when it goes or the process ends.
         self._last_words = weakref.finalize(self, flush_at_last, self._store, self._tally, self._faults)
@@ -416,10 +417,12 @@ class Cache:
 
         Args:
             pairs: random draws from the traffic: ``LabelledPair`` objects or (stored question, new
-                question, right or wrong) tuples, ``None`` in place of a label nobody gave. Without
-                ``pairs`` it is what lookups have seen of this traffic, with what people said of the
-                pairs that were drawn for them (``costkit cache label``, ``draw_pairs()``).
+                question, right or wrong) tuples, ``None`` in place of a label nobody gave. They are
+                scored without the store around them (see ``OperatingPoint.alone``). Without ``pairs`` it
+                is what lookups have seen of this traffic, with the scores they gave and what people
+                said of the pairs that were drawn for them (``costkit cache label``, ``draw_pairs()``).
             max_error_rate: the share of semantic hits that may be wrong; ``None`` is that of the cache.
+                What is found for more than that is told and not taken up.
             confidence: how sure that is to be, above .5 and below 1.
             learn: also fit a veto on half of the labels, and keep it if more can be served with it.
 

@@ -59,6 +59,11 @@ class LabelSession:
         return sum(step.same is not None for step in self._steps)
 
     @property
+    def skipped(self) -> int:
+        """Pairs of this session that were put to the person and have no label."""
+        return self.asked - self.labelled
+
+    @property
     def asked(self) -> int:
         """Pairs that were put to the person, the skipped ones too."""
         return len(self._steps)

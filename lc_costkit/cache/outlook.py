@@ -32,6 +32,22 @@ class Outlook:
     advice: str
 
 
+def planned_labels(max_error_rate: float, *, confidence: float = 0.95) -> int:
+    """Return how many served pairs to label where nothing is known yet: the number to stop at, fixed beforehand.
+
+    With a chance of ``POWER`` so many certify the rate if half as many answers are wrong as may be. Where part
+    of the labelled pairs is not served in the end, it takes more.
+
+    Args:
+        max_error_rate: share of semantic hits that may be wrong, above 0 and below 1.
+        confidence: how sure that is to be, above .5 and below 1.
+
+    >>> planned_labels(0.05), planned_labels(0.02)
+    (470, 1400)
+    """
+    return _rounded(_served_needed(max_error_rate / 2, max_error_rate, _first_share(1 - confidence)))
+
+
 def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, allowance: float) -> Outlook:
     """Estimate how many more labels certify something.
 
@@ -46,7 +62,7 @@ def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, all
         allowance: as for ``certify``.
     """
     tested = len(wrong)
-    first = allowance * 2 ** (MOST_STARTS - 1) / (2**MOST_STARTS - 1)
+    first = _first_share(allowance)
     if tested == 0:
         return Outlook(
             labels_needed=None,
@@ -85,6 +101,11 @@ def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, all
         f"to {high:.1%}), above the {max_error_rate:.2%} asked for; {hope}: accept a higher max_error_rate, take a "
         "stricter policy or more gates, or try learn=True",
     )
+
+
+def _first_share(allowance: float) -> float:
+    """Return what the first of the starts in ``bound.py`` is allowed."""
+    return allowance / (2.0 - 2.0 ** (1 - MOST_STARTS))
 
 
 def _roughly(rate: float, limit: float, allowance: float) -> float:

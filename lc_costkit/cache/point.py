@@ -25,6 +25,9 @@ class OperatingPoint:
         wrong: how many of the served ones were wrong.
         upper_error_rate: upper bound of the error rate from those labels, 0 to 1.
         made_at: when, seconds since the epoch; 0 for what was shipped.
+        alone: the labelled pairs were given, and scored without the neighbours that a lookup weighs too. Those
+            only ever refuse more: ``max_error_rate`` is certified of what would be served without them, and of
+            all decisions no larger share is answered wrongly than that; of the fewer that are served it may be.
     """
 
     min_score: float
@@ -37,6 +40,7 @@ class OperatingPoint:
     wrong: int = 0
     upper_error_rate: float | None = None
     made_at: float = 0.0
+    alone: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-safe values."""
@@ -54,7 +58,8 @@ class OperatingPoint:
     def __str__(self) -> str:
         if not self.certified or self.upper_error_rate is None or self.confidence is None:
             return f"score >= {self.min_score:.3f} ({self.source}), not certified"
+        of_what = "semantic hits" if not self.alone else "what it would serve without regard to neighbours"
         return (
             f"score >= {self.min_score:.3f} ({self.source}), certified: at most {self.upper_error_rate:.1%} of "
-            f"semantic hits wrong with {self.confidence:.0%} confidence ({self.wrong} of {self.served} labelled hits)"
+            f"{of_what} wrong with {self.confidence:.0%} confidence ({self.wrong} of {self.served} labelled hits)"
         )

@@ -175,11 +175,11 @@ def test_what_an_old_veto_refused_is_labelled_too_before_another_is_learned() ->
         assert not found.certified, "without that veto four in ten are wrong, and the words tell nothing"
 
 
-def test_pairs_of_ones_own_are_scored_as_a_lookup_would() -> None:
+def given(count: int) -> list[tuple[str, str, bool]]:
     chance = random.Random(3)
     words = ["fee", "card", "bank", "loan", "rate", "pin", "limit", "fund"]
     pairs: list[tuple[str, str, bool]] = []
-    for number in range(700):
+    for number in range(count):
         asked = chance.sample(words, 5)
         if chance.random() < 0.7:
             pairs.append(
@@ -187,11 +187,40 @@ def test_pairs_of_ones_own_are_scored_as_a_lookup_would() -> None:
             )
         else:
             pairs.append((" ".join(["how", *asked]), " ".join(["what", *chance.sample(words, 5), "now"]), False))
+    return pairs
+
+
+def test_pairs_of_ones_own_are_scored_as_a_lookup_would() -> None:
     with open_cache(admission=()) as cache:
-        found = cache.calibrate(pairs, max_error_rate=0.05)
+        found = cache.calibrate(given(700), max_error_rate=0.05)
         assert found.certified
         assert cache.stats().point == found.point
         assert cache.near_hits() == [], "they are not of this traffic"
+
+
+def test_pairs_scored_without_a_store_say_so_where_a_lookup_minds_the_store() -> None:
+    with open_cache(similarity_threshold=None, admission=(), max_error_rate=0.1) as cache:
+        found = cache.calibrate(given(700))
+        assert found.certified
+        assert found.alone
+        assert found.point is not None
+        assert found.point.alone
+        assert "without regard to neighbours" in str(cache.stats().point)
+        assert "serves fewer" in dict(found.rows())["scored"]
+        assert dict(found.rows())["hit rate to expect"].startswith("at most")
+    with open_cache(admission=()) as bare:
+        assert not bare.calibrate(given(700)).alone
+
+
+def test_a_point_for_more_errors_than_the_cache_accepts_is_told_and_changes_nothing() -> None:
+    with open_cache(admission=()) as cache:
+        kept = cache.calibrate(given(700), max_error_rate=0.05)
+        assert kept.taken
+        found = cache.calibrate(given(700), max_error_rate=0.2)
+        assert found.certified
+        assert not found.taken
+        assert "this cache accepts at most 5.00% wrong" in found.advice
+        assert cache.stats().point == kept.point
 
 
 def test_a_veto_is_kept_and_dropped_with_the_point_it_belongs_to(tmp_path: Path) -> None:
