@@ -8,9 +8,11 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko_pairs
-from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, kept
+from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, Token, kept
 from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
+from lc_costkit.embedding.glossary import korean_glossary
+from lc_costkit.scripts import KOREAN
 
 Similar = Callable[[str, str], float]
 """How alike two words are, 0 to 1."""
@@ -143,6 +145,42 @@ def _left_over(one: Prepared, other: Prepared) -> tuple[str, ...]:
     return tuple(word for word in missing if not has_equal(word, other))
 
 
+def unsaid(stems_of: tuple[str, ...], one: Prepared, other: Prepared) -> tuple[str, ...]:
+    """Leave out the Korean stems of one text that another one has under another name, by the shipped glossary."""
+    if one.script != KOREAN or not stems_of:
+        return stems_of
+    own, said = kept(one, "_glosses", _glosses)[0], kept(other, "_glosses", _glosses)[1]
+    return tuple(each for each in stems_of if not (own.get(each) and own[each] <= said))
+
+
+def _glosses(text: Prepared) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """Return the English glosses of the stems that the glossary knows as a whole, and those of all words."""
+    found: dict[str, frozenset[str]] = {}
+    said: set[str] = set()
+    for token in text.tokens[:MAX_TOKENS]:
+        if "가" <= token.word[0] <= "힣":
+            whole, read = _glosses_of(token.word, token.stem)
+            found[token.stem] = whole
+            said |= read
+    return found, frozenset(said)
+
+
+@lru_cache(maxsize=8192)
+def _glosses_of(word: str, stem_of: str) -> tuple[frozenset[str], frozenset[str]]:
+    whole: frozenset[str] = frozenset()
+    said: set[str] = set()
+    for form in (stem_of, word):
+        read = korean_glossary().read(form)
+        said.update(gloss for _, gloss in read)
+        if not whole and sum(len(part) for part, _ in read) >= len(stem_of) - (len(stem_of) > _WHOLE_STEM):
+            whole = frozenset(gloss for _, gloss in read)
+    return whole, frozenset(said)
+
+
+_WHOLE_STEM = 3
+"""Syllables up to which the glossary must know all of a stem; in a longer one it may be an ending that is left."""
+
+
 def has_equal(word: str, text: Prepared) -> bool:
     """Say whether a text has a stem in any form: another form of the word, or a word of the same meaning."""
     if word in text.stems:
@@ -194,11 +232,7 @@ def _joined(one: Prepared, other: Prepared) -> list[str]:
             if all(part in other.stems for part in parts):
                 found += (token.stem, *parts)
         if len(word) <= _LONGEST_INITIALS and word.isalpha():
-            for initials, meant in kept(other, "_initials", _initials):
-                place = initials.find(word)
-                if place >= 0:
-                    found += (token.stem, *meant[place : place + len(word)])
-                    break
+            found += _spelled_out(token, other)
         apart = kept(other, "_neighbours", _neighbours).get(word) or kept(other, "_neighbours", _neighbours).get(
             token.stem
         )
@@ -208,6 +242,18 @@ def _joined(one: Prepared, other: Prepared) -> list[str]:
 
 
 _LONGEST_INITIALS = 5
+
+
+def _spelled_out(token: Token, other: Prepared) -> tuple[str, ...]:
+    """Find the words whose first letters make a word, or its plural: "RMDs"."""
+    word = token.word
+    for short in (word, word[:-1]) if word.endswith("s") and len(word) > 2 else (word,):
+        for initials, meant in kept(other, "_initials", _initials):
+            place = initials.find(short)
+            if place >= 0:
+                return (token.stem, *meant[place : place + len(short)])
+    return ()
+
 
 
 def _neighbours(text: Prepared) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from lc_costkit.cache import lexicon
-from lc_costkit.cache.align import Alignment, Similar, align, contradict
+from lc_costkit.cache.align import Alignment, Similar, align, contradict, unsaid
 from lc_costkit.cache.meaning import SAME_THING, meaning, places, topic_places
 from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, Token, kept, stem
 from lc_costkit.cache.text import words
@@ -47,7 +47,8 @@ def make_swap_gate(
             or not laid.only_new
         ):
             return None
-        for one in laid.only_cached:
+        others = unsaid(laid.only_new, new, cached)
+        for one in unsaid(laid.only_cached, cached, new) if others else ():
             if any(contradict(one, other) for other in laid.only_new):
                 continue  # a denial makes up for it, or the gate of opposites has refused
             if similar is not None:
@@ -128,7 +129,7 @@ def insert_gate(cached: Prepared, new: Prepared) -> str | None:
         (laid.only_cached, laid.only_new, cached, new),
         (laid.only_new, laid.only_cached, new, cached),
     ):
-        added = [word for word in one if word not in _FILLER_STEMS]
+        added = [word for word in unsaid(one, longer, text) if word not in _FILLER_STEMS]
         contained = bool(added) and _contained(laid, text)
         if not added or other or not (len(added) > 1 or contained):
             continue

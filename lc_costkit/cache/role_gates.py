@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lc_costkit.cache.align import align, same_meaning, spelled_alike
+from lc_costkit.cache.align import align, same_meaning, spelled_alike, unsaid
 from lc_costkit.cache.prepare import MAX_CHARACTERS, Prepared, Token, kept
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
@@ -33,7 +33,7 @@ _AUXILIARIES = _BE | words("can could do does did will would shall should may mi
 _BEFORE_A_NOUN = _OWNERS | words(
     """a an the this that these those any some no each every in on of for with from by at as through via about
     into onto
-    within during which what"""
+    within during which what all both several many most"""
 )
 _PARTICIPLE = re.compile(
     r"(?:ed|en|wn|lt|pt|nt|ught|sold|told|held|paid|made|done|set|cut|put|read|found|built"
@@ -376,15 +376,19 @@ def korean_swap_gate(cached: Prepared, new: Prepared) -> str | None:
         return None
     laid = align(cached, new)
     if not laid.only_cached or not laid.only_new:
-        for alone, text in ((laid.only_cached, cached), (laid.only_new, new)):
-            named = [word for particle, word in _marked(text, alone) if particle in _OF_A_TOPIC and not _light(word)]
+        for alone, text, other in ((laid.only_cached, cached, new), (laid.only_new, new, cached)):
+            named = [
+                word
+                for particle, word in _marked(text, unsaid(alone, text, other))
+                if particle in _OF_A_TOPIC and not _light(word)
+            ]
             if named:
                 return f"only one of them is about {named[0]}"
         return None
     if laid.order < _KOREAN_FRAME and max(len(laid.only_cached), len(laid.only_new)) > _FEW:
         return None  # told in other words: nouns change their parts with the verbs
-    theirs = dict(_marked(new, laid.only_new))
-    for ending, one in _marked(cached, laid.only_cached):
+    theirs = dict(_marked(new, unsaid(laid.only_new, new, cached)))
+    for ending, one in _marked(cached, unsaid(laid.only_cached, cached, new)):
         other = theirs.get(ending)
         if other is not None:
             return f"{one} and {other} take the same part"

@@ -280,3 +280,28 @@ def test_banking_traps() -> None:
 )
 def test_numbers_as_long_as_those_of_accounts_differ_by_one(one: str, other: str) -> None:
     assert verdict_of(f"What is the fee on {one}?", f"What is the fee on {other}?") == "number"
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("내시경 전날 몇 시부터 금식하나요?", "내시경 전날 몇 시부터 굶나요?"),
+        ("에러가 나면 어디에 알리나요?", "오류가 나면 어디에 알리나요?"),
+        ("실내 자전거 바퀴 교체 비용", "실내 자전거 타이어 교체 비용"),
+    ],
+)
+def test_korean_words_of_one_gloss_mean_the_same(cached: str, new: str) -> None:
+    for one, other in ((cached, new), (new, cached)):
+        assert run_gates(DEFAULT_GATES, prepare(one), prepare(other)).reason is None
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("내시경 전날 몇 시부터 금식하나요?", "내시경 전날 몇 시부터 쉬나요?"),
+        ("실내 자전거 바퀴 교체 비용", "실내 자전거 안장 교체 비용"),
+    ],
+)
+def test_korean_words_of_other_glosses_do_not(cached: str, new: str) -> None:
+    for one, other in ((cached, new), (new, cached)):
+        assert run_gates(DEFAULT_GATES, prepare(one), prepare(other)).reason is not None
