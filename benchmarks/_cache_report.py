@@ -127,7 +127,7 @@ def show_mock(found: Mapping[str, Sequence[Decision]]) -> None:
         )
 
 
-def show_dense(
+def show_store(
     name: str,
     *,
     stored: int,
@@ -146,7 +146,7 @@ def show_dense(
         rivals: who was asked.
         found: what they said, by name.
     """
-    print(f"\ndense:{name}: {stored} stored, {asked} asked, by intent; admission lets {matched} be matched")
+    print(f"\n{name}: {stored} stored, {asked} asked, by intent; admission lets {matched} be matched")
     print(f"{'':{_NAME}} served / wrong of those            most served with at most 1 / 2 / 5 / 10 % wrong (from)")
     for rival in rivals:
         decisions = found[rival.name]

@@ -159,6 +159,19 @@ def dense_store(asked: Sequence[Asked], *, stored: int, new: int) -> tuple[list[
     return drawn[:stored], drawn[stored:]
 
 
+def sparse_store(asked: Sequence[Asked], *, stored: int, new: int) -> tuple[list[Asked], list[Asked]]:
+    """Draw one question to store of each of ``stored`` intents, and questions of every intent to ask."""
+    chance = random.Random(SEED)
+    drawn = chance.sample(list(asked), len(asked))
+    kept: dict[str, Asked] = {}
+    for each in drawn:
+        if len(kept) == stored:
+            break
+        kept.setdefault(each.intent, each)
+    there = set(kept.values())
+    return list(kept.values()), [each for each in drawn if each not in there][:new]
+
+
 def stream(asked: Sequence[Asked], *, questions: int, requests: int, number: int = 0) -> list[Asked]:
     """Draw requests with repeats as people make them: how often each question comes goes with one over its rank.
 

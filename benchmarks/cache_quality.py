@@ -5,9 +5,10 @@
 Sets of pairs (stored question, new question, may be served): the trap suite of one bank, question pairs
 (QQP), sentences with another value in a slot (NLU++), Korean pairs, and hand-written pairs (benchmarks/pairs,
 or ``--pairs``), each pair judged alone; exact repeats are another tier and left out. Whole stores, nearest
-entry: GPTCache's own set, 1,500 stored support questions and 1,200 others, a stream of support questions with
-Zipf repeats, and conversations. Beside the two policies stand a bare cosine, which is what other caches do;
-all-MiniLM-L6-v2 in place of the bundled embedder and GPTCache itself run where they are installed.
+entry: GPTCache's own set; 1,500 stored support questions and 1,200 others; 10 and 40 stored ones, when most of what
+is asked is not there; a stream of support questions with Zipf repeats; and conversations. Beside the two policies
+stand a bare cosine, which is what other caches do; all-MiniLM-L6-v2 in place of the bundled embedder and GPTCache
+itself run where they are installed.
 
 Intervals are Wilson's, 95 %. "right at 1 / 2 / 5 % false" is the curve: most right answers with at most that share
 of the pairs that must miss served, over every threshold; that threshold is
@@ -49,7 +50,7 @@ BARE = 0.85
 BARE_STORE = (0.85, 0.95)
 POLICY_THRESHOLDS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 COSINE_THRESHOLDS = (0.7, 0.8, 0.85, 0.9, 0.95)
-DENSE_STORED, DENSE_NEW = 1_500, 1_200
+DENSE_STORED, SPARSE_STORED, NEW = 1_500, (10, 40), 1_200
 STREAMS, STREAM_QUESTIONS, STREAM_REQUESTS = 4, 2_000, 1_500
 GPTCACHE_CONVERSATIONS = 40
 """Its lookups take milliseconds, and conversations are asked in pairs."""
@@ -178,7 +179,13 @@ def sections_of(run: Run, pair_files: Sequence[Path]) -> dict[str, Callable[[], 
         sections[f"pairs:{name}"] = partial(pair_section, run, f"pairs:{name}", partial(list, pairs), store=True)
     sections["mock"] = partial(mock_section, run)
     for name, read in (("banking77", sets.banking), ("clinc", sets.clinc)):
-        sections[f"dense:{name}"] = partial(dense_section, run, name, partial(read, folder))
+        dense = partial(sets.dense_store, stored=DENSE_STORED, new=NEW)
+        sections[f"dense:{name}"] = partial(store_section, run, f"dense:{name}", partial(read, folder), dense)
+        for stored in SPARSE_STORED:
+            sparse = partial(sets.sparse_store, stored=stored, new=NEW)
+            sections[f"sparse-{stored}:{name}"] = partial(
+                store_section, run, f"sparse-{stored}:{name}", partial(read, folder), sparse
+            )
         sections[f"stream:{name}"] = partial(stream_section, run, name, partial(read, folder))
     sections["multi-turn"] = partial(multi_turn_section, run)
     sections["cost"] = lambda: decision_cost(questions()[:1_000])
@@ -209,14 +216,19 @@ def mock_section(run: Run) -> None:
     report.show_mock({rival.name: nearest_entry(rival.open(), stored, asked) for rival in rivals_of(run.systems)})
 
 
-def dense_section(run: Run, name: str, read: Callable[[], list[Asked]]) -> None:
-    """Ask a store that is full of questions of the same kind."""
-    stored, new = sets.dense_store(read(), stored=DENSE_STORED, new=DENSE_NEW)
+def store_section(
+    run: Run,
+    name: str,
+    read: Callable[[], list[Asked]],
+    draw: Callable[[list[Asked]], tuple[list[Asked], list[Asked]]],
+) -> None:
+    """Ask a store that holds many questions of the same kind, or few of them while others are asked, too."""
+    stored, new = draw(read())
     run.systems.read(each.text for each in (*stored, *new))
     keys = [key_of(each.text) for each in new]
     there, asked = [(each.text, each.intent) for each in stored], [(each.text, each.intent) for each in new]
     rivals = rivals_of(run.systems)
-    report.show_dense(
+    report.show_store(
         name,
         stored=len(stored),
         asked=len(new),
