@@ -7,10 +7,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import get_args
 
-from lc_costkit.cache.aside import current_aside
+import numpy as np
+
+from lc_costkit.cache.aside import calling_aside, current_aside
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.embedding import ReadyEmbedder, as_embedder, bundled_embedder
@@ -47,6 +51,10 @@ class Judgement:
         basis: the basis of ``usd``.
         reason: in words.
         metered: a meter of the framework has recorded the judge's call, or must not.
+
+    Raises:
+        ConfigurationError: a field is of another kind, or the amount is below 0 or no number. From a judge
+            that is being asked, this is a failure like any other.
     """
 
     same: bool | None
@@ -55,9 +63,18 @@ class Judgement:
     reason: str | None = None
     metered: bool = False
 
+    def __post_init__(self) -> None:
+        if self.same is not None and not isinstance(self.same, bool | np.bool_):
+            raise ConfigurationError(f"Judgement same must be True, False or None, not {type(self.same).__name__}")
+        usd: object = self.usd
+        if usd is not None and not (isinstance(usd, Decimal) and usd.is_finite() and usd >= 0):
+            raise ConfigurationError(f"Judgement usd must be a Decimal of 0 or more, or None, not {usd!r:.50}")
+        if self.basis not in get_args(Basis):
+            raise ConfigurationError(f"Judgement basis must be one of {get_args(Basis)}, not {self.basis!r:.50}")
+
 
 Judge = Callable[[JudgeCase], Judgement | bool]
-"""Decides a case; a plain function that returns a ``bool`` is a legal one, and costs nothing. One that
+"""Decides a case; a plain function that returns a ``bool`` (numpy's is one) is legal, and costs nothing. One that
 fails decides nothing, and a candidate it was asked about is not served. There is no limit on its time:
 give the model behind it one."""
 
@@ -149,13 +166,18 @@ def checked_judge(judge: object) -> None:
     Raises:
         ConfigurationError: it is not callable, or a coroutine function.
     """
-    if not callable(judge):
+    if not callable(judge) or isinstance(judge, type):
         raise ConfigurationError(f"a judge must be a callable that takes a JudgeCase, not {judge!r:.200}")
-    if inspect.iscoroutinefunction(judge) or inspect.iscoroutinefunction(getattr(judge, "__call__", None)):  # noqa: B004
+    if is_coroutine(judge):
         raise ConfigurationError(
             f"a judge must be a plain function, not the coroutine function {judge!r:.200}: it is called in a thread "
             "of its own wherever the caller is asynchronous"
         )
+
+
+def is_coroutine(function: object) -> bool:
+    """Tell whether calling this gives something to be awaited."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def ask_judge(judge: Judge, case: JudgeCase) -> Judgement:
@@ -168,8 +190,8 @@ def ask_judge(judge: Judge, case: JudgeCase) -> Judgement:
     said: object = judge(case)
     if isinstance(said, Judgement):
         return said
-    if isinstance(said, bool):
-        return Judgement(same=said)
+    if isinstance(said, bool | np.bool_):  # a comparison of what numpy computed
+        return Judgement(same=bool(said))
     raise TypeError(f"a judge must return a Judgement or a bool, not {type(said).__name__}")
 
 
@@ -193,7 +215,8 @@ class AlikeAnswers:
 
     Embedders place answers by their topic, not by their truth: "yes, within 14 days" and "no, within
     14 days" are close. A threshold says how often a *text* differs, which bounds what is wrong only
-    roughly; a model as judge says more.
+    roughly; a model as judge says more. Of two answers of which one is longer than the embedder reads, or
+    holds nothing that it can place, it says nothing unless they are the same.
 
     Args:
         embedder: any embedder (see ``lc_costkit.embedding.as_embedder``); ``None`` takes the bundled one.
@@ -217,9 +240,18 @@ class AlikeAnswers:
 
     def __call__(self, case: JudgeCase) -> Judgement:
         texts = [case.answer, _fresh(case)]
-        rows = self._embedder.embed(texts)
-        cosine = float(rows[0] @ rows[1])
+        if _plain(texts[0]) == _plain(texts[1]):
+            return Judgement(same=True, reason="the answers are the same")
+        if max(map(len, texts)) > self._embedder.max_characters:
+            return Judgement(same=None, reason="an answer is longer than the embedder reads")
+        aside = current_aside()
+        # Where the check has a ledger, it records what is returned here.
+        with nullcontext() if aside is None or aside.ledger is None else calling_aside("lookup"):
+            rows = self._embedder.embed(texts)
         cost = self._costs.embedding(texts)
+        if not (rows[0].any() and rows[1].any()):
+            return Judgement(same=None, usd=cost.usd, basis=cost.basis, reason="the embedder cannot place an answer")
+        cosine = float(rows[0] @ rows[1])
         return Judgement(
             same=cosine >= self._threshold,
             usd=cost.usd,

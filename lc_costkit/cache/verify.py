@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lc_costkit.cache.judging import Judge, checked_judge
+from lc_costkit.cache.judging import Judge, checked_judge, is_coroutine
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger
@@ -25,12 +24,24 @@ class FreshAnswer:
         payload: the answer as it would be stored, where it may be: it then answers the question it was
             asked for if the stored answer was wrong.
         metered: a meter of the framework has recorded the call.
+
+    Raises:
+        ConfigurationError: a field is of another kind.
     """
 
     text: str
     reading: UsageReading | None = None
     payload: str | None = None
     metered: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, kind in (
+            ("text", self.text, str),
+            ("reading", self.reading, UsageReading | None),
+            ("payload", self.payload, str | None),
+        ):
+            if not isinstance(value, kind):
+                raise ConfigurationError(f"FreshAnswer {name} must be {kind}, not {type(value).__name__}")
 
 
 Ask = Callable[[CacheRequest], "str | FreshAnswer"]
@@ -89,7 +100,7 @@ class Sampled:
             raise ConfigurationError(
                 f"Sampled ask must be a callable of the request or a LangChain model, not {self.ask!r:.200}"
             )
-        if inspect.iscoroutinefunction(self.ask):
+        if is_coroutine(self.ask):
             raise ConfigurationError(
                 f"Sampled ask must be a plain function, not the coroutine function {self.ask!r:.200}: it is called "
                 "in a thread of its own"

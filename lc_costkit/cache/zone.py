@@ -18,6 +18,7 @@ JUDGE = "judge"
 
 SAID_NO = "the judge says that this answer is not right for this question"
 FAILED = "the judge failed"
+NO_VERDICT = f"{FAILED}: it said neither yes nor no"
 _ADVICE = "Such candidates are not served; see that the judge works and answers in time"
 
 
@@ -72,9 +73,10 @@ class ZoneKeeper:
         """Return what the judge says, and why that is no verdict."""
         try:
             case = JudgeCase(cached=hit.entry.question, new=hit.key.question, answer=as_text(hit.entry.payload))
-            with calling_aside("lookup", prices=self._prices):
+            with calling_aside("judging", prices=self._prices):
                 said = ask_judge(self._zone.judge, case)
         except Exception as error:
             self._faults.record("the judge", error, _ADVICE, may_quote=True)
             return None, f"{FAILED}: {type(error).__name__}"
-        return said, f"{FAILED}: {said.reason or 'it gave no verdict'}" if said.same is None else None
+        # Not in the judge's words: a reason is counted and goes to the ledger, and a judge may quote.
+        return said, NO_VERDICT if said.same is None else None

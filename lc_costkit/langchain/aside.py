@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.runnables.config import var_child_runnable_config
 
-from lc_costkit.cache.aside import current_aside
+from lc_costkit.cache.aside import calling_aside, current_aside
 from lc_costkit.langchain.callbacks import CostCallbackHandler
 from lc_costkit.langchain.payload import message_text
 from lc_costkit.ledger import Ledger
@@ -45,16 +46,17 @@ def ask_aside(model: Runnable[Any, Any], what: Any) -> Said:
         Exception: what the model raised.
     """
     aside = current_aside()
-    in_lookup = aside is not None and aside.purpose == "lookup"
-    ledger = None if aside is None or in_lookup else aside.ledger
-    own = _for_itself(model, metered=not in_lookup)
+    ledger = aside.ledger if aside is not None and aside.purpose == "verification" else None
+    own = _for_itself(model)
     callbacks: list[BaseCallbackHandler] = []
-    if ledger is not None and not _meters_to(own, ledger):
-        callbacks.append(CostCallbackHandler(ledger, prices=None if aside is None else aside.prices))
+    if aside is not None and ledger is not None and not _meters_to(own, ledger):
+        callbacks.append(CostCallbackHandler(ledger, prices=aside.prices))
+    judging = aside is not None and aside.purpose != "verification"
     # A lookup inside a chain would hand the chain's callbacks down to a judge.
     around = var_child_runnable_config.set(None)
     try:
-        answer = own.invoke(what, config={"callbacks": callbacks, "metadata": {"feature": VERIFICATION_FEATURE}})
+        with calling_aside("lookup", prices=aside.prices) if aside is not None and judging else nullcontext():
+            answer = own.invoke(what, config={"callbacks": callbacks, "metadata": {"feature": VERIFICATION_FEATURE}})
     finally:
         var_child_runnable_config.reset(around)
     if not isinstance(answer, BaseMessage):
@@ -64,20 +66,18 @@ def ask_aside(model: Runnable[Any, Any], what: Any) -> Said:
     return Said(text=message_text(answer), reading=reading, metered=ledger is not None)
 
 
-def _for_itself(model: Runnable[Any, Any], *, metered: bool) -> Runnable[Any, Any]:
+def _for_itself(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
     """Return a copy of a model that asks no cache and is nobody's feature or user."""
     if isinstance(model, RunnableBinding):
-        return model.model_copy(update={"bound": _for_itself(model.bound, metered=metered)})
+        return model.model_copy(update={"bound": _for_itself(model.bound)})
     if not isinstance(model, BaseLanguageModel):
         return model
     metadata = {name: value for name, value in (model.metadata or {}).items() if name not in ("user", "feature")}
-    update: dict[str, Any] = {"cache": False, "metadata": {**metadata, "feature": VERIFICATION_FEATURE}}
-    if not metered:
-        update["callbacks"] = [one for one in _handlers(model) if not isinstance(one, CostCallbackHandler)]
-    return model.model_copy(update=update)
+    return model.model_copy(update={"cache": False, "metadata": {**metadata, "feature": VERIFICATION_FEATURE}})
 
 
 def _meters_to(model: Runnable[Any, Any], ledger: Ledger) -> bool:
+    """Tell whether a model's own handler writes to a ledger; what one inside a chain does, it finds out as it hears."""
     while isinstance(model, RunnableBinding):
         model = model.bound
     return any(isinstance(one, CostCallbackHandler) and one.ledger is ledger for one in _handlers(model))

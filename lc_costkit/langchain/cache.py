@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable
 
 from lc_costkit.cache.admit import AdmissionRule
+from lc_costkit.cache.aside import current_aside
 from lc_costkit.cache.calibration import Calibration
 from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.explain import Explanation
@@ -126,7 +127,7 @@ class SemanticCache(BaseCache):
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         """Keep an answer, and mark the live one with what the lookup found."""
-        if disabled():
+        if disabled() or current_aside() is not None:
             return
         try:
             found = self._pending.take(prompt, llm_string)
@@ -285,7 +286,7 @@ class SemanticCache(BaseCache):
         return self  # copies of a model share its cache
 
     def _read(self, prompt: str, llm_string: str) -> CacheRequest | None:
-        if disabled():
+        if disabled() or current_aside() is not None:  # not even noted: the caller may be asking the same right now
             return None
         try:
             return read_request(prompt, llm_string)

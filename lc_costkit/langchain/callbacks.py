@@ -11,6 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 
+from lc_costkit.cache.aside import current_aside
 from lc_costkit.langchain.call_events import (
     answer_text,
     cache_mark,
@@ -86,15 +87,19 @@ class CostCallbackHandler(BaseCallbackHandler):
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **event: Any
     ) -> None:
         """Note that a chat model was called."""
-        if not disabled():
+        if self._takes_on(run_id):
             self._start(
                 lambda: open_call("chat", chat_prompt(messages[0], event), run_id, event, messages=messages[0]), event
             )
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **event: Any) -> None:
         """Note that a completion model was called."""
-        if not disabled():
+        if self._takes_on(run_id):
             self._start(lambda: open_call("completion", completion_prompt(prompts[0]), run_id, event), event)
+
+    def _takes_on(self, run_id: UUID) -> bool:
+        aside = current_aside()
+        return not disabled() and (aside is None or aside.takes_on(str(run_id), self.ledger))
 
     def _start(self, call: Callable[[], OpenCall], event: dict[str, Any]) -> None:
         try:
@@ -118,9 +123,11 @@ class CostCallbackHandler(BaseCallbackHandler):
         if disabled():
             return
         try:
-            running = self._calls.end(str(run_id)) or Running(
-                open_call("chat", Prompt(turns=()), run_id, event)  # its start was given up long ago
-            )
+            running = self._calls.end(str(run_id))
+            if running is None and current_aside() is not None:
+                return  # the cache makes this call, and another meter has it
+            if running is None:
+                running = Running(open_call("chat", Prompt(turns=()), run_id, event))  # its start was given up long ago
             outcome = Outcome(
                 read=usage_reader(response, running),
                 billed=not is_counted_with_another(response, running),

@@ -25,7 +25,7 @@ def made_aside() -> Iterator[bool]:
     aside = current_aside()
     active = {name: value for name, value in active_instrument_tags.get().items() if name != "user"}
     marks = active.get(MARK)
-    in_lookup = aside is not None and aside.purpose == "lookup"
+    in_lookup = aside is not None and aside.purpose != "verification"
     tags = {
         **active,
         "feature": VERIFICATION_FEATURE,

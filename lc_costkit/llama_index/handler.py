@@ -25,7 +25,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMCompletionStartEvent,
 )
 
-from lc_costkit.cache.aside import in_lookup
+from lc_costkit.cache.aside import current_aside, in_lookup
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index.call_events import (
     answer_text,
@@ -40,7 +40,7 @@ from lc_costkit.llama_index.call_events import (
 )
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
 from lc_costkit.llama_index.postprocessor import PruneEvent
-from lc_costkit.marks import PruneMark
+from lc_costkit.marks import VERIFICATION_FEATURE, PruneMark
 from lc_costkit.metering import Meter, OpenCall, Outcome
 from lc_costkit.pricing import PriceBook
 from lc_costkit.prompt import Prompt
@@ -184,6 +184,9 @@ class CostEventHandler(BaseEventHandler):
             parent_id=span,
             model_dict=start.model_dict if start is not None else {},
         )
+        aside = current_aside()
+        if aside is not None and aside.purpose == "verification":
+            call = replace(call, feature=VERIFICATION_FEATURE, user=None)
         seconds = (event.timestamp - start.timestamp).total_seconds() if start is not None else 0.0
         self._finish(replace(call, trace_id=self._calls.root(span)), Outcome(), seconds=seconds)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lc_costkit.cache.judging import (
     AlikeAnswers,
@@ -17,6 +20,7 @@ from lc_costkit.cache.judging import (
     read_verdict,
     same_text,
 )
+from lc_costkit.embedding import as_embedder
 from lc_costkit.errors import ConfigurationError
 from tests.cache.support import WordsEmbedder
 
@@ -112,3 +116,22 @@ def test_the_prompt_holds_the_case_and_braces_are_text() -> None:
         assert text in prompt
     assert "answered apart" not in prompt
     assert "by card,  in the app" in judge_prompt(CASE)
+
+
+def test_answers_that_an_embedder_cannot_compare_get_no_verdict() -> None:
+    class Blind(WordsEmbedder):
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return super().embed(["" if text.isdigit() else text for text in texts])
+
+    def said(judge: AlikeAnswers, answer: str, fresh: str) -> bool | None:
+        return judge(JudgeCase(cached="", new="", answer=answer, fresh=fresh)).same
+
+    blind = AlikeAnswers(as_embedder(Blind()), threshold=0.5)
+    assert (said(blind, "42", "43"), said(blind, "42", "42."), said(blind, "by card", "by card now")) == (
+        None,
+        True,
+        True,
+    )
+    short = AlikeAnswers(as_embedder(WordsEmbedder(), max_characters=20), threshold=0.5)
+    one, other = "a a a a a a a a YES b b b b b b b b", "a a a a a a a a NO b b b b b b b b"
+    assert (said(short, one, other), said(short, one, one)) == (None, True)

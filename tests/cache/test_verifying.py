@@ -16,11 +16,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lc_costkit.cache import Cache
 from lc_costkit.cache.aside import calling_aside, current_aside
-from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement, same_text
+from lc_costkit.cache.judging import AlikeAnswers, GreyZone, JudgeCase, Judgement, same_text
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.verify import FreshAnswer, Sampled
@@ -42,6 +43,11 @@ def right(case: JudgeCase) -> bool:
 
 def wrong(case: JudgeCase) -> bool:
     return False
+
+
+class AsyncAsker:
+    async def __call__(self, request: object) -> str:
+        return ""
 
 
 class Judge:
@@ -131,6 +137,41 @@ def test_no_and_anything_but_yes_is_a_miss(make: MakeCache, said: Any) -> None:
     assert cache.lookup(ask(REWORDED)).entry.payload == '"fresh"'  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    "junk", [{"usd": 0.001}, {"usd": Decimal("NaN")}, {"usd": Decimal(-1)}, {"same": "no"}, {"basis": "guessed"}]
+)
+def test_a_judgement_of_junk_is_a_miss_and_no_failed_call(make: MakeCache, junk: dict[str, Any]) -> None:
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=lambda case: Judgement(**{"same": True, **junk})))
+    assert isinstance(cache.lookup(ask(REWORDED)), Miss)
+    assert cache.stats().judge_failed == 1
+    assert cache.stats().faults == {"the judge: ConfigurationError": 1}
+
+
+def test_what_numpy_compares_is_a_verdict(make: MakeCache) -> None:
+    scores = np.array([0.9, 0.1], dtype=np.float32)
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=lambda case: scores[0] > 0.5))
+    assert isinstance(cache.lookup(ask(REWORDED)), Hit)
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=lambda case: Judgement(same=scores[1] > 0.5)))
+    assert isinstance(cache.lookup(ask(REWORDED)), Miss)
+    assert (cache.stats().judge_no, cache.stats().judge_failed) == (1, 0)
+
+
+def test_a_judge_that_quotes_is_not_quoted_in_counts_and_marks(make: MakeCache) -> None:
+    said = Judgement(same=None, reason="I cannot say whether Jane Roe's IBAN is meant")
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=lambda case: said))
+    miss = cache.lookup(ask(REWORDED))
+    assert "Jane" not in str(miss.mark())
+    assert "Jane" not in repr(cache.stats())
+
+
+@pytest.mark.parametrize("junk", [{"text": None}, {"reading": 3}, {"payload": b"x"}])
+def test_a_fresh_answer_of_junk_is_a_failed_check(make: MakeCache, junk: dict[str, Any]) -> None:
+    cache = make(verify=Sampled(rate=1.0, judge=right, ask=lambda request: FreshAnswer(**{"text": "x", **junk})))
+    assert isinstance(cache.lookup(ask(REWORDED)), Hit)
+    assert cache.flush(30)
+    assert (cache.stats().checks, cache.stats().checks_failed) == (1, 1)
+
+
 def test_what_a_judge_costs_is_the_lookups_and_unpriced_stays_unpriced(make: MakeCache) -> None:
     priced = Judge(Judgement(same=True, usd=Decimal("0.25"), basis="estimated"))
     cache = make(judge=GreyZone(low=0.0, high=1.0, judge=priced))
@@ -218,6 +259,8 @@ def test_contradictory_and_wrong_knobs_are_refused(tmp_path: Path) -> None:
         {"rate": True},
         {"rate": float("nan")},
         {"judge": 3},
+        {"judge": AlikeAnswers},
+        {"ask": AsyncAsker()},
         {"ask": 3},
         {"ledger": "file.db"},
         {"seed": 0.5},
@@ -475,7 +518,7 @@ def test_a_program_that_just_ends_does_not_hang_and_keeps_fresh_answers(tmp_path
     assert (done.stdout, done.stderr) == ("over\n", "")
     with Cache(tmp_path / "cache.db") as again:
         assert isinstance(again.lookup(ask("How could I reset my password?")), Hit)
-        assert again.stats().checks_dropped == 1
+        assert again.stats().checks_dropped in (1, 2), "the thread may not have begun with the first"
 
 
 def test_a_wrong_entry_is_demoted_even_where_its_verdict_cannot_be_written(tmp_path: Path) -> None:

@@ -104,6 +104,55 @@ def test_a_model_judges_candidates_and_its_cost_is_the_lookups(world: Provider, 
     assert stats.saved_usd == (records[0].cost.usd or 0) - sum(judged)
 
 
+WRAPPED: dict[str, Any] = {
+    "with_config": lambda model, handler: model.with_config(callbacks=[handler]),
+    "fallbacks": lambda model, handler: _metered(model, handler).with_fallbacks([model]),
+    "retry": lambda model, handler: _metered(model, handler).with_retry(),
+    "chain": lambda model, handler: _metered(model, handler) | (lambda message: message),
+}
+
+
+def _metered(model: Any, handler: Any) -> Any:
+    return model.model_copy(update={"callbacks": [handler]})
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_a_judge_that_is_metered_inside_a_wrapper_is_paid_once(world: Provider, ledger: Ledger, how: str) -> None:
+    handler = CostCallbackHandler(ledger)
+    judge = ModelJudge(WRAPPED[how](chat_openai(world.provider), handler))
+    with SemanticCache(judge=GreyZone(low=0.1, high=1.0, judge=judge), gates=()) as cache:
+        model = chat_openai(world.provider, cache=cache, callbacks=[handler])
+        model.invoke(ASKED)
+        model.invoke(REWORDED)
+    assert [one.cache for one in ledger.records()] == ["miss", "hit"]
+    assert spent(ledger) == world.provider.billed_usd
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_a_model_asked_again_inside_a_wrapper_is_paid_once(world: Provider, ledger: Ledger, how: str) -> None:
+    handler = CostCallbackHandler(ledger)
+    again = WRAPPED[how](chat_openai(world.provider), handler)
+    with SemanticCache(verify=Sampled(rate=1.0, judge=right, ask=again, ledger=ledger), **WIDE) as cache:
+        model = chat_openai(world.provider, cache=cache, callbacks=[handler])
+        model.invoke(ASKED)
+        model.invoke(REWORDED)
+        assert cache.flush(30)
+    assert [one.feature for one in ledger.records()] == [None, None, "cache verification"]
+    assert spent(ledger) == world.provider.billed_usd
+    assert ledger.faults.total == 0
+
+
+def test_a_plain_function_that_asks_a_metered_model_is_paid_once(world: Provider, ledger: Ledger) -> None:
+    handler = CostCallbackHandler(ledger)
+    asked = chat_openai(world.provider, callbacks=[handler])
+    zone = GreyZone(low=0.1, high=1.0, judge=lambda case: bool(asked.invoke(f"{PROMPT}: {case.new}").content))
+    with SemanticCache(judge=zone, gates=()) as cache:
+        model = chat_openai(world.provider, cache=cache, callbacks=[handler])
+        model.invoke(ASKED)
+        model.invoke(REWORDED)
+    assert spent(ledger) == world.provider.billed_usd
+
+
 def test_the_judges_body_is_a_yes_or_no_question_at_temperature_zero(world: Provider) -> None:
     judge = ModelJudge(chat_openai(world.provider))
     with SemanticCache(judge=GreyZone(low=0.1, high=1.0, judge=judge)) as cache:

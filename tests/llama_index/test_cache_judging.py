@@ -15,7 +15,7 @@ from openai import OpenAI
 
 from lc_costkit import Ledger
 from lc_costkit.cache import Cache
-from lc_costkit.cache.judging import GreyZone, JudgeCase, same_text
+from lc_costkit.cache.judging import AlikeAnswers, GreyZone, JudgeCase, same_text
 from lc_costkit.cache.verify import Sampled
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.llama_index import cached_llm, instrument
@@ -204,6 +204,35 @@ def test_the_llm_is_asked_again_in_the_background_and_every_cent_is_in_the_ledge
         assert [one.feature for one in ledger.records()][:2] == ["support", "support"]
         saved = sum((one.usd or Decimal(0) for record in ledger.records() for one in record.saved), Decimal(0))
         assert saved == stats.saved_usd
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_embedding_two_answers_is_paid_for_once(world: World, ledger: Ledger, kept: bool) -> None:
+    embedder = Embedding(base_url=world.provider.openai_base_url, model_name="text-embedding-3-small")
+    judge = AlikeAnswers(embedder, threshold=0.5)
+    start = world.provider.billed_usd
+    verify = Sampled(rate=1.0, judge=judge, ledger=ledger if kept else None)
+    with instrument(ledger), Cache(verify=verify, **WIDE) as cache:
+        llm = cached_llm(world.llm(), cache)
+        llm.chat(user(ASKED))
+        llm.chat(user(OTHER))
+        assert cache.flush(30)
+        assert (cache.stats().verified, cache.stats().faults) == (1, {})
+    assert [one.feature for one in ledger.records()] == [None, None, "cache verification", "cache verification"]
+    assert spent(ledger) == world.provider.billed_usd - start
+
+
+def test_what_a_judge_of_ones_own_embeds_is_paid_for_once(world: World, ledger: Ledger) -> None:
+    embedder = Embedding(base_url=world.provider.openai_base_url, model_name="text-embedding-3-small")
+
+    def judge(case: JudgeCase) -> bool:
+        return bool(embedder.get_text_embedding(case.answer))
+
+    with instrument(ledger), Cache(judge=GreyZone(low=0.1, high=1.0, judge=judge), gates=()) as cache:
+        llm = cached_llm(world.llm(), cache)
+        llm.chat(user(ASKED))
+        llm.chat(user(REWORDED))
+    assert spent(ledger) == world.provider.billed_usd
 
 
 def test_all_ways_of_calling_are_checked(world: World) -> None:
