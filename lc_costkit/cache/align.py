@@ -255,7 +255,6 @@ def _spelled_out(token: Token, other: Prepared) -> tuple[str, ...]:
     return ()
 
 
-
 def _neighbours(text: Prepared) -> dict[str, tuple[str, str]]:
     """Index what two neighbouring words make when written together."""
     return {left.word + right.word: (left.stem, right.stem) for left, right in pairwise(text.tokens[:MAX_TOKENS])}

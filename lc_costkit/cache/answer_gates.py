@@ -18,6 +18,7 @@ _FOLLOWS = re.compile(
 _ASKS_ELSE = re.compile(
     r"^\W*(?:(?:and|so|but|hi|hello|please)\W+)*(?:when|where|who|why|which|how (?:much|many|long|soon|often|do|can"
     r"|to|should)|(?:can|could|do|does|did|is|are|will|should|must|may|am|has|have)\b(?! you (?:tell|explain)))\b"
+    r"|^\W*(?:(?:and|so|but) )?what (?:should|do|must|can|could|may|shall) (?:i|we|you|one) (?!do\b)"
     r"|, (?:when|where|who|why|which|how (?:much|many|long|soon|often)|can|do|does|is|are|will|should|must|am) "
     r"|\b(?:tell me|know|ask|wonder|understand|explain|and|say) (?:when|where|who|why|which|how (?:much|many|long"
     r"|soon|often))\b"

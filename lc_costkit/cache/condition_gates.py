@@ -49,12 +49,13 @@ _HEAD = re.compile(
     r"^\W*(?:(?:and|so|but|ok|then) )?(?:(?:what|which|when|where|who|whom|why|how)(?: (?:\w+ ){0,4}?)?)?"
     r"\b(?P<head>did|was|were|had|do|does|is|are|will|has|have|can|should|would)\b"
 )
-_PAST, _PRESENT, _FUTURE = "past", "present", "future"
+_PAST, _PRESENT, _FUTURE, _DONE = "past", "present", "future", "done"
 _TENSE = {
     **dict.fromkeys(("did", "was", "were", "had"), _PAST),
     **dict.fromkeys(("do", "does", "is", "are"), _PRESENT),
     "will": _FUTURE,
 }
+_PERFECT = re.compile(r"^\W*(?:(?:and|so|but) )?(?:has|have) (?:\w+ ){1,4}?(?:been|\w+ed)\b(?! (?:to|able)\b)")
 _PERFECT_DUTY = re.compile(r"\b(?:should|would|could|must|might) (?:i|we|you|he|she|they|it|the \w+) have \w+")
 _SAME_SENTENCE = 0.4
 """Share of words in the same order from which a tense is compared: other sentences tell a story in any tense."""
@@ -72,7 +73,7 @@ def tense_gate(cached: Prepared, new: Prepared) -> str | None:
     one, other = kept(cached, "_tense", _tense), kept(new, "_tense", _tense)
     if one == other or not one[0] or not other[0]:
         return None
-    if {one[0], other[0]} == {_PRESENT, _FUTURE}:
+    if {one[0], other[0]} == {_PRESENT, _FUTURE} or (_DONE in (one[0], other[0]) and _FUTURE not in (one[0], other[0])):
         return None
     if align(cached, new).order < _SAME_SENTENCE:
         return None
@@ -87,6 +88,8 @@ def _tense(text: Prepared) -> tuple[str]:
         return (_PRESENT if _KOREAN_NOW.search(lowered) else "",)
     if _PERFECT_DUTY.search(lowered):
         return (_PAST,)
+    if _PERFECT.match(lowered):
+        return (_DONE,)
     head = _HEAD.match(lowered)
     if head is None:
         return ("",)

@@ -69,7 +69,11 @@ _OPENINGS = (
     r"i(?:'d| would) (?:just |really )?(?:like|love|want) to (?:know|ask|find out|inquire|enquire|understand"
     r"|check)(?: about)?(?=[\s,:])",
     rf"(?:please|pls|plz|kindly) {_SOFT}(?:(?:can|could) you )?{_TELL}(?=\s)",
-    r"(?:please|pls|plz|kindly)[\s,]+(?=\S)",
+    r"(?:pretty )?(?:please|pls|plz|kindly)[\s,]+(?=\S)",
+    r"(?:can|could|may|might) i (?:please |just |kindly )?(?:ask (?:you )?for|get|have) (?:your |some |a bit of )?"
+    r"(?:advice|help|opinion|tips)(?: (?:please|here|with (?:this|something)|on this))?\s*[:,.;!–-]+",
+    r"(?:is there )?any chance (?:that )?(?:you|someone|anyone) (?:could|can|would|might) "
+    rf"{_SOFT}(?:be able to )?(?:{_TELL}|give (?:me|us)|share)(?=[\s,])",
     r"(?:tell me|let me know)(?=\s)",
     r"(?:do|does|would|did) (?:you|u|anyone|anybody|someone|somebody) (?:guys |here |happen to "
     r"|by (?:any )?chance )*know(?=\s(?:if|whether|what|how|when|where|which|why|who)\b)",

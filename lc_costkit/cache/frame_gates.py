@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from lc_costkit.cache import lexicon
-from lc_costkit.cache.align import Alignment, Similar, align, contradict, unsaid
+from lc_costkit.cache import lexicon, lexicon_acts
+from lc_costkit.cache.align import Alignment, Similar, align, contradict, same_meaning, spelled_alike, unsaid
 from lc_costkit.cache.meaning import SAME_THING, meaning, places, topic_places
 from lc_costkit.cache.prepare import MAX_CHARACTERS, MAX_TOKENS, Prepared, Token, kept, stem
 from lc_costkit.cache.text import words
@@ -87,35 +87,6 @@ _FILLERS = words(
 _FILLER_STEMS = frozenset(map(stem, _FILLERS))
 
 
-LEAST_SHARED = 0.2
-"""Share of the weight of a question's topic words that the other must have, in some form or by another name. Of
-pairs that pass everything else, less is shared by 0 of 57 hand-written right ones and by 4 of 1,362 question pairs
-(QQP), all of them different. One half instead costs a fifth of the heavy rewordings."""
-
-
-def topic_gate(cached: Prepared, new: Prepared) -> str | None:
-    """Refuse when neither question has a topic word of the other, not even by another name."""
-    laid = align(cached, new)
-    if not laid.only_cached or not laid.only_new or not _has_table(new):
-        return None
-    found = meaning(cached, new)
-    sides = (
-        (cached, new, laid.only_cached, found.cached_weights, True),
-        (new, cached, laid.only_new, found.new_weights, False),
-    )
-    for text, other, only, weights, of_cached in sides:
-        said = topic_places(other)
-        shared = total = 0.0
-        for place in topic_places(text):
-            total += weights[place]
-            known = text.tokens[place].stem not in only
-            if known or found.best(place, said, of_cached=of_cached) >= SAME_THING:
-                shared += weights[place]
-        if shared >= LEAST_SHARED * total:
-            return None
-    return f"{' '.join(laid.only_cached)} and {' '.join(laid.only_new)} have nothing in common"
-
-
 LIGHT_ADDITION = 2.0
 """Weight of added words up to which another way to say it may have brought them: one or two ordinary words.
 Of the additions to rewritten sentences below it, none of 9 wrong ones and 9 of 11 right ones were among 252
@@ -164,7 +135,7 @@ _EXCHANGED = tuple(
         my your, me you, from to, into from, before after, in out, up down, over under, above below, with without,
         for against, on off, and or, all some, all none, all any, both either, more less, most least, many few,
         his her, he she, has will, have will, since until, until after, by after, inside outside, during after,
-        during before"""
+        during before, this every, this each, this last, this next, last next, last every, next every"""
     )
 )
 _EXCHANGE_FRAME = 0.6
@@ -183,6 +154,9 @@ def form_gate(cached: Prepared, new: Prepared) -> str | None:
         gone.update(before)
         come.update(after)
     gone, come = gone - come, come - gone
+    moved = _moved(laid, cached, new, gone, come)
+    if moved is not None:
+        return moved
     anybody = _ANYBODY.search(cached.lowered) and _ANYBODY.search(new.lowered)
     for pair in _EXCHANGED:
         one, other = pair
@@ -190,6 +164,17 @@ def form_gate(cached: Prepared, new: Prepared) -> str | None:
             continue  # "How do I reset my password?" and "How do you reset your password?"
         if (gone[one] and come[other]) or (gone[other] and come[one]):
             return f"{one} and {other} take each other's place"
+    return None
+
+
+def _moved(laid: Alignment, cached: Prepared, new: Prepared, gone: Counter[str], come: Counter[str]) -> str | None:
+    """Find topic words that each stand on both sides, and one of them in the place of the other."""
+    for before, after in laid.replaced:
+        if len(before) == len(after) == 1 and gone[before[0]] and come[after[0]]:
+            one, other = before[0], after[0]
+            both = one in new.content and other in cached.content
+            if both and not same_meaning(one, other) and not spelled_alike(one, other):
+                return f"{one} stands where the other has {other}"
     return None
 
 
@@ -206,9 +191,19 @@ def direction_gate(cached: Prepared, new: Prepared) -> str | None:
         against = others.get(relation)
         if not against or not objects.isdisjoint(against):
             continue
-        if objects <= new.stems and against <= cached.stems:
+        known = objects <= new.stems and against <= cached.stems
+        if known or (relation in _WAYS and _short(cached, new) and objects & new.stems and against & cached.stems):
             return f"{' '.join(sorted(objects))} and {' '.join(sorted(against))} change places after {relation!r}"
     return _exchanged_numbers(cached, new) or _exchanged_pair(cached, new)
+
+
+_WAYS = frozenset(("to", "from"))
+_SHORT = 20
+"""Words up to which one place known to both is enough: longer texts name many places."""
+
+
+def _short(cached: Prepared, new: Prepared) -> bool:
+    return max(len(cached.frame), len(new.frame)) <= _SHORT
 
 
 def _relations(text: Prepared) -> dict[str, set[str]]:
@@ -231,13 +226,16 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
 
 _NAMES_TOO = frozenset({"list"})
 """Words that carry no topic in most questions, and name a thing in some."""
+_VERBS = words(lexicon_acts.ACTS.replace(",", " "))
 _OPENS_A_NOUN = words("a an the this that these those my your our his her their its some any all each every list")
 
 
 def _is_infinitive(tokens: tuple[Token, ...], place: int) -> bool:
-    """Say whether "to" stands before a verb that carries no topic: "allowed to take food"."""
+    """Say whether "to" stands before a verb: "allowed to take food", "download it to watch offline"."""
     after = tokens[place + 1].word if place + 1 < len(tokens) else ""
-    return after in lexicon.FUNCTION_WORDS and after not in _OPENS_A_NOUN
+    if after in lexicon.FUNCTION_WORDS:
+        return after not in _OPENS_A_NOUN
+    return after in _VERBS and not any(token.word in ("from", "into") for token in tokens)
 
 
 def _names_something(word: str) -> bool:
@@ -258,11 +256,17 @@ def _in_order(text: Prepared) -> list[str]:
     return [*(text.stated.codes or ()), *(f"{quantity.value:.15g}" for quantity in text.stated.quantities)]
 
 
+_WHOSE = words("my our your his her their other another others")
+
+
 def _exchanged_pair(cached: Prepared, new: Prepared) -> str | None:
     """Find two topic words that change places while all other words stay."""
     one, other = cached.frame, new.frame
     if len(one) != len(other) or one == other or Counter(one) != Counter(other):
         return None
+    whose = [[token.word for token in text.tokens if token.word in _WHOSE] for text in (cached, new)]
+    if whose[0] != whose[1] and not any(word in _GIVEN_ORDER for word in one):
+        return f"{' and '.join(whose[0])} change places"
     places = [place for place, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
     if len(places) != 2 or any(
         not cached.tokens[place].content and cached.tokens[place].word not in _NAMES_TOO for place in places
@@ -281,19 +285,20 @@ _ASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "when or how long",
         re.compile(
-            r"\bwhen\b(?! (?:i|you|we|they|he|she|it|the|my|a)\b)|\bhow (?:long|soon|quickly|fast|often)\b"
+            r"\bwhen\b(?! (?:i|you|we|they|he|she|it|the|my|a|\w{2,}ing)\b)"
+            r"|\bhow (?:long|soon|quickly|fast|often|much (?:\w+ )?time)\b"
             r"|\b(?:what|which) (?:\w+ )?(?:time|date|day|year|month)\b"
             r"|\bhow many (?:\w+ )?(?:days?|hours?|weeks?|months?|years?|minutes?)\b"
             r"|언제|며칠|기간|얼마나 (?:오래|걸)|몇 ?(?:시|일|년|개월|시간|분)"
         ),
     ),
     ("where", re.compile(r"\bwhere\b|\b(?:what|which) (?:place|location|country|city)\b|어디")),
-    ("who", re.compile(r"\bwho\b|\bwhom\b|\bwhose\b|누구|누가")),
+    ("who", re.compile(r"(?<!those )(?<!people )(?<!person )(?<!one )(?<!body )(?<!rs )\bwho(?:m|se)?\b|누구|누가")),
     (
         "how much",
         re.compile(
-            r"\bhow (?:much|many|high|low|big|large|far|tall|old)\b|얼마(?!나 (?:오래|걸))|몇 ?(?:명|개"
-            r"|원|번)"
+            r"\bhow (?:much(?! (?:\w+ )?time\b)|many|high|low|big|large|far|tall|old)\b"
+            r"|얼마(?!나 (?:오래|걸))|몇 ?(?:명|개|원|번)"
         ),
     ),
     (

@@ -98,7 +98,8 @@ SOFT_NEGATIVES = words(
 
 CONTRADICTORY = """available unavailable, enable disable, open close, open closed, on off, include exclude, allow
     forbid, allow prohibit, permit prohibit, permit forbid, legal illegal, true false, accept reject, accept
-    refuse, accept decline, approve reject, approve decline, approve deny, present absent, pass fail, succeed
+    refuse, accept decline, approve reject, approve decline, approve deny, keep lose, present absent, pass fail,
+    succeed
     fail, success failure, safe dangerous, online offline, covered excluded, cover exclude, valid expired,
     optional mandatory, optional required, optional compulsory, same different, dead alive, remember forget, waive
     charge, taxable tax-free, eligible barred, keep discard, continue stop, guilty innocent, single married, full
@@ -159,7 +160,20 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
     rent return, charge discharge, charge drain, dilute concentrate, hydrate dehydrate, tighten relax, appreciate
     depreciate, vest forfeit, accrue forfeit, evict rent, exempt liable, ally enemy, ancestor descendant,
     predator prey,
-    supply demand, new used, new secondhand, puppy dog, kitten cat, puppy adult"""
+    supply demand, waive keep, waive retain, waive include, waive enforce, waive impose, keep cancel, keep sell, keep
+    return, protect unprotect, protect
+    remove, protect expose, hire resign, stay leave, stay go, arrive leave, add waive, raise waive, insert extract,
+    attach remove, mount remove, wear remove, put remove, apply remove, impose lift, ban lift, accuse defend, praise
+    criticize, reward punish, win forfeit, shorten lengthen, shorten extend, widen narrow, deepen lighten, brighten
+    darken, strengthen weaken, soften harden, tighten loose, sharpen blunt, sharpen blur, focus blur, mix separate,
+    enlarge reduce, enlarge shrink, zoom shrink, stretch compress, swell shrink, whiten darken, sweeten sour,
+    moisten dry, soak dry, wet dry, boil freeze, heat freeze, remember forget, teach learn, ask answer, lend owe,
+    insure cancel, admit deny, admit expel, invite exclude, welcome ban, marry divorce, wed divorce, adopt abandon,
+    immigrate emigrate, dock undock, plug unplug, tag untag, mark unmark, star unstar, check uncheck, select deselect,
+    hire dismiss, bookmark remove, subscribe leave, enroll cancel, buckle unbuckle, zip open, wrap unwrap, fold
+    unfold,
+    bind unbind, subscribe mute, sow reap, sow harvest, pump drain, fill drain, fill empty, supply demand, new
+    used, new secondhand, puppy dog, kitten cat, puppy adult"""
 """Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
 
 RESTRICTING = words(
@@ -214,7 +228,15 @@ IDIOMS = (
     (r"\bopt(?:ing|ed)?[- ]out\b", "unsubscribe"),
     (r"\bget rid of\b", "remove"),
     (r"\bfree (?:of|from) (?=\w)", "without "),
-    (r"\btwo[- ]factor\b", "2fa"),
+    (r"\b(?:two[- ]factor|two[- ]step|2[- ]?step|2[- ]factor)(?: (?:authentication|verification))?\b|\b2fa\b", "2fa"),
+    (r"\bk8s\b", "kubernetes"),
+    (r"\bi18n\b", "internationalization"),
+    (r"\bl10n\b", "localization"),
+    (r"\ba11y\b", "accessibility"),
+    (r"\bwithout (?:having to )?pay(?:ing)? (?:any )?(?=[a-z])", "without "),
+    (r"\b(?:get(?:ting)?|got(?:ten)?|want(?:ing|s)?) out of\b", "leave"),
+    (r"\b(?:take|taken|taking|took) off(?= *(?:[?.!,]|$|of\b|from\b|my\b|the\b|it\b))", "remove"),
+    (r"\bwhat is meant by\b", "what is"),
     (r"\bunited states(?: of america)?\b|\bu\.s\.a?\.?", "usa"),
     (r"\bunited kingdom\b|\bu\.k\.", "uk"),
     (r"\beuropean union\b|\be\.u\.", "eu"),

@@ -151,7 +151,9 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     financial money aid, scholarship grant, transcript record, degree diploma, major program, graduate
     graduation finish complete,
     drop withdraw, absent absence miss, attend attendance go, homework assignment, library reading, campus university,
-    total overall all, extra additional more another further, remaining left remain rest, current now present,
+    total overall all, extra additional more another further, remaining left remain rest remainder balance, only
+    just solely merely exclusively, stay remain be last,
+    older senior elderly old, open available, amount total sum, current now present,
     new fresh
     another, used secondhand second-hand, expired outdated, correct right accurate, wrong incorrect mistake
     error, sure certain, begin onset, stop cease halt, keep stay retain remain, throw discard dispose, recycle reuse,
@@ -183,7 +185,12 @@ ABBREVIATED = """wfh work-home, pto vacation, pto leave, asap soon, eta arrival,
     password, pwd password, qty quantity, recd received, temp temperature, vs versus, yr year, mo month, wk week, hr
     hour, min minute, tmrw tomorrow, uni university, prof professor, lab laboratory, gym gymnasium, dorm
     dormitory, fridge
-    refrigerator, vet veterinarian, meds medication, info information, ad advertisement, exam examination, k8s
+    refrigerator, vet veterinarian, meds medication, info information, ad advertisement, exam examination, ppt
+    powerpoint, pptx powerpoint, xls excel, xlsx excel, doc word, docx word, ps photoshop, fb facebook, ig instagram,
+    insta instagram, yt youtube, vm virtual-machine, amex american-express, mc mastercard, gmail google-mail, nyc
+    new-york, la los-angeles, sf san-francisco, approx approximately, est estimated, ref reference, max maximum,
+    min minimum, avg average, std standard, spec specification, app application, reg registration, cert certificate,
+    cv resume, bday birthday, xmas christmas, veg vegetarian, aka known, k8s
     kubernetes, db database, repo repository, env environment, config configuration, dir directory, js javascript, ts
     typescript, py python, tbsp tablespoon, tsp teaspoon, lb pound, oz ounce, kg kilogram, pt physical, pt personal"""
 """Abbreviations whose letters are not the first letters of the words they stand for."""

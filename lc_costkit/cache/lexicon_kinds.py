@@ -233,6 +233,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "capital population currency language flag president area religion",
         "author director actor producer publisher composer",
         "activation registration cancellation verification delivery installation renewal",
+        "fee price age deadline duration distance height weight limit",
         "hardware software",
         "calorie protein fat sugar carb sodium fiber",
         "ingredient dosage expiry",

@@ -39,6 +39,7 @@ _PAYLOAD = re.compile(
     re.DOTALL,
 )
 _LABELLED = re.compile(r"^[^:\n?]{1,80}:\s+(\S.*)$|\n.*?:\s*\n(.+)$", re.DOTALL)
+_AFTER_QUESTION = re.compile(r"\?\s+((?=[^?]*[*{}()\[\]=<>;\\|`^])[^?]*)$")
 _CODE = re.compile(
     r"(?<![\w.])[a-zA-Z_][\w.]*\((?!e?s\)|[^()\n]*[가-힣])[^()\n]{0,200}\)|(?<!\w)[^\W_]+(?:_+[^\W_]+)+"
     r"|(?<!\w)--?[a-zA-Z][\w-]+|[{}<>=|^\\]+|(?<![가-힣\d])~(?=[\w/])|!=|&&"
@@ -55,7 +56,8 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
 _IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in lexicon.IDIOMS)
 _IDIOM_HINT = re.compile(
     r"\b(?:or|if) no|\bnot only|\bno (?:matter|doubt)|why not|\bsure\b|\bi do|\bbusiness |\bsign|\blog|\bset|\bcheck"
-    r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\bunited|\bu\.|\beuro|phase out|\be\.u"
+    r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\b2|\b[kila]1?[180]|\bwithout |out of\b| off\b"
+    r"|\bmeant\b|\bunited|\bu\.|\beuro|phase out|\be\.u"
     r"|\bwhat time|\ba/c|\bw/|24|\bround|\baround"
 )
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)
@@ -222,12 +224,14 @@ class Prepared:
     @cached_property
     def payload(self) -> tuple[str, ...]:
         """Quoted text, code and what follows a label, to be equal to the letter; in alphabetical order."""
-        if not any(mark in self.core for mark in "\"'`“«‘「:\n"):
+        if not any(mark in self.core for mark in "\"'`“«‘「:\n?"):
             return ()
         quoted = [next(filter(None, groups), "").strip() for groups in _PAYLOAD.findall(self.core[:MAX_CHARACTERS])]
         labelled = _LABELLED.search(self.core[:MAX_CHARACTERS].strip())
         if labelled and not quoted and not _is_a_question(labelled):
             quoted = [(labelled[1] or labelled[2] or "").strip()]
+        if not quoted and (asked := _AFTER_QUESTION.search(self.core[:MAX_CHARACTERS])) is not None:
+            quoted = [asked[1].strip()]
         return tuple(sorted(quoted))
 
     @cached_property

@@ -220,16 +220,18 @@ def _facets(text: Prepared) -> frozenset[str]:
 @cache
 def _quantifiers() -> dict[str, int]:
     rows = [row.split() for row in lexicon_acts.QUANTIFIERS.split(",")]
-    return {word: number for number, row in enumerate(rows) for word in row}
+    found = {word: number for number, row in enumerate(rows) for word in row}
+    return found | dict.fromkeys(_ONE_OF_THEM, _SOME)
 
 
 _ALL, _SOME, _ANY = 0, 1, 4
+_ONE_OF_THEM = ("at least one", "any one")
 _EXCLUDE = frozenset(
     frozenset(pair)
     for pair in ((_ALL, _SOME), (_ALL, _ANY), (_ALL, 5), (_ALL, 6), (_ALL, 7), (_SOME, 5), (_SOME, 3), (_ALL, 3))
 )
 _COUNTED = re.compile(
-    r"\b(all|every|each|any|some|certain|few|several|most|mostly|both|half|only|just|entire"
+    r"\b(at least one|any one|all|every|each|any|some|certain|few|several|most|mostly|both|half|only|just|entire"
     r"|whole)\b(?! (?:of a sudden|time|right))"
 )
 _KOREAN_QUANTITY = (

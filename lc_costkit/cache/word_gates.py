@@ -96,9 +96,20 @@ def _missing(one: Prepared, other: Prepared) -> list[str]:
     return [word for word in dict.fromkeys(one.frame) if word not in other.stems]
 
 
+_EXCHANGED_IN = 0.6
+"""Order similarity from which a word said twice on one side is held against what stands in its place."""
+
+
+def _repeated(one: Prepared, other: Prepared) -> list[str]:
+    """Stems that stand on both sides, but here more often: "it needs unblocking, unblock it" and "block it"."""
+    return [word for word, times in one.content.items() if times > other.content[word] > 0]
+
+
 def opposite_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse opposite actions and qualities: enable and disable, buy and sell, lowest and highest."""
     left, right = _missing(cached, new), _missing(new, cached)
+    if align(cached, new).order >= _EXCHANGED_IN:
+        left, right = left + _repeated(cached, new), right + _repeated(new, cached)
     for one in left:
         for table in (lexicon.OPPOSITES, lexicon_ko_pairs.OPPOSITES):
             found = opposite_words(table).get(one)
@@ -200,6 +211,7 @@ def _persons(text: Prepared) -> frozenset[str]:
 
 
 _RESTRICTING = stems(" ".join(lexicon.RESTRICTING)) | frozenset(map(stem, lexicon_ko.RESTRICTING))
+_SAYS_ONLY = words("just solely merely exclusively")
 _ONLY = words("only except unless without excluding 만 제외")
 
 
@@ -214,7 +226,7 @@ def restriction_gate(cached: Prepared, new: Prepared) -> str | None:
             if (
                 word in _ONLY
                 and align(cached, new).order >= 0.6
-                and not any(each in _ONLY or each in _SOFT for each in other.frame)
+                and not any(each in _ONLY or each in _SAYS_ONLY or each in _SOFT for each in other.frame)
             ):
                 return f"only one of them says {word!r}"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lc_costkit.cache.align import align
-from lc_costkit.cache.frame_gates import SAME_FRAME, ask_gate, insert_gate, make_swap_gate, swap_gate, topic_gate
+from lc_costkit.cache.frame_gates import SAME_FRAME, ask_gate, insert_gate, make_swap_gate, swap_gate
 from lc_costkit.cache.gates import BALANCED_GATES, DEFAULT_GATES, Gate, prepare, run_gates
 from lc_costkit.cache.thing_gates import thing_gate
 
@@ -17,7 +17,6 @@ from lc_costkit.cache.thing_gates import thing_gate
         (thing_gate, "Which vaccines does my puppy need?", "Which vaccines will my parrot need before we travel?"),
         (insert_gate, "How long does delivery take?", "How long does delivery take to Alaska?"),
         (insert_gate, "Is the keyboard covered?", "Is the keyboard covered when juice got into it?"),
-        (topic_gate, "How do I prune an apple tree?", "Where is the nearest embassy?"),
         (ask_gate, "How do I get to the museum?", "Why do people get lost in the museum?"),
     ],
 )
@@ -31,7 +30,6 @@ def test_another_thing_is_refused(gate: Gate, cached: str, new: str) -> None:
         (swap_gate, "Which film should I watch tonight?", "Which movie should I watch tonight?"),
         (insert_gate, "Where can I vote early?", "Which places offer early voting?"),
         (insert_gate, "Which fees do kids pay?", "Which fees do kids (children) pay?"),
-        (topic_gate, "Which physician accepts children?", "Is there a doctor for kids?"),
         (ask_gate, "How do I see my data usage?", "Where can I check my data usage?"),
         (ask_gate, "How can I change my address?", "Where in the app can I change my address?"),
     ],

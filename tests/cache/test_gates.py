@@ -79,7 +79,6 @@ REFUSED = [
     ("swap", "What is the grace period on my credit line?", "What is the grace period on my store tab?"),
     ("insert", "How do I reset the router?", "How do I reset the router after an outage?"),
     ("length", "word " * 200, "word " * 199 + "word"),
-    ("topic", "How do I bake bread?", "How do I repair a bicycle?"),
     ("outcome", "What happens if my lease expires?", "When does my lease expire?"),
     ("outcome", "What if the courier loses my parcel?", "Why did the courier lose my parcel?"),
     ("outcome", "보증이 끝나면 어떻게 되나요?", "보증은 언제 끝나나요?"),
