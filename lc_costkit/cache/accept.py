@@ -19,13 +19,14 @@ from lc_costkit.cache.gates import Gate, GateOpinion, Prepared, gate_name, gate_
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.policy import STRICT, Policy
-from lc_costkit.cache.score import SCORE_VERSION, PairReading, read_pair
+from lc_costkit.cache.score import SCORE_VERSION, CosinesOf, PairReading, read_pair
 from lc_costkit.embedding import Embedder
-from lc_costkit.embedding.bundled import IDENTITY
+from lc_costkit.embedding.bundled import candidate_threshold
+from lc_costkit.embedding.scale import Scale, Scales, scales_of
 
 FOREIGN_FLOOR = 0.4
-"""Cosine from which an entry is a candidate where an embedder does not say it: the floor of the bundled one
-in English. It only spares reading entries; the score decides."""
+"""Cosine from which an entry is a candidate of an embedder without a scale: the floor of the bundled one in
+English. It only spares reading entries; the score decides."""
 
 Threshold = Callable[[str], float]
 """The cosine from which a stored question is a candidate for this new one."""
@@ -64,19 +65,27 @@ TWIN = "twin"
 """``gate`` of a candidate beside which another stored question is as near: the two were stored apart for a reason."""
 
 
-def threshold_of(embedder: Embedder, fixed: float | None) -> Threshold:
-    """Return the user's threshold, else what the embedder says is worth a look, else ``FOREIGN_FLOOR``."""
+def threshold_of(embedder: Embedder, fixed: float | None, scales: Scales | None = None) -> Threshold:
+    """Return the user's threshold, else what the embedder says is worth a look, else what its scale says."""
     if fixed is not None:
         return lambda _question: fixed
     own = getattr(embedder, "threshold", None)
-    return own if callable(own) else lambda _question: FOREIGN_FLOOR
+    if callable(own):
+        return own  # type: ignore[no-any-return]
+
+    def by_scale(question: str) -> float:
+        scale = None if scales is None else scales.of(question)
+        return FOREIGN_FLOOR if scale is None else scale.from_common(candidate_threshold(question))
+
+    return by_scale
 
 
 class Acceptor:
     """Decides about the nearest entry; safe to share between threads.
 
     Args:
-        embedder: whose cosines it is given.
+        embedder: whose cosines it is given; one that is not known yet is asked for a few questions to
+            learn what they mean, see ``lc_costkit.embedding.scale``.
         policy: its gates, and the score from which candidates are served.
         gates: what may refuse a candidate, in order, in place of the policy's; none is legal and unsafe.
         similarity_threshold: a bare cosine in place of the score, 0 to 1: it is the score then.
@@ -99,7 +108,8 @@ class Acceptor:
         zone: GreyZone | None = None,
     ) -> None:
         self.gates = policy.gates if gates is None else gates
-        self.threshold = threshold_of(embedder, similarity_threshold)
+        self._scales = scales_of(embedder)
+        self.threshold = threshold_of(embedder, similarity_threshold, self._scales)
         self.point = (
             OperatingPoint(min_score=policy.min_score)
             if similarity_threshold is None
@@ -110,7 +120,6 @@ class Acceptor:
         self._bare = similarity_threshold is not None
         self._crowd_weight = policy.crowd_weight
         self._refuses_twins = policy.refuses_twins and not self._bare
-        self._known_scale = embedder.identity == IDENTITY
         self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
         self._lock = threading.Lock()
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
@@ -128,6 +137,10 @@ class Acceptor:
     def minds_neighbours(self) -> bool:
         """Whether what else is stored may lower a score or refuse a pair."""
         return self._refuses_twins or (self._crowd_weight > 0 and not self._bare)
+
+    def scale(self, new: str) -> Scale | None:
+        """Return what cosines with this question mean; ``None`` where they are taken as they are."""
+        return None if self._scales is None else self._scales.of(new)
 
     def near_enough(self, similarity: float, new: str) -> bool:
         """Tell whether an entry is a candidate at all; its payload is read only then."""
@@ -164,8 +177,15 @@ class Acceptor:
 
     def read(self, cached: Prepared, new: Prepared, similarity: float, *, crowd: float = 0.0) -> PairReading:
         """Score a pair; with a bare threshold, its cosine is its score."""
+        scale = None if self._scales is None else self._scales.of_script(new.script)
+        cosines: CosinesOf = "bundled" if self._scales is None else "unknown" if scale is None else "measured"
         reading = read_pair(
-            cached, new, similarity, crowd=crowd, crowd_weight=self._crowd_weight, known_scale=self._known_scale
+            cached,
+            new,
+            similarity if scale is None else scale.to_common(similarity),
+            crowd=crowd,
+            crowd_weight=self._crowd_weight,
+            cosines=cosines,
         )
         return replace(reading, score=min(1.0, max(0.0, similarity))) if self._bare else reading
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.cache.score import CROWD_SIZE, TWIN_GAP, TWINS
+from lc_costkit.embedding.scale import Scale
 
 Vector = NDArray[np.float32]
 Slots = NDArray[np.intp]
@@ -36,7 +37,8 @@ class Nearest:
     Attributes:
         entry_id: the nearest entry.
         similarity: its cosine, at most 1.
-        crowd: mean cosine of the ``CROWD_SIZE`` next nearest, 0 for each that is missing; see ``score``.
+        crowd: mean cosine of the ``CROWD_SIZE`` next nearest, 0 for each that is missing, in cosines of the
+            bundled embedder; see ``score``.
         twins: the next nearest is as near, and like the nearest itself; see ``score.TWINS``.
     """
 
@@ -177,8 +179,13 @@ class ScopeIndex:
             self._id_at[slot] = None
             self._free.append(slot)
 
-    def nearest(self, vector: Vector) -> Nearest | None:
-        """Return the nearest entry and how crowded it is around; SQL knows whether it is still good."""
+    def nearest(self, vector: Vector, scale: Scale | None = None) -> Nearest | None:
+        """Return the nearest entry and how crowded it is around; SQL knows whether it is still good.
+
+        Args:
+            vector: of the new question.
+            scale: what the cosines mean; ``None`` takes them as they are.
+        """
         if not self._slot_of:
             return None
         slots, products = self._rows.nearest(vector, 1 + CROWD_SIZE)
@@ -186,18 +193,24 @@ class ScopeIndex:
         # An empty slot scores 0: everything else is below.
         if entry_id is None:
             return None
-        crowd = float(np.maximum(products[1:], 0.0).sum()) / CROWD_SIZE
         similarity = float(products[0])
+        common = products if scale is None else scale.all_to_common(products)
+        # A slot that was emptied is nobody's neighbour, also where 0 is no low cosine.
+        there = [self._id_at[int(slot)] is not None for slot in slots[1:]] if self._free else slice(None)
+        crowd = float(np.maximum(common[1:][there], 0.0).sum()) / CROWD_SIZE
         return Nearest(
             entry_id=entry_id,
             similarity=min(similarity, 1.0),
             crowd=min(crowd, 1.0),
-            twins=len(slots) > 1 and products[1] >= similarity - TWIN_GAP and self._cosine(slots[0], slots[1]) >= TWINS,
+            twins=len(slots) > 1
+            and bool(common[1] >= common[0] - TWIN_GAP)
+            and self._cosine(slots[0], slots[1], scale) >= TWINS,
         )
 
-    def _cosine(self, slot: int, other: int) -> float:
+    def _cosine(self, slot: int, other: int, scale: Scale | None) -> float:
         rows = self._rows.all()
-        return float(rows[slot] @ rows[other])
+        cosine = float(rows[slot] @ rows[other])
+        return cosine if scale is None else scale.to_common(cosine)
 
 
 class LoadedScope:

@@ -127,10 +127,11 @@ class Matcher:
     def nearest(self, key: CacheKey, vector: Vector, *, now: float) -> tuple[Match, list[LookupCost]]:
         """Look for another wording; also return what embedding foreign rows cost."""
         loaded = self._scopes.get(self._namespace, key.scope)
+        scale = self._acceptor.scale(key.question)
         with loaded.lock:
             costs = self._catch_up(loaded, key.scope)
             while True:
-                found = loaded.index.nearest(vector)
+                found = loaded.index.nearest(vector, scale)
                 if found is None:
                     return NOTHING, costs
                 entry_id, similarity = found.entry_id, found.similarity

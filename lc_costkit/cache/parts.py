@@ -22,6 +22,8 @@ from lc_costkit.cache.verifying import Verifier
 from lc_costkit.cache.writing import Writer
 from lc_costkit.cache.zone import ZoneKeeper
 from lc_costkit.embedding import ReadyEmbedder
+from lc_costkit.embedding.scale import PROBES, scales_of
+from lc_costkit.embedding.wrap import WrappedEmbedder
 from lc_costkit.faults import Faults
 from lc_costkit.pricing import PriceBook
 
@@ -56,7 +58,9 @@ def assemble(path_or_url: str | Path, knobs: Knobs, *, embedder: ReadyEmbedder, 
         EmbedderError: the embedder fails its contract.
         StoreError: the store cannot be opened.
     """
-    embedder.embed(["Is this embedder ready to be used?"])
+    # Sees that the embedder works, and learns what its cosines mean, in one call.
+    asked = isinstance(embedder, WrappedEmbedder) and embedder.known_scales is None
+    scales_of(embedder)
     costs = Costs(prices, embedder)
     faults = Faults(_logger)
     store = EntryStore(path_or_url)
@@ -83,6 +87,9 @@ def assemble(path_or_url: str | Path, knobs: Knobs, *, embedder: ReadyEmbedder, 
         ttl_seconds=knobs.ttl_seconds,
     )
     tally = Tally(knobs.namespace)
+    probing = costs.embedding(PROBES)
+    if asked and probing.usd:
+        tally.cost(probing)
     writer = Writer(store, matcher, embedder, costs, tally, faults, knobs)
     zone, sampled = knobs.judge, knobs.verify
     verifier = (

@@ -34,7 +34,7 @@ class CacheStats:
         served_estimated_usd: how much of ``served_usd`` is estimated, USD.
         served_unpriced: served answers whose cost is unknown; they are not in ``served_usd``.
         observed_usd: what observe mode would have saved, before lookup costs, USD.
-        lookup_usd: what all lookups cost, USD.
+        lookup_usd: what all lookups cost, and asking an embedder at first what its cosines mean, USD.
         lookups_unpriced: lookups whose cost is unknown; they are not in ``lookup_usd``.
         faults: failures of this cache in this process, by place and kind.
         point: from which score on candidates are served here and now.

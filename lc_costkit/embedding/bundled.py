@@ -82,7 +82,7 @@ class BundledEmbedder:
 
     def threshold(self, text: str) -> float:
         """Return the cosine from which another text is worth a closer look as a rewording of this one."""
-        return LATIN_THRESHOLD if script_of(text) in _TABLE_SCRIPTS else HASHED_THRESHOLD
+        return candidate_threshold(text)
 
     @property
     def pieces(self) -> WordPiece:
@@ -158,6 +158,11 @@ class BundledEmbedder:
             (stem, tuple(chain.from_iterable(self._pieces.rows(part) for part in split_words(gloss))))
             for stem, gloss in self._glossary.read(word)
         )
+
+
+def candidate_threshold(text: str) -> float:
+    """Return the cosine of this embedder from which another text is worth a closer look as a rewording of this one."""
+    return LATIN_THRESHOLD if script_of(text) in _TABLE_SCRIPTS else HASHED_THRESHOLD
 
 
 @lru_cache(maxsize=1)

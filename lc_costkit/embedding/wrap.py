@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
@@ -18,7 +19,10 @@ from numpy.typing import NDArray
 
 from lc_costkit.embedding.bundled import BundledEmbedder, bundled_embedder
 from lc_costkit.embedding.protocol import ReadyEmbedder
+from lc_costkit.embedding.scale import PROBES, Scales, measure
 from lc_costkit.errors import ConfigurationError, EmbedderError
+
+_logger = logging.getLogger(__name__)
 
 EmbedTexts = Callable[[Sequence[str]], Any]
 AsyncEmbedTexts = Callable[[Sequence[str]], Awaitable[Any]]
@@ -120,6 +124,7 @@ class WrappedEmbedder:
         self._dimensions = dimensions
         self.max_characters = max_characters
         self._lock = threading.Lock()
+        self._scales: Scales | None = None
         self.priced_model = priced_model
 
     @property
@@ -156,6 +161,28 @@ class WrappedEmbedder:
             EmbedderError: it is not. What the object itself raises passes through.
         """
         self.embed(_PROBES)
+
+    @property
+    def known_scales(self) -> Scales | None:
+        """What ``scales`` found, if it was asked by now; never calls the object."""
+        return self._scales
+
+    def scales(self) -> Scales:
+        """Learn what a cosine of this object means, in one call of some 500 tokens, made once.
+
+        Raises:
+            EmbedderError: the object breaks its contract. What it raises itself passes through.
+        """
+        found = self._scales
+        if found is None:
+            found = self._scales = measure(self.embed(PROBES))
+            if found.latin is None:
+                _logger.warning(
+                    "%s does not tell rewordings from unrelated questions in English; a semantic cache with it serves "
+                    "little but nearly equal wordings. Use a model for sentences, or set similarity_threshold=",
+                    self.label,
+                )
+        return found
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, dimensions) rows of length 1, zero for blank texts.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lc_costkit.cache.accept import FOREIGN_FLOOR, Acceptor
 from lc_costkit.cache.gates import DEFAULT_GATES
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.policy import BALANCED, STRICT, Policy
+from lc_costkit.cache.prepare import prepare
 from lc_costkit.cache.score import PairReading
 from lc_costkit.embedding import bundled_embedder
 from tests.cache.support import WordsEmbedder
@@ -152,3 +157,26 @@ def test_odd_questions_are_judged(text: str) -> None:
     assert acceptor.judge(text, "How do I pay?", 0.9).score is not None
     assert acceptor.judge("How do I pay?", text, 0.9).score is not None
     assert acceptor.judge(text, text, 1.0).score is not None
+
+
+class Narrow(WordsEmbedder):
+    """Calls strangers .8, as some models do: the bundled embedder with one more number in every vector."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = bundled_embedder().embed(texts)
+        rows = np.concatenate([rows, np.full((len(rows), 1), 2.0, np.float32)], axis=1)
+        made: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return made
+
+
+def test_the_cosines_of_another_embedder_count_for_what_they_mean() -> None:
+    acceptor = Acceptor(Narrow())
+    asked, reworded, stranger = Narrow().embed([ASKED, REWORDED, "Who bakes the best bread in Lisbon?"])
+    near, strange = float(asked @ reworded), float(asked @ stranger)
+    assert strange > 0.75
+    assert not acceptor.near_enough(strange, ASKED)
+    assert acceptor.near_enough(near, REWORDED)
+    bundled = bundled_embedder().embed([ASKED, REWORDED])
+    scored = acceptor.read(prepare(ASKED), prepare(REWORDED), near)
+    assert scored.similarity == pytest.approx(float(bundled[0] @ bundled[1]), abs=0.05)
+    assert acceptor.judge(ASKED, REWORDED, near).accepted

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lc_costkit.cache.index import FaissRows, ScopeIndex, ScopeIndexes
 from lc_costkit.cache.score import CROWD_SIZE
+from lc_costkit.embedding.scale import Scale
 from tests.cache.support import vectors
 
 DIMENSIONS = 16
@@ -120,3 +121,29 @@ def test_rows_over_the_limit_push_other_scopes_out() -> None:
     scopes.get("n", "b")
     assert scopes.in_memory("n", "a") is None
     assert scopes.in_memory("n", "b") is not None
+
+
+def test_on_another_scale_neighbours_count_for_what_they_mean() -> None:
+    scale = Scale(background=0.7, top=0.9, common_background=0.0, common_top=0.6)
+    index = ScopeIndex(2)
+    for number, cosine in enumerate((0.9, 0.8, 0.8, 0.6), start=1):
+        index.add(number, np.array([cosine, (1 - cosine**2) ** 0.5], np.float32))
+    asked = np.array([1.0, 0.0], np.float32)
+    found, plain = index.nearest(asked, scale), index.nearest(asked)
+    assert found is not None
+    assert plain is not None
+    assert found.similarity == plain.similarity == pytest.approx(0.9)
+    assert found.crowd == pytest.approx((0.3 + 0.3 + 0.0) / CROWD_SIZE, abs=1e-6)
+    assert plain.crowd == pytest.approx((0.8 + 0.8 + 0.6) / CROWD_SIZE, abs=1e-6)
+
+
+def test_an_emptied_slot_is_nobodys_neighbour() -> None:
+    scale = Scale(background=-0.5, top=0.5, common_background=0.0, common_top=0.6)
+    index = ScopeIndex(2)
+    for number in (1, 2, 3):
+        index.add(number, np.array([1.0, 0.0], np.float32))
+    index.remove(2)
+    index.remove(3)
+    found = index.nearest(np.array([1.0, 0.0], np.float32), scale)
+    assert found is not None
+    assert found.crowd == 0.0

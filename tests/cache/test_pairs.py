@@ -93,7 +93,9 @@ def test_texts_are_embedded_in_batches() -> None:
 
     words = Counting()
     pairs = [(f"stored question {number}", f"new question {number}", True) for number in range(600)]
-    made = score_pairs(pairs, embedder=words, acceptor=Acceptor(words))
+    acceptor = Acceptor(words)
+    words.calls = 0
+    made = score_pairs(pairs, embedder=words, acceptor=acceptor)
     assert len(made.pairs) == 600
     assert words.calls == 3
 

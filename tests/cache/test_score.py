@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from lc_costkit.cache.policy import STRICT
 from lc_costkit.cache.prepare import prepare
-from lc_costkit.cache.score import SPELLING_WEIGHTS, TABLE_WEIGHTS, crowd_behind, crowd_penalty, pair_score, read_pair
+from lc_costkit.cache.score import (
+    FOREIGN_WEIGHTS,
+    SPELLING_WEIGHTS,
+    TABLE_WEIGHTS,
+    CosinesOf,
+    crowd_behind,
+    crowd_penalty,
+    pair_score,
+    read_pair,
+)
 
 QUESTIONS = st.sampled_from(
     [
@@ -25,10 +34,13 @@ QUESTIONS = st.sampled_from(
 SHARE = st.floats(0, 1)
 
 
-@given(one=st.text(max_size=60), other=st.text(max_size=60), cosine=st.floats(-1, 1), crowd=SHARE, known=st.booleans())
+COSINES = st.sampled_from(["bundled", "measured", "unknown"])
+
+
+@given(one=st.text(max_size=60), other=st.text(max_size=60), cosine=st.floats(-1, 1), crowd=SHARE, cosines=COSINES)
 @settings(max_examples=150, deadline=None)
-def test_every_pair_has_a_score(one: str, other: str, cosine: float, crowd: float, known: bool) -> None:
-    reading = read_pair(prepare(one), prepare(other), cosine, crowd=crowd, known_scale=known)
+def test_every_pair_has_a_score(one: str, other: str, cosine: float, crowd: float, cosines: CosinesOf) -> None:
+    reading = read_pair(prepare(one), prepare(other), cosine, crowd=crowd, cosines=cosines)
     assert 0 <= reading.score <= 1
     assert 0 <= reading.coverage <= 1 + 1e-6
     assert 0 <= reading.length <= 1
@@ -45,7 +57,7 @@ def test_it_rises_with_the_cosine_and_falls_with_the_crowd(
     assert pair_score(*pair, low, crowd=crowd) <= pair_score(*pair, low)
 
 
-@pytest.mark.parametrize("weights", [TABLE_WEIGHTS, SPELLING_WEIGHTS])
+@pytest.mark.parametrize("weights", [TABLE_WEIGHTS, SPELLING_WEIGHTS, FOREIGN_WEIGHTS])
 def test_the_weights_of_a_score_add_up_to_one(weights: object) -> None:
     parts = [getattr(weights, name) for name in ("base", "similarity", "coverage", "length")]
     assert sum(parts) == pytest.approx(1.0)
@@ -59,8 +71,9 @@ def test_a_crowd_counts_by_its_weight() -> None:
     assert pair_score(*pair, 0.7, crowd=0.9, crowd_weight=0.0) == alone
 
 
-@given(SHARE, SHARE)
-def test_a_larger_crowd_takes_more_off_and_can_be_told_from_it(one: float, other: float) -> None:
+@given(st.integers(0, 1_000), st.integers(0, 1_000))
+def test_a_larger_crowd_takes_more_off_and_can_be_told_from_it(many: int, more: int) -> None:
+    one, other = many / 1_000, more / 1_000
     assert (crowd_penalty(one) <= crowd_penalty(other)) == (one <= other)
     assert crowd_behind(crowd_penalty(one)) == pytest.approx(one)
 
@@ -94,9 +107,16 @@ def test_korean_is_covered_by_its_letters() -> None:
     assert near.coverage > 0.7 > 0.4 > far.coverage
 
 
-def test_an_unknown_embedder_cannot_call_strangers_alike_by_itself() -> None:
+def test_an_embedder_of_no_scale_cannot_call_strangers_alike_by_itself() -> None:
     strangers = prepare("How do I bake sourdough bread?"), prepare("Who repairs bicycles in Lisbon?")
-    assert read_pair(*strangers, 0.75, known_scale=False).similarity < 0.5
-    assert pair_score(*strangers, 0.75, known_scale=False) < STRICT.min_score
+    assert read_pair(*strangers, 0.75, cosines="unknown").similarity < 0.5
+    assert pair_score(*strangers, 0.75, cosines="unknown") < STRICT.min_score
     reworded = prepare("Where can I buy a tram ticket?"), prepare("Where do I purchase a ticket for the tram?")
-    assert pair_score(*reworded, 0.75, known_scale=False) > 0.5
+    assert pair_score(*reworded, 0.75, cosines="unknown") > 0.5
+
+
+def test_with_another_embedder_of_a_known_scale_its_cosine_decides() -> None:
+    heavy = prepare("What do I do when my card was stolen?"), prepare("Somebody took my wallet, who blocks the Visa?")
+    near, far = (pair_score(*heavy, cosine, cosines="measured") for cosine in (0.9, 0.5))
+    assert near - far == pytest.approx(0.4 * FOREIGN_WEIGHTS.similarity)
+    assert near > STRICT.min_score > far
