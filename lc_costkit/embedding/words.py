@@ -18,7 +18,7 @@ from lc_costkit.embedding.bundled import bundled_embedder
 from lc_costkit.embedding.wordpiece import split_words
 
 WordRows = tuple[int, ...]
-"""Rows of the table that a word consists of; none for a word in another script."""
+"""Rows of the table that a word consists of, a Korean one by its English gloss; none for a word in another script."""
 
 UNKNOWN_WEIGHT = 1.5
 """Of a word without a row: the median length of the rows of the table."""
@@ -28,10 +28,13 @@ UNKNOWN_WEIGHT = 1.5
 def word_rows(word: str) -> WordRows:
     """Find the rows of a word.
 
-    >>> len(word_rows("password")), word_rows("비밀번호")
-    (1, ())
+    >>> word_rows("password") == word_rows("비밀번호를"), word_rows("пароль")
+    (True, ())
     """
-    pieces = bundled_embedder().pieces
+    embedder = bundled_embedder()
+    if "가" <= word[:1] <= "힣":
+        return embedder.rows_of_korean(word)
+    pieces = embedder.pieces
     rows = chain.from_iterable(pieces.rows(part) for part in split_words(word))
     return tuple(row for row in rows if row != pieces.unknown_row)
 

@@ -35,7 +35,7 @@ def test_it_reads_both_ways_and_is_kept_for_the_pair() -> None:
 
 
 def test_words_of_other_scripts_are_unknown_but_weigh() -> None:
-    cached, new = prepare("환불 refund"), prepare("환불 money")
+    cached, new = prepare("возврат refund"), prepare("возврат money")
     found = meaning(cached, new)
     assert found.cached_known == [False, True]
     assert found.cached_weights[0] > 0

@@ -10,7 +10,7 @@ from lc_costkit.embedding.words import directions, word_rows
 
 
 def test_the_sum_of_rows_is_the_sum_of_words() -> None:
-    words = [word_rows(word) for word in ("unbelievable", "refund", "비밀번호", "wi-fi")]
+    words = [word_rows(word) for word in ("unbelievable", "refund", "пароль", "wi-fi")]
     assert [len(rows) for rows in words][2] == 0
     assert max(map(len, words)) > 1
     found, weights = directions(words)
