@@ -21,6 +21,7 @@ from lc_costkit.cache.stats import CacheStats, make_stats
 from lc_costkit.cache.store import Entry
 from lc_costkit.cache.text import question_hash
 from lc_costkit.cache.verifying import verified_now
+from lc_costkit.cache.withdrawing import withdraw
 from lc_costkit.errors import ConfigurationError, StoreError
 
 
@@ -122,6 +123,22 @@ class Care:
         """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance.
 
         Two questions that were labelled before get their label again, and are not returned.
+    def forget_verdicts(self) -> int:
+        """Take back what live checks have done, where it was their judge that was wrong; return how many verdicts went.
+
+        Entries that were demoted are matched by meaning again, in other processes when they next read
+        them, and a point that was raised because of the checks makes way for the policy's, everywhere. A
+        certificate that was withdrawn takes calibrating again. What the checks cost stays counted.
+
+        Raises:
+            StoreError: the store cannot be used now.
+        """
+        self._server.flush()
+        gone = withdraw(self._store, self._points, namespace=self._knobs.namespace, decider=self._acceptor.identity)
+        self._matcher.reset()
+        self._learning.load()
+        return gone
+
 
         Args:
             count: how many at most.

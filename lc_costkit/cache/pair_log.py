@@ -14,6 +14,7 @@ from lc_costkit.cache.pair_rows import MAX_NAME, label_values, logged, pair_valu
 from lc_costkit.cache.schema import PAIRS
 from lc_costkit.cache.seen_pairs import (
     LABEL_SOURCES,
+    LIVE,
     LabelSource,
     LoggedPair,
     PendingPairs,
@@ -64,7 +65,8 @@ class PairLog:
         store: where the table is.
         namespace: whose decisions.
         decider: identity of what decides here.
-        keep: how many unlabelled decisions to keep, newest first; 0 records none.
+        keep: how many unlabelled decisions to keep, newest first, and how many verdicts of live checks;
+            0 records no decision that has no verdict.
         faults: where a failure to write goes.
     """
 
@@ -347,9 +349,10 @@ class PairLog:
         return pair_values(pair, namespace=self._namespace, decider=self._decider)
 
     def _trim(self, connection: Connection) -> None:
-        unlabelled = (self._mine(), PAIRS.c.source.is_(None))
-        last = select(PAIRS.c.id).where(*unlabelled).order_by(PAIRS.c.id.desc()).offset(self._keep).limit(1)
-        connection.execute(delete(PAIRS).where(*unlabelled, PAIRS.c.id <= last.scalar_subquery()))
+        """Delete the oldest of what comes by itself; what people said stays."""
+        for kind in (PAIRS.c.source.is_(None), PAIRS.c.source.in_(LIVE)):
+            last = select(PAIRS.c.id).where(self._mine(), kind).order_by(PAIRS.c.id.desc()).offset(self._keep).limit(1)
+            connection.execute(delete(PAIRS).where(self._mine(), kind, PAIRS.c.id <= last.scalar_subquery()))
 
     def _delete(self, *wanted: ColumnElement[bool]) -> int:
         with self._store.writing_patiently() as connection:

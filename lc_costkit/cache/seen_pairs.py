@@ -21,6 +21,9 @@ LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
 BY_PEOPLE: tuple[LabelSource, ...] = ("label", "rejected", "given")
 """What a person said holds for the same two questions whenever they meet again; a judge's word for one meeting."""
 
+LIVE: tuple[LabelSource, ...] = ("verified", "observed")
+"""What a judge said while the cache was at work."""
+
 REFUSED_BY_SCORE = "score"
 """``refused_by`` of a candidate that every gate let pass, and whose score was too low."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from lc_costkit.cache.matcher import Matcher
 from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.results import AsText, Check, Hit, Miss
+from lc_costkit.cache.seen_pairs import LIVE
 from lc_costkit.cache.store import Entry, EntryStore
 from lc_costkit.cache.tighten import Draw, tightened
 from lc_costkit.cache.verify import FreshAnswer, Sampled, asks_by_invoke
@@ -27,6 +29,8 @@ from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.record import CallRecord
 from lc_costkit.savings import check_savings
 from lc_costkit.usage import TokenUsage, UsageReading
+
+_logger = logging.getLogger(__name__)
 
 SAMPLED = "sampled for verification"
 """Why a sampled call is a miss where the model answers it in place of the cache."""
@@ -43,6 +47,11 @@ Keep = Callable[[FreshAnswer], object]
 _ASKING = "See that the model that is asked again works; the stored answer was served unchecked"
 _JUDGING = "See that the judge works; the answer counts as unchecked"
 _RECORDING = "The call is in the statistics of the cache, and not in the ledger; see that it is open and writable"
+_RAISED = (
+    "lc_costkit cache %r serves by meaning from score %.3f on, and no longer from %.3f: too many of the answers that "
+    "were checked were wrong; stats() says how many. If it is the judge that was wrong, mend it and call "
+    "forget_verdicts()"
+)
 _SETTLING = "The verdict was not acted on in full; see that the store can be written, and call check() on the cache"
 
 
@@ -152,12 +161,15 @@ class Verifier:
         """
 
         def run() -> None:
+            fresh: str | None
             try:
                 fresh = check.as_text(payload)
             except Exception as error:
                 self._unverified("reading a fresh answer", error, _JUDGING)
-                fresh = ""
-            verdict = self._compare(check, fresh, None) if fresh.strip() else None
+                fresh = None
+            if fresh is not None and not fresh.strip():
+                self._tally.unverified("failed")
+            verdict = self._compare(check, fresh, None) if fresh and fresh.strip() else None
             if keep is not None and not verdict:
                 keep(verdict is False)
 
@@ -229,11 +241,13 @@ class Verifier:
             self._tally.demoted()
 
     def _tighten(self) -> None:
-        moved = tightened(
-            self._acceptor.point, self.draws(), max_error_rate=self._max_error_rate, floor=self._acceptor.lowest
-        )
-        if moved is not None:
-            self._acceptor.move(self._points.tighten(moved))
+        before = self._acceptor.lowest
+        moved = tightened(self._acceptor.point, self.draws(), max_error_rate=self._max_error_rate, floor=before)
+        if moved is None:
+            return
+        self._acceptor.move(self._points.tighten(moved))
+        if self._acceptor.lowest > before:
+            _logger.warning(_RAISED, self._namespace, self._acceptor.lowest, before)
 
     def _carefully(self, act: Callable[[], object]) -> None:
         try:
@@ -288,7 +302,7 @@ class Verifier:
 
 def checked_hits(log: PairLog) -> list[Draw]:
     """Return what live verdicts say of decisions that were, or would have been, hits of this decider."""
-    rows = log.labelled(sources=("verified", "observed"), decider=log.decider)
+    rows = log.labelled(sources=LIVE, decider=log.decider)
     return [
         Draw(row.score, row.same, row.labelled_at or 0.0)
         for row in rows

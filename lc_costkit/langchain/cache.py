@@ -252,6 +252,10 @@ class SemanticCache(BaseCache):
         """Label one of ``near_hits()``; ``None`` takes its label back."""
         self.engine.label_pair(pair_id, same=same)
 
+    def forget_verdicts(self) -> int:
+        """Take back what live checks have done, where it was their judge that was wrong; see ``Cache``."""
+        return self.engine.forget_verdicts()
+
     def near_hits(self, limit: int = 50, *, labelled: bool | None = None) -> list[LoggedPair]:
         """Return what the semantic tier decided last, served or not, the newest first."""
         return self.engine.near_hits(limit, labelled=labelled)

@@ -232,12 +232,13 @@ def test_only_so_many_wait_and_only_so_many_are_kept(store: EntryStore, monkeypa
     assert len(log.newest(10_000)) == 50, "trimmed with the first flush"
     log.label(log.newest(1)[0].id, True)
     log.add_many([pair(-1)], same=False, source="rejected")
+    log.add_many([pair(number) for number in range(60)], same=True, source="verified")
     other = PairLog(store, namespace="other", decider="d", keep=50)
     other.add_many([pair(number) for number in range(60)])
     for number in range(200):
         log.note(pair(number))
     flush(store, log)
-    assert log.counts() == {None: 50, "label": 1, "rejected": 1}
+    assert log.counts() == {None: 50, "label": 1, "rejected": 1, "verified": 50}
     assert [read.new for read in log.newest(1)] == ["new 199"]
     assert other.counts() == {None: 60}, "each namespace by itself"
 

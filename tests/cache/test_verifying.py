@@ -335,6 +335,54 @@ def test_one_demoted_by_another_process_serves_nobody(tmp_path: Path) -> None:
         assert isinstance(other.lookup(ask(ASKED)), Hit)
 
 
+def test_a_judge_that_is_always_wrong_is_heard_of_and_can_be_taken_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "cache.db"
+    others = ("How do I pay by card?", "Where do I see the invoice?", "When does the shop open?")
+    verify = Sampled(rate=1.0, judge=wrong, ask=lambda request: "fresh")
+    with (
+        Cache(path, verify=verify, gates=(), similarity_threshold=0.3) as cache,
+        Cache(path, gates=(), similarity_threshold=0.3) as other,
+    ):
+        for question in others:
+            cache.store(ask(question), f'"{question}"')
+        cache.store(ask("Who pays?"), '"kept to the letter"', exact_only=True)
+        for question in others:
+            assert isinstance(cache.lookup(ask(question.replace(" do ", " can "))), Hit | Miss)
+            assert cache.flush(30)
+        stats = cache.stats()
+        assert stats.point is not None
+        assert stats.point.source == "tightened"
+        assert stats.demoted == stats.checks_wrong >= 2
+        [warned] = [one for one in caplog.messages if "forget_verdicts()" in one]
+        assert not any(question in warned for question in others)
+        assert isinstance(other.lookup(ask("How can I pay by card?")), Miss)
+        assert cache.forget_verdicts() == stats.checks_wrong
+        assert cache.stats().point == OperatingPoint(min_score=0.3, source="threshold")
+        assert cache.stats().verified == 0
+        assert isinstance(cache.lookup(ask("How can I pay by card?")), Hit)
+        letter = cache.lookup(ask("Who pays?"))
+        assert isinstance(letter, Hit)
+        assert not letter.entry.semantic, "it never had a vector"
+        assert cache.flush(30)
+        assert cache.check() == ()
+        assert cache.forget_verdicts() == 1
+        other.lookup(ask("How can I pay by card?"))
+        assert other.stats().point == OperatingPoint(min_score=0.3, source="threshold")
+    with Cache(path, gates=(), similarity_threshold=0.3) as again:
+        assert isinstance(again.lookup(ask("How can I pay by card?")), Hit)
+
+
+def test_an_answer_without_text_is_a_failed_check(make: MakeCache) -> None:
+    cache = make(verify=Sampled(rate=1.0, judge=right))
+    miss = cache.lookup(ask(REWORDED))
+    assert isinstance(miss, Miss)
+    cache.store(ask(REWORDED), "  ", miss=miss)
+    assert cache.flush(30)
+    assert (cache.stats().checks, cache.stats().checks_failed) == (1, 1)
+
+
 def test_a_certificate_is_withdrawn_for_every_process(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     point = OperatingPoint(
