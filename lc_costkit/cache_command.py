@@ -219,8 +219,8 @@ def _show(opened: _Opened, pair: LoggedPair) -> None:
 def _answer(opened: _Opened, pair: LoggedPair) -> str:
     from lc_costkit.cache.labelling import answer_text
 
-    entry = None if pair.entry_id is None else opened.store.by_id(opened.namespace, pair.entry_id)
-    return "(no longer held)" if entry is None else _clean(answer_text(entry.payload))
+    held = [] if pair.entry_id is None else opened.store.held(opened.namespace, [pair.entry_id])
+    return _clean(answer_text(held[0].payload)) if held else "(no longer held)"
 
 
 def _keys() -> Iterator[str]:

@@ -50,8 +50,12 @@ class Care:
         self._calibrator = parts.calibrator
 
     def entry(self, entry_id: int) -> Entry | None:
-        """Return the stored answer that a hit names, or ``None`` if it is gone."""
-        return self._store.by_id(self._knobs.namespace, entry_id)
+        """Return the stored answer that a hit names, or ``None`` if it is gone.
+
+        Raises:
+            StoreError: the store cannot be used now.
+        """
+        return next(iter(self._store.held(self._knobs.namespace, [entry_id])), None)
 
     def reject(self, answer_or_id: Rejectable, *, question: str | None = None) -> int:
         """Remove an answer that was wrong, and never serve it to that question again.
@@ -258,10 +262,12 @@ class Care:
         self._server.flush()
         logged = self._pairs.newest(MOST_DECISIONS)
         entries = sorted({pair.entry_id for pair in logged if pair.entry_id is not None})
+        with self._store.asked():
+            counts = self._store.counters(self._knobs.namespace)
         traffic = Traffic(
             namespace=self._knobs.namespace,
             logged=logged,
-            counts=self._store.counters(self._knobs.namespace),
+            counts=counts,
             answer_usd=self._store.answer_usd(self._knobs.namespace, entries),
             refuses=self._learning.refuses,
         )
@@ -283,16 +289,17 @@ class Care:
             EmbedderError: the embedder fails its contract.
             StoreError: the store cannot be read now.
         """
-        return explain(
-            request,
-            server=self._server,
-            matcher=self._matcher,
-            acceptor=self._acceptor,
-            learning=self._learning,
-            store=self._store,
-            embedder=self._embedder,
-            knobs=self._knobs,
-        )
+        with self._store.asked():
+            return explain(
+                request,
+                server=self._server,
+                matcher=self._matcher,
+                acceptor=self._acceptor,
+                learning=self._learning,
+                store=self._store,
+                embedder=self._embedder,
+                knobs=self._knobs,
+            )
 
     def flush(self, timeout_seconds: float | None = None) -> bool:
         """Wait for the checks under way (see ``verify``) and write down the statistics.
@@ -309,7 +316,11 @@ class Care:
 
     def check(self) -> tuple[str, ...]:
         """Read the whole store and return what is wrong with it; empty if it is sound."""
-        found = self._store.audit()
+        try:
+            with self._store.asked():
+                found = self._store.audit()
+        except StoreError as error:
+            return (str(error),)
         for part in (self._pairs, self._points):
             try:
                 found += part.audit()

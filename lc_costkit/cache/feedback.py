@@ -59,7 +59,7 @@ class Feedback:
         self._flush()
         asked = served.question if question is None else question
         ids = self._meant(served.ids, asked)
-        held = [entry for entry in (self._store.by_id(self._namespace, i) for i in ids) if entry is not None]
+        held = self._store.held(self._namespace, ids)
         pair = self._pair(served, ids, asked, held)
         if not held and pair is None and not served.proven:
             raise ConfigurationError(

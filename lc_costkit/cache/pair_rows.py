@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from lc_costkit.cache.entry_rows import storable
 from lc_costkit.cache.seen_pairs import (
     LABEL_SOURCES,
     LabelSource,
@@ -18,7 +19,6 @@ from lc_costkit.cache.seen_pairs import (
     pair_hash,
     text_hash,
 )
-from lc_costkit.cache.store import storable
 from lc_costkit.errors import ConfigurationError
 
 MAX_NAME = 255

@@ -9,7 +9,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lc_costkit.cache.store import storable
+from lc_costkit.cache.entry_rows import storable
 from lc_costkit.cache.text import question_hash
 
 LabelSource = Literal["label", "verified", "observed", "rejected", "given"]

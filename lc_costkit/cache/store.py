@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Row,
-    Select,
-    Table,
-    bindparam,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    union,
-    update,
-)
+from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, func, or_, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lc_costkit.backoff import Backoff, StoreResting
-from lc_costkit.cache.schema import COUNTERS, ENTRIES, PAIRS, SCHEMA_VERSION, TABLES, VECTORS
-from lc_costkit.errors import ConfigurationError
-from lc_costkit.store import (
-    BUSY_SECONDS,
-    PATIENT_SECONDS,
-    describe,
-    open_engine,
-    passing,
-    patiently,
-    prepare_schema,
-    problems,
-    telling,
-    writing,
+from lc_costkit.cache.access import StoreAccess
+from lc_costkit.cache.entry_rows import (
+    Entry,
+    NewEntry,
+    VectorRow,
+    entry_of,
+    entry_problems,
+    entry_values,
+    storable,
+    vector_problems,
 )
-from lc_costkit.turns import turn_of
-from lc_costkit.usage import Basis, TokenUsage
+from lc_costkit.cache.schema import COUNTERS, ENTRIES, PAIRS, VECTORS
+from lc_costkit.store import patiently, problems
+
+__all__ = ["CHANGES", "Counts", "Entry", "EntryStore", "NewEntry", "Passenger", "Touches", "VectorRow"]
 
 # Expired entries deleted in one transaction, for which other writers have to wait.
 _MOST_EXPIRED = 5_000
@@ -54,80 +35,6 @@ _MOST_EXPIRED = 5_000
 _CHUNK = 500
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A stored answer.
-
-    Attributes:
-        id: its number in the store.
-        namespace: whose it is.
-        scope: digest of everything that must be equal for it to be served.
-        question: the question it answers.
-        payload: the answer, as the adapter wrote it.
-        model: the model that gave it.
-        usage: what the provider reported for it (tokens).
-        answer_usd: what it cost (USD); ``None`` where unpriced.
-        answer_basis: the basis of ``answer_usd``.
-        created_at: when it was stored (seconds since 1970).
-        expires_at: when it stops being served; ``None`` is never.
-        hits: how often it was served, as far as written down.
-        semantic: it may be served to other wordings, too.
-    """
-
-    id: int
-    namespace: str
-    scope: str
-    question: str
-    payload: str
-    model: str | None
-    usage: TokenUsage | None
-    answer_usd: Decimal | None
-    answer_basis: Basis
-    created_at: float
-    expires_at: float | None
-    hits: int
-    semantic: bool
-
-    def over(self, now: float, ttl_seconds: float | None) -> bool:
-        """Tell whether its time is over: the one it was stored with, or a shorter one that is asked for now."""
-        if self.expires_at is not None and self.expires_at <= now:
-            return True
-        return ttl_seconds is not None and self.created_at + ttl_seconds <= now
-
-    @property
-    def tokens(self) -> int | None:
-        """Input and output tokens of the answer."""
-        return self.usage.total if self.usage is not None else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEntry:
-    """An answer to be stored; see ``Entry``."""
-
-    namespace: str
-    scope: str
-    exact: str
-    question: str
-    question_hash: str
-    payload: str
-    model: str | None
-    usage: TokenUsage | None
-    answer_usd: Decimal | None
-    answer_basis: Basis
-    created_at: float
-    expires_at: float | None
-    semantic: bool
-    vector: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True)
-class VectorRow:
-    """A row that may be matched by meaning: ``vector`` is ``None`` where this embedder has not seen the question."""
-
-    id: int
-    vector: NDArray[np.float32] | None
 
 
 Touches = Mapping[int, tuple[int, float]]
@@ -143,12 +50,8 @@ CHANGES = "decision_changes"
 """Counter of a namespace: how often its rejections or operating points were changed, by whichever process."""
 
 
-class EntryStore:
+class EntryStore(StoreAccess):
     """Reads and writes entries, their vectors and the counters of the statistics.
-
-    What calls wait for (reading an entry, adding one, counting) does not wait for a store that
-    is locked or full: after a failure it raises ``StoreResting`` at once for some seconds, reads
-    and writes each on their own, since a locked file can often still be read.
 
     Args:
         path_or_url: a path, ``":memory:"`` or a database URL.
@@ -158,17 +61,8 @@ class EntryStore:
         StoreError: it cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, path_or_url: str | Path) -> None:
-        self._engine: Engine = open_engine(path_or_url, busy_seconds=BUSY_SECONDS)
-        if self._engine.dialect.name not in ("sqlite", "postgresql"):
-            name = self._engine.dialect.name
-            self._engine.dispose()
-            raise ConfigurationError(f"the cache runs on SQLite or PostgreSQL, not on {name}")
-        prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES)
-        self._reads = Backoff()
-        self._writes = Backoff()
-        self._turn = turn_of(self._engine)
-        self.passenger: Passenger | None = None
+    passenger: Passenger | None = None
+    """Who else writes in the commit of the counts."""
 
     def add(self, entry: NewEntry, embedder: str, *, touches: Touches, counts: Counts) -> int:
         """Write an answer, its vector and pending counts in one commit; return the entry's id.
@@ -176,7 +70,7 @@ class EntryStore:
         An entry with the same exact key is refreshed in place: same id, new answer. One whose time
         was over gets a new id, by which processes that have dropped the old one learn of it.
         """
-        values = _entry_values(entry)
+        values = entry_values(entry)
         statement = self._insert(ENTRIES).values(**values)
         kept = ("namespace", "exact")
         refreshed = {name: statement.excluded[name] for name in values if name not in kept}
@@ -216,11 +110,20 @@ class EntryStore:
         """Return the entry, or ``None`` if it is gone."""
         return self._one(_BY_ID, {"namespace": namespace, "id": entry_id})
 
+    def held(self, namespace: str, ids: Sequence[int]) -> list[Entry]:
+        """Return those of these entries that are there, for somebody who asks outside of a call."""
+        found: list[Entry] = []
+        with self.reading_patiently() as connection:
+            for chunk in _chunks(ids):
+                statement = select(ENTRIES).where(ENTRIES.c.namespace == namespace, ENTRIES.c.id.in_(chunk))
+                found += [entry_of(row) for row in connection.execute(statement.order_by(ENTRIES.c.id))]
+        return found
+
     def candidate(self, namespace: str, entry_id: int) -> tuple[Entry | None, int]:
         """Return the entry, and how often the decisions of its namespace were changed by somebody."""
         with self._to_read() as connection:
             row = connection.execute(_CANDIDATE, {"namespace": namespace, "id": entry_id}).one_or_none()
-        return (None, 0) if row is None else (_entry(row), row.changes or 0)
+        return (None, 0) if row is None else (entry_of(row), row.changes or 0)
 
     def changed(self, connection: Connection, namespace: str) -> None:
         """Let every process know, from its next candidate on, that decisions of this namespace have changed."""
@@ -330,11 +233,6 @@ class EntryStore:
         with self._engine.connect() as connection:
             return {row.name: row.value for row in connection.execute(statement)}
 
-    @property
-    def name(self) -> str:
-        """What to call it in a message, without its password."""
-        return describe(self._engine)
-
     def namespaces(self) -> list[str]:
         """Return the namespaces that anything is kept of."""
         statement = union(*(select(table.c.namespace) for table in (ENTRIES, COUNTERS, PAIRS)))
@@ -351,62 +249,15 @@ class EntryStore:
             found += [f"vector of entry {i}, which does not exist" for i in connection.execute(orphans).scalars()]
             sizes: dict[str, int] = {}
             for row in connection.execute(select(VECTORS)):
-                found += _vector_problems(row, sizes)
+                found += vector_problems(row, sizes)
             for row in connection.execute(select(ENTRIES)):
-                found += _entry_problems(row)
+                found += entry_problems(row)
         return found
-
-    def rested(self) -> None:
-        """Let the next attempt go to the store, whatever failed before it."""
-        self._reads.succeeded()
-        self._writes.succeeded()
-
-    def close(self) -> None:
-        """Close every connection; whoever is still at work gets an error and not a crash."""
-        if self._engine.url.database is None:
-            # In memory all threads share one connection. Whoever holds it may close it: SQLite
-            # breaks down when another one does, or when a renewed pool hands it out twice.
-            held = self._engine.raw_connection()
-            if held.dbapi_connection is not None:
-                held.dbapi_connection.close()
-            held.invalidate()
-        else:
-            self._engine.dispose()
-
-    @contextmanager
-    def writing_patiently(self) -> Iterator[Connection]:
-        """Yield a transaction that somebody asked for: no model call stands behind.
-
-        Raises:
-            StoreError: the store is locked, full or damaged.
-        """
-        with telling(self._engine), self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
-            yield connection
-
-    @contextmanager
-    def reading_patiently(self) -> Iterator[Connection]:
-        """Yield a connection for what somebody asked for.
-
-        Raises:
-            StoreError: the store is locked or damaged.
-        """
-        with telling(self._engine), self._engine.connect() as connection, patiently(connection):
-            yield connection
-
-    @contextmanager
-    def _to_write(self) -> Iterator[Connection]:
-        with self._turn, _attempt(self._writes), writing(self._engine) as connection:
-            yield connection
-
-    @contextmanager
-    def _to_read(self) -> Iterator[Connection]:
-        with _attempt(self._reads), self._engine.connect() as connection:
-            yield connection
 
     def _one(self, statement: Select[Any], values: Mapping[str, object]) -> Entry | None:
         with self._to_read() as connection:
             row = connection.execute(statement, values).one_or_none()
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def _insert(self, table: Table) -> Any:  # the two dialects share no type that has on_conflict_do_update
         return (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(table)
@@ -492,87 +343,11 @@ _TOUCH = (
 )
 
 
-@contextmanager
-def _attempt(backoff: Backoff) -> Iterator[None]:
-    if not backoff.may_try():
-        raise StoreResting
-    try:
-        yield
-    except Exception as error:
-        if passing(error):
-            backoff.failed()
-        raise
-    backoff.succeeded()
-
-
-def _entry_values(entry: NewEntry) -> dict[str, object]:
-    return {
-        "namespace": entry.namespace,
-        "scope": entry.scope,
-        "exact": entry.exact,
-        "question": storable(entry.question),
-        "question_hash": entry.question_hash,
-        "semantic": entry.semantic,
-        "payload": storable(entry.payload),
-        "model": entry.model,
-        "usage": None if entry.usage is None else json.dumps(entry.usage.to_dict()),
-        "answer_usd": None if entry.answer_usd is None else str(entry.answer_usd),
-        "answer_basis": entry.answer_basis,
-        "created_at": entry.created_at,
-        "expires_at": entry.expires_at,
-        "used_at": entry.created_at,
-        "hits": 0,
-    }
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        id=row.id,
-        namespace=row.namespace,
-        scope=row.scope,
-        question=row.question,
-        payload=row.payload,
-        model=row.model,
-        usage=None if row.usage is None else TokenUsage.from_dict(json.loads(row.usage)),
-        answer_usd=None if row.answer_usd is None else Decimal(row.answer_usd),
-        answer_basis=row.answer_basis,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        hits=row.hits,
-        semantic=row.semantic,
-    )
-
-
-def _entry_problems(row: Row[Any]) -> list[str]:
-    try:
-        json.loads(row.payload)
-        _entry(row)
-    except (ValueError, TypeError, ArithmeticError, KeyError) as error:
-        return [f"entry {row.id}: {type(error).__name__}: {error}"]
-    return []
-
-
-def _vector_problems(row: Row[Any], sizes: dict[str, int]) -> list[str]:
-    size = len(row.vector)
-    expected = sizes.setdefault(row.embedder, size)
-    if size != expected or size % 4:
-        return [f"vector of entry {row.entry_id}: {size} bytes, others of {row.embedder} have {expected}"]
-    if not np.isfinite(np.frombuffer(row.vector, dtype=np.float32)).all():
-        return [f"vector of entry {row.entry_id} is not finite"]
-    return []
-
-
 def _decided(is_it: Callable[[str], bool], payload: str) -> bool:
     try:
         return is_it(payload)
     except Exception:
         return False  # written by another adapter, or damaged: check() tells of the latter
-
-
-def storable(text: str) -> str:
-    """Return the text as any of the databases keeps it."""
-    # A lone surrogate cannot be written as UTF-8, and PostgreSQL takes no NUL.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 
 
 def _chunks(rows: Sequence[_T]) -> Iterable[Sequence[_T]]:

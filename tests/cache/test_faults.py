@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from lc_costkit.errors import StoreError
 from tests.cache.support import WordsEmbedder, ask
 
 
-def open_cache(path: Path) -> Cache:
+def open_cache(path: str | Path) -> Cache:
     return Cache(path, embedder=WordsEmbedder(), similarity_threshold=0.5)
 
 
@@ -160,6 +161,45 @@ def test_a_closed_cache_misses(tmp_path: Path) -> None:
         assert cache.store(ask("another question"), '"y"', miss=missed) is None
     with open_cache(tmp_path / "c.db") as cache:
         assert cache.stats().entries == cache.stats().stored == 1
+
+
+@pytest.mark.parametrize("place", [":memory:", "c.db"])
+def test_whatever_is_asked_of_a_closed_cache_says_that_it_is_closed(place: str, tmp_path: Path) -> None:
+    cache = open_cache(place if place == ":memory:" else tmp_path / place)
+    entry = cache.store(ask("What is the fee for a card"), '"x"')
+    assert entry is not None
+    cache.close()
+    asked: list[Callable[[], object]] = [
+        lambda: cache.entry(entry),
+        lambda: cache.reject(entry),
+        lambda: cache.label("a", "b", same=True),
+        cache.calibrate,
+        lambda: cache.draw_pairs(1),
+        lambda: cache.label_pair(1, same=True),
+        cache.near_hits,
+        lambda: cache.find_answers("x", bool),
+        lambda: cache.delete(entry),
+        lambda: cache.delete(question="What is the fee for a card"),
+        cache.clear,
+        cache.recommend,
+        lambda: cache.explain(ask("What is the fee for a card")),
+    ]
+    for one in asked:
+        with pytest.raises(StoreError, match="this cache is closed"):
+            one()
+    [said] = cache.check()
+    assert "this cache is closed" in said
+
+
+def test_a_table_that_is_gone_is_told_of_in_our_words(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask("What is the fee for a card"), '"x"')
+        with sqlite3.connect(tmp_path / "c.db") as raw:
+            raw.execute("ALTER TABLE cache_entries RENAME TO gone")
+        raw.close()
+        for one in (lambda: cache.explain(ask("What is the fee for a lost card")), lambda: cache.entry(1)):
+            with pytest.raises(StoreError, match="no such table: cache_entries"):
+                one()
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
