@@ -123,10 +123,6 @@ class Care:
         rate = self._knobs.max_error_rate if max_error_rate is None else checked_error_rate(max_error_rate)
         return self._calibrator.calibrate(pairs, max_error_rate=rate, confidence=confidence, learn=learn)
 
-    def draw_pairs(self, count: int, *, seed: int | None = None) -> list[LoggedPair]:
-        """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance.
-
-        Two questions that were labelled before get their label again, and are not returned.
     def forget_verdicts(self) -> int:
         """Take back what live checks have done, where it was their judge that was wrong; return how many verdicts went.
 
@@ -143,6 +139,10 @@ class Care:
         self._learning.load()
         return gone
 
+    def draw_pairs(self, count: int, *, seed: int | None = None) -> list[LoggedPair]:
+        """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance.
+
+        Two questions that were labelled before get their label again, and are not returned.
 
         Args:
             count: how many at most.
