@@ -105,6 +105,7 @@ _SUPERLATIVE = re.compile(
 _COMPARATIVE = re.compile(r"\b(?:(?:more|less) ([a-z]{3,})|([a-z]{2,}er)|(better|worse)) (?:\w+ ){0,4}?than\b")
 _KOREAN_EXTREME = re.compile(r"(?:가장|제일|최고로|젤) ?([가-힣]{1,6})")
 _KOREAN_COMPARED = re.compile(r"보다 (?:더 |덜 )?(?:([가-힣]+?)(?:이|가|에|은|는|을|를) )?(?:더 |덜 )?([가-힣]+)")
+_DEEDS = words("게 것 것이 거 쪽 쪽이 편")
 _GOOD = words("best top greatest good highest finest great popular")
 
 
@@ -127,7 +128,7 @@ def _extremes(text: Prepared) -> tuple[frozenset[str], frozenset[str]]:
         compared = _KOREAN_COMPARED.findall(lowered) if "보다" in lowered else []
         return (
             frozenset(stem(word) for word in extremes),
-            frozenset(stem(word) for pair in compared for word in pair if word),
+            frozenset(stem(word) for pair in compared if not _DEEDS & {*pair} for word in pair if word),
         )
     extremes = [second or third for _, second, third in _SUPERLATIVE.findall(lowered)] if "st" in lowered else []
     compared = ["".join(each) for each in _COMPARATIVE.findall(lowered)] if "than" in lowered else []

@@ -220,10 +220,14 @@ def _relations(text: Prepared) -> dict[str, set[str]]:
             ending = next(
                 end for end in ("에서", "으로", "로", "보다", "에게", "까지", "부터") if token.word.endswith(end)
             )
-            found.setdefault("로" if ending == "으로" else ending, set()).add(token.stem)
+            thing = token.stem
+            if ending == "보다" and token.word in _COMPARED_DEEDS and place:
+                thing = text.tokens[place - 1].stem  # "사는 것보다": than buying
+            found.setdefault("로" if ending == "으로" else ending, set()).add(thing)
     return found
 
 
+_COMPARED_DEEDS = words("것보다 게보다 거보다 건보다 쪽보다 편보다")
 _NAMES_TOO = frozenset({"list"})
 """Words that carry no topic in most questions, and name a thing in some."""
 _VERBS = words(lexicon_acts.ACTS.replace(",", " "))

@@ -55,7 +55,7 @@ _STATED = re.compile(
     r"|(?P<bare_half>(?<![\w-])half of(?= ?\d))"
     r"|(?P<twice>(?<!\w)(?:twice|thrice)(?!\w))"
     rf"|(?P<korean>(?<!\w)(?:{'|'.join(KOREAN_COUNTS)})\s?(?P<korean_unit>시간|달|명|번|개월|개|살|주|잔|장|대"
-    rf"|권|마리|분|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
+    rf"|권|마리|분|프로|퍼센트|평(?=[\s은이을에?]|$)|학점|과목|가지|곳|군데|차례|배|짝|켤레|벌|병|컵|숟갈"
     r"|큰술|줄|층|건|사람|학기|끼|시|해|쪽|판|줌|쌍|글자|자(?=[\s로를가는의도만?]|$))(?P<plus_half> 반(?![가-힣]))?)"
     r"|(?P<korean_half>(?<!\w)반 ?(?P<korean_half_unit>시간|년|달)(?!\w*반))"
     r"|(?P<sino>(?<!\w)(?:[일이삼사오육칠팔구]?[십백천만])+[일이삼사오육칠팔구]? ?(?P<sino_unit>개월|년|주일|분"
@@ -87,6 +87,10 @@ class Quantity:
     dimension: str | None
     raw: float
     firm: bool = True
+
+
+_FREE = Quantity(0.0, "krw", 0.0)
+"""A price in won that is none: "0원" is "무료"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +147,10 @@ def read_stated(lowered: str) -> Stated:
             quantities.extend(_read(kind or "", match))
             if len(quantities) > before and _is_a_rate(quantities[-1], lowered[match.end() : match.end() + 2]):
                 quantities[-1] = replace(quantities[-1], firm=False)
-            if len(quantities) == before + 1 and before and places and lowered[places[-1][1] : match.start()] in _GAPS:
-                quantities[before - 1 :] = _together(quantities[-2], quantities[-1])
-                before = min(before, len(quantities) - 1)
+            if len(quantities) == before + 1 and quantities[-1] == _FREE:
+                quantities.pop()
+                words += (lowered[copied : match.start()], " 무료 ")
+                copied = match.end() + lowered.startswith("인", match.end())
             if len(quantities) > before and (kind not in ("article", "ordinal") or match["article_half"]):
                 if places and _continues(quantities, lowered[places[-1][1] : match.start()]):
                     quantities[-2:] = [_sum(*quantities[-2:])]
@@ -206,20 +211,6 @@ def unmatched_quantities(
         [each for each in alone if not any(_equal(each, other) for other in right)],
         [each for each in rest if not any(_equal(each, other) for other in left)],
     )
-
-
-_GAPS = frozenset(("", " ", " and ", ", "))
-_ADDED = frozenset({"time", "months", "length", "mass"})
-
-
-def _together(larger: Quantity, smaller: Quantity) -> list[Quantity]:
-    """Add what is one quantity in two units: "2시간 30분", "1 year 6 months"."""
-    if larger.dimension != smaller.dimension or larger.dimension not in _ADDED or not larger.raw or not smaller.raw:
-        return [larger, smaller]
-    if larger.value / larger.raw <= smaller.value / smaller.raw:
-        return [larger, smaller]
-    total = larger.value + smaller.value
-    return [Quantity(total, larger.dimension, total, firm=larger.firm or smaller.firm)]
 
 
 _MEASURES = frozenset({"length", "mass", "volume", "speed", "area"})
@@ -283,7 +274,8 @@ def _close(one: float, other: float) -> bool:
 
 def _is_a_rate(quantity: Quantity, follows: str) -> bool:
     """Say whether one unit of time is what something else is counted by: "1년에 두 번"."""
-    return quantity.raw == 1 and quantity.dimension in ("time", "months") and follows.startswith(("에", "당", "마다"))
+    counted = quantity.raw == 1 and quantity.dimension in ("time", "months", "terms")
+    return counted and follows.startswith(("에", "당", "마다"))
 
 
 def _is_a_name(match: re.Match[str]) -> bool:

@@ -138,7 +138,7 @@ _FACETS: tuple[tuple[str, str, str], ...] = (
     (
         "measure",
         r"\bhow (?:old|tall|heavy|far|deep|wide|big|large|small|thick|strong|hot|cold|loud|high|low|steep|spicy)\b",
-        r"(?:키|무게|나이|높이|깊이|넓이|크기|온도|거리|두께)\S{0,3} ?(?:얼마|몇|어떻게)|몇 ?(?:살|세|도|킬로"
+        r"(?:키|무게|나이|높이|깊이|넓이|크기|온도|거리|두께)\S{0,3} ?(?:얼마|몇|어떻게 ?[되돼])|몇 ?(?:살|세|도|킬로"
         r"|미터|센티)",
     ),
     (
