@@ -251,7 +251,8 @@ def _spelled_out(token: Token, other: Prepared) -> tuple[str, ...]:
         for initials, meant in kept(other, "_initials", _initials):
             place = initials.find(short)
             if place >= 0:
-                return (token.stem, *meant[place : place + len(short)])
+                long = meant[place : place + len(short)]
+                return (token.stem, *(stem(part) for word in long for part in (word, *word.split("-"))))
     return ()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from lc_costkit.cache.align import align, same_meaning, spelled_alike
+from lc_costkit.cache.meaning import meaning, places, topic_places
 from lc_costkit.cache.prepare import Prepared, kept
 from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
-from lc_costkit.scripts import KOREAN
+from lc_costkit.cache.thing_gates import HEAVY
+from lc_costkit.scripts import KOREAN, LATIN, NONE
 
 _CONDITION = re.compile(
     r"\b(?:even if|only if|if|when|while|unless|in case|because|after|before|during|without|whilst|until|once"
@@ -31,6 +33,8 @@ def condition_gate(cached: Prepared, new: Prepared) -> str | None:
         (laid.only_cached, laid.only_new, cached, new),
         (laid.only_new, laid.only_cached, new, cached),
     ):
+        if alone and others and _heavy_condition(cached, new, (alone, others), of_cached=text is cached):
+            return "only one of them holds under a condition"
         if not alone or others or (len(alone) == 1 and kept(plain, "_condition", _condition)):
             continue
         said = kept(text, "_condition", _condition)
@@ -38,6 +42,45 @@ def condition_gate(cached: Prepared, new: Prepared) -> str | None:
         if added:
             return f"only one of them adds the condition {' '.join(added)}"
     return None
+
+
+_STATED_CONDITION = re.compile(
+    r"(?<!know )(?<!wonder )(?<!wondering )(?<!ask )(?<!asking )(?<!see )(?<!check )(?<!tell )(?<!me )(?<!us )"
+    r"(?<!sure )(?<!out )(?<!decide )(?<!confirm )(?<!what )(?<!as )(?<!do )(?<!happens )(?<!happen )"
+    r"\b(?:if|unless|provided (?:that|i|we|you|he|she|it|they)|providing|as long as|assuming)\b([^.?!;]{3,80})"
+)
+
+
+def _heavy_condition(
+    cached: Prepared, new: Prepared, alone: tuple[tuple[str, ...], tuple[str, ...]], *, of_cached: bool
+) -> bool:
+    """Say whether one side holds under a condition of which the other says nothing, while it says all else alike."""
+    text, plain = (cached, new) if of_cached else (new, cached)
+    if text.script not in (LATIN, NONE) or kept(plain, "_condition", _condition):
+        return False
+    said = kept(text, "_stated_condition", _stated_condition)
+    added = [word for word in alone[0] if word in said and word not in _FILLERS]
+    if not added:
+        return False
+    found = meaning(cached, new)
+    weights, against = found.cached_weights, found.new_weights
+    if not of_cached:
+        weights, against = against, weights
+    others, mine = topic_places(plain), topic_places(text)
+    if any(
+        against[place] * (1 - max(0.0, found.best(place, mine, of_cached=not of_cached))) >= HEAVY
+        for place in places(plain, alone[1])
+    ):
+        return False
+    return any(
+        weights[place] * (1 - max(0.0, found.best(place, others, of_cached=of_cached))) >= HEAVY
+        for place in places(text, added)
+    )
+
+
+def _stated_condition(text: Prepared) -> frozenset[str]:
+    found = _STATED_CONDITION.findall(text.lowered)
+    return frozenset(stem(word) for part in found for word in re.findall(r"[\w'-]+", part))
 
 
 def _condition(text: Prepared) -> frozenset[str]:
@@ -56,6 +99,7 @@ _TENSE = {
     "will": _FUTURE,
 }
 _PERFECT = re.compile(r"^\W*(?:(?:and|so|but) )?(?:has|have) (?:\w+ ){1,4}?(?:been|\w+ed)\b(?! (?:to|able)\b)")
+_GOING_TO = re.compile(r"^\W*(?:(?:and|so|but) )?(?:is|are|am) (?:\w+ ){1,4}?(?:going|about) to\b")
 _PERFECT_DUTY = re.compile(r"\b(?:should|would|could|must|might) (?:i|we|you|he|she|they|it|the \w+) have \w+")
 _SAME_SENTENCE = 0.4
 """Share of words in the same order from which a tense is compared: other sentences tell a story in any tense."""
@@ -90,6 +134,8 @@ def _tense(text: Prepared) -> tuple[str]:
         return (_PAST,)
     if _PERFECT.match(lowered):
         return (_DONE,)
+    if _GOING_TO.match(lowered):
+        return (_FUTURE,)
     head = _HEAD.match(lowered)
     if head is None:
         return ("",)
@@ -109,9 +155,24 @@ _DEEDS = words("게 것 것이 거 쪽 쪽이 편")
 _GOOD = words("best top greatest good highest finest great popular")
 
 
+_COMPARES = re.compile(
+    r"\b(?:more|less|most|least|better|worse|best|worst|than|over|above|under|below|exceed\w*|vs|versus|or|prefer\w*"
+    r"|instead|rather|compar\w+|differ\w*|difference|same|between|within|after|before|at least|up to"
+    r"|maximum|minimum|limit|max|min|\w{3,}est|\w{3,}er|without|no|not)\b|[<>]"
+)
+
+
 def extreme_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse another extreme or another comparison: the cheapest and the biggest, faster and quieter than."""
     one, other = kept(cached, "_extremes", _extremes), kept(new, "_extremes", _extremes)
+    for compared, plain in ((one[1], new), (other[1], cached)):
+        if (
+            compared
+            and plain.script != KOREAN
+            and not (other if plain is new else one)[1]
+            and _COMPARES.search(plain.lowered) is None
+        ):
+            return "only one of them compares"
     for left, right, what in zip(one, other, ("extreme", "comparison"), strict=True):
         if not left or not right or left & right:
             continue

@@ -72,6 +72,7 @@ _OPENINGS = (
     r"(?:pretty )?(?:please|pls|plz|kindly)[\s,]+(?=\S)",
     r"(?:can|could|may|might) i (?:please |just |kindly )?(?:ask (?:you )?for|get|have) (?:your |some |a bit of )?"
     r"(?:advice|help|opinion|tips)(?: (?:please|here|with (?:this|something)|on this))?\s*[:,.;!–-]+",
+    r"for (?:your |some |a bit of )?(?:advice|help|opinion|tips)(?: (?:please|here|on this))?\s*[:,.;!–-]+",
     r"(?:is there )?any chance (?:that )?(?:you|someone|anyone) (?:could|can|would|might) "
     rf"{_SOFT}(?:be able to )?(?:{_TELL}|give (?:me|us)|share)(?=[\s,])",
     r"(?:tell me|let me know)(?=\s)",

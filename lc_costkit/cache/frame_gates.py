@@ -27,6 +27,10 @@ def length_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+_FREE = tuple({stem("free"), stem(word)} for word in ("charge", "fee", "cost", "pay", "price"))
+"""Free is without a charge; the gate of negations counts the denial."""
+
+
 def make_swap_gate(
     similar: Similar | None = None, *, frame: float = SAME_FRAME, same: float = SAME_THING
 ) -> Callable[[Prepared, Prepared], str | None]:
@@ -49,7 +53,7 @@ def make_swap_gate(
             return None
         others = unsaid(laid.only_new, new, cached)
         for one in unsaid(laid.only_cached, cached, new) if others else ():
-            if any(contradict(one, other) for other in laid.only_new):
+            if any(contradict(one, other) or {one, other} in _FREE for other in laid.only_new):
                 continue  # a denial makes up for it, or the gate of opposites has refused
             if similar is not None:
                 likeness = max(similar(one, other) for other in laid.only_new)
@@ -191,6 +195,8 @@ def direction_gate(cached: Prepared, new: Prepared) -> str | None:
         against = others.get(relation)
         if not against or not objects.isdisjoint(against):
             continue
+        if _one_phrase(cached, objects, against) and _one_phrase(new, against, objects):
+            continue  # "open to self-employed buyers" and "available to buyers who are self-employed"
         known = objects <= new.stems and against <= cached.stems
         if known or (relation in _WAYS and _short(cached, new) and objects & new.stems and against & cached.stems):
             return f"{' '.join(sorted(objects))} and {' '.join(sorted(against))} change places after {relation!r}"
@@ -200,6 +206,23 @@ def direction_gate(cached: Prepared, new: Prepared) -> str | None:
 _WAYS = frozenset(("to", "from"))
 _SHORT = 20
 """Words up to which one place known to both is enough: longer texts name many places."""
+
+
+def _one_phrase(text: Prepared, first: set[str], second: set[str]) -> bool:
+    """Say whether words of both sets stand in one phrase: no word that names a way or a clause between them."""
+    near = None
+    for place, token in enumerate(text.tokens):
+        if token.stem in first:
+            near = place
+        elif near is not None and (token.word in _RELATIONS or token.word in _GIVEN_ORDER or place - near > _PHRASE):
+            near = None
+        elif near is not None and token.stem in second:
+            return True
+    return False
+
+
+_PHRASE = 4
+"""Words from the first to the last of a phrase."""
 
 
 def _short(cached: Prepared, new: Prepared) -> bool:

@@ -227,7 +227,14 @@ IDIOMS = (
     (r"\bopt(?:ing|ed)?[- ]in\b", "subscribe"),
     (r"\bopt(?:ing|ed)?[- ]out\b", "unsubscribe"),
     (r"\bget rid of\b", "remove"),
+    (
+        r"\b(?:completely |totally |entirely )?free of (?:charge|cost)\b"
+        r"|\bat no (?:extra |additional )?(?:cost|charge)\b",
+        "free",
+    ),
     (r"\bfree (?:of|from) (?=\w)", "without "),
+    (r"\bthr(?:ow|owing|ew|own) ((?:\w+ ){0,3}?)(?:away|out)\b", r"discard \1"),
+    (r"\bget(?:ting)? ((?:\w+ ){1,4}?)out of\b", r"remove \1from"),
     (r"\b(?:two[- ]factor|two[- ]step|2[- ]?step|2[- ]factor)(?: (?:authentication|verification))?\b|\b2fa\b", "2fa"),
     (r"\bk8s\b", "kubernetes"),
     (r"\bi18n\b", "internationalization"),

@@ -35,8 +35,7 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     membership register, schedule setup
     arrange plan, difficult hard
     tough, important
-    essential crucial vital, improve enhance better boost, effect impact affect influence, weight kilo pound
-    fat heavy, loss
+    essential crucial vital, improve enhance better boost, effect impact affect influence, weight fat heavy, loss
     lose, atm cashpoint, dispute contest challenge appeal, replace replacement exchange swap substitute, return
     send-back, freeze lock block suspend pause hold, document paperwork paper form, salary pay wage income
     paycheck payday,
@@ -152,7 +151,8 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     graduation finish complete,
     drop withdraw, absent absence miss, attend attendance go, homework assignment, library reading, campus university,
     total overall all, extra additional more another further, remaining left remain rest remainder balance, only
-    just solely merely exclusively, stay remain be last,
+    just solely merely exclusively, stay remain be is are last, time long, liter litre, meter metre, kilometer
+    kilometre km, centimeter centimetre cm, millimeter millimetre mm, kilogram kilo kg, pound lb, ounce oz, gram g,
     older senior elderly old, open available, amount total sum, current now present,
     new fresh
     another, used secondhand second-hand, expired outdated, correct right accurate, wrong incorrect mistake

@@ -164,10 +164,10 @@ KINDS: dict[str, tuple[str, ...]] = {
         "single double triple twin queen king",
         "wood metal plastic glass leather cotton wool silk polyester nylon linen denim suede velvet steel aluminum"
         " aluminium copper brass iron ceramic marble granite concrete brick vinyl laminate titanium bamboo",
-        "liter litre gallon ounce gram pound kilogram cup tablespoon teaspoon pint quart",
+        "liter litre gallon ounce gram pound lb kilogram kilo kg stone cup tablespoon teaspoon pint quart",
         "bit byte kilobit kilobyte megabit megabyte gigabit gigabyte terabyte",
         "celsius fahrenheit kelvin",
-        "mile kilometer kilometre meter metre foot inch yard centimeter centimetre millimeter",
+        "mile kilometer kilometre meter metre foot inch yard centimeter centimetre millimeter km",
         "matte glossy",
     ),
     "food": (

@@ -56,8 +56,8 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+|[\"“(]\s*)\W*$")
 _IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in lexicon.IDIOMS)
 _IDIOM_HINT = re.compile(
     r"\b(?:or|if) no|\bnot only|\bno (?:matter|doubt)|why not|\bsure\b|\bi do|\bbusiness |\bsign|\blog|\bset|\bcheck"
-    r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\b2|\b[kila]1?[180]|\bwithout |out of\b| off\b"
-    r"|\bmeant\b|\bunited|\bu\.|\beuro|phase out|\be\.u"
+    r"|\bpick|\bdrop|\bturn|\bswitch|\bopt|\brid\b|\bfree (?:of|from)|two[- ]|\b2|\b[kila]1?[180]"
+    r"|\bthr[oe]w|\bat no |\bwithout |out of\b| off\b|\bmeant\b|\bunited|\bu\.|\beuro|phase out|\be\.u"
     r"|\bwhat time|\ba/c|\bw/|24|\bround|\baround"
 )
 _KOREAN_NEGATION = re.compile(lexicon_ko.NEGATION_PATTERN)

@@ -60,6 +60,8 @@ class _Act:
 def role_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when the one who acts and the one acted upon change places: "Can a tenant sue the landlord?"."""
     laid = align(cached, new)
+    if _who_or_whom(cached, new) or _who_or_whom(new, cached):
+        return "one asks who does it, the other to whom it is done"
     if len(laid.only_cached) > 1 or len(laid.only_new) > 1 or cached.frame == new.frame:
         return None
     if max(len(cached.frame), len(new.frame)) > _SHORT:
@@ -73,6 +75,16 @@ def role_gate(cached: Prepared, new: Prepared) -> str | None:
                 if one.state == other.state and _reversed(one, other):
                     return f"{one.before} and {other.before} change places around {verb!r}"
     return None
+
+
+def _who_or_whom(one: Prepared, other: Prepared) -> bool:
+    """Tell "who pays the agent" from "who does the agent pay"."""
+    if not one.tokens or not other.tokens or one.tokens[0].word != "who" or other.tokens[0].word not in ("who", "whom"):
+        return False
+    if len(one.tokens) < 3 or len(other.tokens) < 3 or not one.tokens[1].content or other.tokens[1].content:
+        return False
+    verb, done_to = one.tokens[1].stem, [token.stem for token in other.tokens[2:] if token.content]
+    return verb in done_to[1:] and done_to[0] in one.frame[2:]
 
 
 def _reversed(one: _Act, other: _Act) -> bool:
