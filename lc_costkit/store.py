@@ -191,6 +191,8 @@ def prepare_schema(
         StoreError: the store was written by a newer version, or cannot be written to.
     """
     try:
+        if _is_prepared(engine, component, version, tables):
+            return  # without the write lock: others may hold it, and the file may be read-only
         with writing(engine, wait_seconds=PATIENT_SECONDS) as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_SCHEMA_LOCK})"))
@@ -212,6 +214,15 @@ def prepare_schema(
                 connection.execute(update(_VERSIONS).where(mine).values(version=version))
     except SQLAlchemyError as error:
         raise StoreError(_cannot_open(engine.url, error)) from error
+
+
+def _is_prepared(engine: Engine, component: str, version: int, tables: MetaData) -> bool:
+    with engine.connect() as connection, patiently(connection):
+        present = set(inspect(connection).get_table_names())
+        if not present >= {_VERSIONS.name, *tables.tables}:
+            return False
+        wanted = select(_VERSIONS.c.version).where(_VERSIONS.c.component == component)
+        return bool(connection.execute(wanted).scalar_one_or_none() == version)
 
 
 def add_columns(connection: Connection, table: Table, *names: str) -> None:

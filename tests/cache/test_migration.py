@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, inspect, select
 
-from lc_costkit.cache import Cache, Hit
+from lc_costkit.cache import Cache, Hit, Miss
 from lc_costkit.cache.key import CacheKey, make_key
 from lc_costkit.cache.schema import SCHEMA_VERSION
+from lc_costkit.errors import StoreError
 from lc_costkit.store import open_engine
 from tests.cache import version_1
 from tests.cache.support import WordsEmbedder, ask
@@ -104,6 +107,27 @@ def _open(path: str) -> None:
     with open_cache(path) as cache:
         hit = cache.lookup(ask("What is one fee for a card"))
         assert isinstance(hit, Hit)
+
+
+def test_a_file_that_is_up_to_date_is_opened_while_another_process_writes(tmp_path: Path) -> None:
+    open_cache(tmp_path / "c.db").close()
+    with closing(sqlite3.connect(tmp_path / "c.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with open_cache(tmp_path / "c.db") as cache:
+            assert isinstance(cache.lookup(ask(QUESTIONS[0])), Miss)
+        other.execute("ROLLBACK")
+
+
+def test_a_read_only_file_is_read_and_an_old_one_is_refused_in_our_words(tmp_path: Path) -> None:
+    make_old(tmp_path / "c.db")
+    read_only = f"sqlite:///file:{tmp_path / 'c.db'}?mode=ro&uri=true"
+    with pytest.raises(StoreError, match="cannot be written to"):
+        open_cache(read_only)
+    open_cache(tmp_path / "c.db").close()
+    with open_cache(read_only) as cache:
+        assert isinstance(cache.lookup(ask(QUESTIONS[0])), Hit)
+        with pytest.raises(StoreError, match="cannot be written to"):
+            cache.label("a", "b", same=True)
 
 
 def test_processes_that_open_an_old_file_at_once_agree(tmp_path: Path) -> None:
