@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -219,8 +220,25 @@ def joined(one: Prepared, other: Prepared) -> frozenset[str]:
     return made
 
 
-def _joined(one: Prepared, other: Prepared) -> list[str]:
+_IN_BRACKETS = re.compile(r"((?:[^\W_]+ )?[^\W_]+) ?\(([^()]{2,40})\)")
+
+
+def _apposed(one: Prepared, other: Prepared) -> list[str]:
+    """Find two names of one thing, one in brackets, where the other question has one of them: "합성곱 신경망(CNN)"."""
     found: list[str] = []
+    for outside, inside in _IN_BRACKETS.findall(one.lowered):
+        before, within = [stem(word) for word in outside.split()], [stem(word) for word in inside.split()]
+        if before[-1] in other.stems:
+            found += within
+        elif all(word in other.stems for word in within):
+            found += (
+                before if inside.isascii() and inside.isalpha() and len(inside) <= _LONGEST_INITIALS else before[-1:]
+            )
+    return found
+
+
+def _joined(one: Prepared, other: Prepared) -> list[str]:
+    found = _apposed(one, other) if "(" in one.lowered else []
     for token in one.tokens[:MAX_TOKENS]:
         word = token.word
         if not token.content or token.stem in other.stems or len(word) < 2:
@@ -328,8 +346,12 @@ def _differences(
 def _common_pairs(a: tuple[str, ...], b: tuple[str, ...]) -> list[tuple[int, int]]:
     """Longest common subsequence as pairs of places."""
     rows = [[0] * (len(b) + 1)]
+    there = frozenset(b)
     for word in a:
         above = rows[-1]
+        if word not in there:
+            rows.append(above)
+            continue
         row = [0]
         for place, other in enumerate(b):
             if word == other:

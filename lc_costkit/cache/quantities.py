@@ -43,7 +43,8 @@ _STATED = re.compile(
     r"|(?P<version>(?<![a-z0-9_.])v?\d+(?:\.\d+){2,}(?![a-z0-9_])|(?<![a-z0-9_.])v\d+(?:\.\d+)*(?![a-z0-9_]))"
     rf"|(?P<number>(?:(?P<currency>[$€£₩¥])\s?)?(?P<sign>(?<![\w)])[-−])?(?<![a-z0-9_.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?"
     rf"|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:st|nd|rd|th)?"
-    rf"(?P<scale>[\s-]?{_SCALES})?(?P<unit>[\s-]?{_FULL}{_UNIT})?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
+    rf"(?P<scale>[\s-]?{_SCALES})?(?:(?P<unit>[\s-]?{_FULL}{_UNIT})"
+    r"(?P<number_half> ?반(?=$|[\s이은만정쯤?]))?)?(?P<tail>(?:[a-z_][a-z0-9_-]*)?))"
     r"|(?P<code>(?<![a-z0-9_])(?=[a-z_-]*\d)[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*(?![a-z0-9_]))"
     r"|(?P<share>(?<![\w-])(?:half|(?:a|one|two|three|four)[\s-](?:hal(?:f|ves)|thirds?|quarters?|fifths?|tenths?))"
     r"(?=\s(?:of(?! ?\d)|the|my|our|your|his|her|their|off|price)\b))"
@@ -170,7 +171,7 @@ def read_stated(lowered: str) -> Stated:
 
 
 _LAST_DAY = 31
-_ADDED_UP = frozenset({"time", "months", "length", "mass"})
+_ADDED_UP = frozenset({"time", "months", "length", "mass", "volume"})
 
 
 def _continues(quantities: list[Quantity], between: str) -> bool:
@@ -302,7 +303,7 @@ def _read(kind: str, match: re.Match[str]) -> Iterator[Quantity]:
         minutes = _minutes(text)
         yield Quantity(minutes, "clock", minutes)
     elif kind == "number":
-        yield _number(match)
+        yield _and_a_half(_number(match)) if match["number_half"] else _number(match)
     elif kind == "share":
         yield from _share(match)
     elif kind == "spelled":
@@ -415,6 +416,14 @@ def _number(match: re.Match[str]) -> Quantity:
         value *= 1e6 if unit else 1.0
         return Quantity(value, CURRENCY[match["currency"]], value)
     return _quantity(value, unit)
+
+
+def _and_a_half(quantity: Quantity) -> Quantity:
+    """Add the half that is said after the unit: "1리터 반"."""
+    if quantity.dimension not in _ADDED_UP or not quantity.raw:
+        return quantity
+    unit = quantity.value / quantity.raw
+    return replace(quantity, value=quantity.value + unit / 2, raw=quantity.raw + 0.5)
 
 
 def _quantity(value: float, unit: str) -> Quantity:

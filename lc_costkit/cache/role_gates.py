@@ -364,10 +364,10 @@ _KOREAN_SAME = {
 }
 _KOREAN_FRAME = 0.4
 """Share of words in the same order from which a Korean sentence is the same sentence."""
-_OF_A_TOPIC = words("이 를")
+_OF_A_TOPIC = words("이 를 로")
 _LIGHT = words(
     """사용처 절차 기간 시간 상태 정도 부분 방법 경우 문제 내용 사항 답변 정보 이유 생각 도움 시점 날짜 금액 비용 개념
-    명칭 이름 종류 숫자"""
+    명칭 이름 종류 숫자 기한 한도 주기 표기 기준 규정"""
 )
 """Korean nouns that narrow nothing where they stand on one side only."""
 _FEW = 1

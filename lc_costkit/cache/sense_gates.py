@@ -244,6 +244,7 @@ _KOREAN_QUANTITY = (
     ),
     (1, re.compile(r"일부|몇몇|어떤(?= \S+[은는들])|특정")),
     (3, re.compile(r"하나만|한 ?가지만|한 ?개만|중에? ?하나|(?<=[가-힣])만(?= )")),
+    (4, re.compile(r"하나라도|한 ?(?:개|가지|군데|명)라도|아무 ?\S{1,4}나(?=\s)")),
     (5, re.compile(r"대부분|대체로")),
     (7, re.compile(r"절반|반만")),
 )
@@ -300,6 +301,7 @@ def self_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+_CASES = words("조건 경우 정도 상태 상황 얼마 언제 어디 무엇 누구 며칠 이상 이하 기준 방법 문제 때문")
 _POINTING = words("my our your the this that his her their")
 _PARTS = ("이", "가", "을", "를", "에게", "한테", "께서", "님", "님이", "님을")
 
@@ -317,7 +319,7 @@ def _about(asker: frozenset[str], text: Prepared) -> bool:
 def _selves(text: Prepared) -> frozenset[str]:
     if text.script == KOREAN:
         found = [(first or second).removesuffix("님") for first, second in _KOREAN_SELF.findall(text.lowered)]
-        return frozenset(stem(each.split()[-1]) for each in found)
+        return frozenset(stem(each.split()[-1]) for each in found if each.split()[-1] not in _CASES)
     found = [first or second for first, second in _SELF.findall(text.lowered)]
     return frozenset(stem(each.split()[-1]) for each in found if each.split()[-1] not in lexicon.FUNCTION_WORDS)
 
