@@ -165,7 +165,7 @@ class Cache(Care):
         ask: Ask | None = None,
     ) -> Hit | Miss:
         """Do what ``lookup`` does without blocking the event loop."""
-        if not self.embeds_remotely:
+        if not self.may_wait:
             return await off_loop(self.lookup, request, decode=decode, as_text=as_text, ask=ask)
         off = self._off()
         if off is not None:
@@ -176,13 +176,13 @@ class Cache(Care):
         if isinstance(outcome, CacheKey):
             embedded = await server.aembed(outcome)
             outcome = await off_loop(server.nearby, outcome, embedded)
-            outcome = await off_loop(server.judged, outcome, caller)
+            outcome = await server.ajudged(outcome, caller)
         return await off_loop(server.finish, outcome, request, caller, started)
 
     @property
-    def embeds_remotely(self) -> bool:
-        """Whether a lookup may have to wait for somebody else's embedder."""
-        return not isinstance(self._embedder, BundledEmbedder)
+    def may_wait(self) -> bool:
+        """Whether a lookup may have to wait for somebody else's embedder, or for a judge."""
+        return self._knobs.judge is not None or not isinstance(self._embedder, BundledEmbedder)
 
     def store(
         self,

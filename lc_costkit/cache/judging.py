@@ -265,6 +265,18 @@ def needs_fresh_answer(judge: object) -> bool:
     return judge is same_text or isinstance(judge, AlikeAnswers)
 
 
+def check_temperature(value: object) -> None:
+    """Refuse what no model takes for a sampling temperature.
+
+    Raises:
+        ConfigurationError: it is neither ``None`` nor a finite number of 0 or more.
+    """
+    if value is None:
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"ModelJudge temperature must be a number of 0 or more, or None, not {value!r:.50}")
+
+
 def judge_prompt(case: JudgeCase) -> str:
     """Return what a model is asked about a case."""
     fresh = "" if case.fresh is None else _FRESH.format(fresh=case.fresh)

@@ -20,6 +20,7 @@ from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.results import AsText, Hit, LookupCost, Miss, MissVerdict
 from lc_costkit.cache.store import EntryStore
+from lc_costkit.cache.threads import in_own_thread
 from lc_costkit.cache.verify import FreshAnswer
 from lc_costkit.cache.verifying import SAMPLED, Ask, Verifier
 from lc_costkit.cache.writing import Writer
@@ -168,6 +169,12 @@ class Server:
         except Exception as error:
             outcome = replace(self.fault("lookup", error, key), vector=embedded)
         return replace(outcome, cost=cost)
+
+    async def ajudged(self, outcome: Hit | Miss, caller: Caller) -> Hit | Miss:
+        """Do what ``judged`` does without blocking the event loop, or the quick steps of other lookups."""
+        if self._zone is None or not self._zone.asks(outcome):
+            return outcome
+        return await in_own_thread(self._zone.judged, outcome, caller.as_text)
 
     def judged(self, outcome: Hit | Miss, caller: Caller) -> Hit | Miss:
         """Put a candidate in the grey zone to the judge; this may take as long as a model does."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -20,3 +22,40 @@ async def off_loop(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwar
         return await asyncio.to_thread(function, *args, **kwargs)
     except RuntimeError:
         return function(*args, **kwargs)
+
+
+async def in_own_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Run a function that may take as long as a model does in a thread of its own.
+
+    The threads of the event loop are few, four more than processors: with as many slow calls in them, every
+    quick one would wait. The thread keeps no process alive; where none is to be had, it is one of the loop's.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: _T | None, error: BaseException | None) -> None:
+        if done.done():
+            return  # the caller was cancelled
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]  # there is one where there is no error
+
+    def run() -> None:
+        result: _T | None = None
+        error: BaseException | None = None
+        try:
+            result = context.run(function, *args, **kwargs)
+        except BaseException as raised:  # it belongs to who waits
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:
+            return  # the loop was closed meanwhile: nobody waits
+
+    try:
+        threading.Thread(target=run, name="lc_costkit-judge", daemon=True).start()
+    except RuntimeError:
+        return await off_loop(function, *args, **kwargs)
+    return await done

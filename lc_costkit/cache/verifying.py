@@ -131,12 +131,6 @@ class Verifier:
             return given
         return lambda: _fresh(ask(request))
 
-    @property
-    def asks(self) -> object | None:
-        """The framework's model that the user gave, for the adapter that knows how to ask it."""
-        ask = self._sampled.ask
-        return ask if asks_by_invoke(ask) else None
-
     # -- checking --------------------------------------------------------------
 
     def ask_again(self, check: Check, ask: Ask, model: str | None, keep: Keep) -> None:

@@ -40,6 +40,13 @@ class ZoneKeeper:
         self._faults = faults
         self._prices = prices
 
+    def asks(self, outcome: Hit | Miss) -> bool:
+        """Tell whether the judge has to be asked about this."""
+        seen = outcome.seen
+        if isinstance(outcome, Miss) or seen is None or seen.score is None:
+            return False
+        return seen.score < self._zone.sure(self._acceptor.point)
+
     def judged(self, outcome: Hit | Miss, as_text: AsText) -> Hit | Miss:
         """Return what the judge makes of a hit; everything else as it is.
 
@@ -48,9 +55,7 @@ class ZoneKeeper:
             as_text: reads the text of the stored answer.
         """
         seen = outcome.seen
-        if isinstance(outcome, Miss) or seen is None or seen.score is None:
-            return outcome
-        if seen.score >= self._zone.sure(self._acceptor.point):
+        if isinstance(outcome, Miss) or seen is None or not self.asks(outcome):
             return outcome
         said, failure = self._ask(outcome, as_text)
         self._tally.judged(said)

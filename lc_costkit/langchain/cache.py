@@ -31,7 +31,8 @@ from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.cache.store import Entry
 from lc_costkit.cache.threads import off_loop
-from lc_costkit.cache.verify import Sampled
+from lc_costkit.cache.verify import Sampled, asks_by_invoke
+from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain import payload, served
 from lc_costkit.langchain.asking import asker
 from lc_costkit.langchain.pending import Pending
@@ -102,6 +103,9 @@ class SemanticCache(BaseCache):
         self._served = served.Served()
         self._pending = Pending()
         self._asked_again = None if verify is None else verify.ask
+        if asks_by_invoke(self._asked_again) and not isinstance(self._asked_again, Runnable):
+            self.engine.close()
+            raise ConfigurationError(f"Sampled ask has invoke() and is no LangChain model: {self._asked_again!r:.200}")
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """Return the stored answer as new objects in a ``list``, or ``None``."""
@@ -115,7 +119,7 @@ class SemanticCache(BaseCache):
 
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """Do what ``lookup`` does without blocking the event loop."""
-        if not self.engine.embeds_remotely:
+        if not self.engine.may_wait:
             return await off_loop(self.lookup, prompt, llm_string)
         request = await off_loop(self._read, prompt, llm_string)
         if request is None:

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.runnables import Runnable
 
-from lc_costkit.cache.judging import JudgeCase, Judgement, judge_prompt, judgement_of
+from lc_costkit.cache.judging import JudgeCase, Judgement, check_temperature, judge_prompt, judgement_of
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.aside import ask_aside
 from lc_costkit.pricing import PriceBook
@@ -26,7 +26,7 @@ class ModelJudge:
         prices: what it costs; those of the cache if not given.
 
     Raises:
-        ConfigurationError: this is not a LangChain model.
+        ConfigurationError: this is not a LangChain model, or the temperature no number of 0 or more.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class ModelJudge:
     ) -> None:
         if not isinstance(model, Runnable):
             raise ConfigurationError(f"ModelJudge needs a LangChain model, not {model!r:.200}")
+        check_temperature(temperature)
         tunable = isinstance(model, BaseLanguageModel) and temperature is not None
         self._model: Runnable[Any, Any] = model.bind(temperature=temperature) if tunable else model
         self._prices = prices

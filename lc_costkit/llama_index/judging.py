@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
 
-from lc_costkit.cache.judging import JudgeCase, Judgement, judge_prompt, judgement_of
+from lc_costkit.cache.judging import JudgeCase, Judgement, check_temperature, judge_prompt, judgement_of
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.llama_index import answers
 from lc_costkit.llama_index.aside import made_aside
@@ -27,12 +27,13 @@ class ModelJudge:
         prices: what it costs; those of the cache if not given.
 
     Raises:
-        ConfigurationError: this is not a LlamaIndex LLM.
+        ConfigurationError: this is not a LlamaIndex LLM, or the temperature no number of 0 or more.
     """
 
     def __init__(self, llm: LLM, *, temperature: float | None = 0.0, prices: PriceBook | None = None) -> None:
         if not isinstance(llm, LLM):
             raise ConfigurationError(f"ModelJudge needs a LlamaIndex LLM, not {llm!r:.200}")
+        check_temperature(temperature)
         self._llm = llm
         self._options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
         self._prices = prices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import sqlite3
@@ -220,6 +221,41 @@ def test_no_lock_is_held_while_the_judge_thinks(make: MakeCache) -> None:
         assert stored is not None
         go.set()
         assert isinstance(waiting.result(30), Hit)
+
+
+async def test_quick_lookups_do_not_wait_behind_slow_judges(make: MakeCache) -> None:
+    go, begun, loop = threading.Event(), asyncio.Semaphore(0), asyncio.get_running_loop()
+    threads: list[bool] = []
+
+    def slow(case: JudgeCase) -> bool:
+        threads.append(threading.current_thread().daemon)
+        loop.call_soon_threadsafe(begun.release)
+        return go.wait(30)
+
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=slow))
+    with ThreadPoolExecutor(1) as pool:
+        loop.set_default_executor(pool)
+        waiting = [asyncio.create_task(cache.alookup(ask(REWORDED))) for _ in range(3)]
+        for _ in waiting:
+            await begun.acquire()
+        assert isinstance(await cache.alookup(ask(ASKED)), Hit)
+        waiting[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        go.set()
+        for task in waiting[1:]:
+            assert isinstance(await task, Hit)
+    assert threads == [True, True, True], "a judge that hangs does not keep the process alive"
+
+
+async def test_what_leaves_a_judge_in_async_use_reaches_the_caller(make: MakeCache) -> None:
+    def leave(case: JudgeCase) -> bool:
+        raise SystemExit(3)
+
+    cache = make(judge=GreyZone(low=0.0, high=1.0, judge=leave))
+    with pytest.raises(SystemExit):
+        await cache.alookup(ask(REWORDED))
+    assert isinstance(await cache.alookup(ask(ASKED)), Hit)
 
 
 def test_ctrl_c_in_a_judge_reaches_the_caller(make: MakeCache) -> None:

@@ -482,3 +482,15 @@ def test_callbacks_of_the_user_hear_of_his_calls_only(world: Provider) -> None:
         assert cache.flush(30)
     assert chatty.starts == 2
     assert world.provider.calls == 3
+
+
+def test_what_looks_like_a_model_and_is_none_is_refused(world: Provider) -> None:
+    class Alike:
+        def invoke(self, what: object) -> str:
+            return ""
+
+    with pytest.raises(ConfigurationError, match="no LangChain model"):
+        SemanticCache(verify=Sampled(rate=1.0, judge=right, ask=Alike()))
+    for temperature in (-1, float("nan"), True, "0"):
+        with pytest.raises(ConfigurationError, match="temperature"):
+            ModelJudge(chat_openai(world.provider), temperature=temperature)  # type: ignore[arg-type]
