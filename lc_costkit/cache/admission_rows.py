@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from lc_costkit.cache.text import words
+
 
 class Row(NamedTuple):
     """A rule as data, see ``AdmissionRule.from_pattern``."""
@@ -51,6 +53,13 @@ _OWN_VALUES = (
 )
 _PARCEL = r"orders?|packages?|parcels?|deliver(?:y|ies)|shipments?|luggage|baggage|driver|flight|uber|pizza|food"
 _OF_THE_ASKER = frozenset(("i", "my", "me", "mine", "we", "our", "us", "file"))
+_OF_THE_MOMENT = words(
+    """now moment present today todays tonight this up real realtime nowadays time day date current currently live
+    latest newest recent minute"""
+)
+_LIVE_TOPICS = words(
+    "weather forecast raining snowing rain snow traffic news headlines stock share price rate temperature"
+)
 _OPENING = (
     r"(?:^|[.!?;,]\s*)\W*(?:(?:hi|hello|hey|ok|okay|so|then|now|yes|please|pls|kindly|just|go ahead and)[\s,]+){0,6}"
     r"(?:(?:can|could|will|would) (?:you|u)(?: please| just| kindly)? "
@@ -123,7 +132,7 @@ ROWS: tuple[Row, ...] = (
         _LIVE,
         r"\b(?:right now|at (?:the|this) moment|at present|as of (?:now|today|this)|up[- ]to[- ]date|real[- ]?time"
         r"|just now|at this time|nowadays|today|todays|tonight|this (?:morning|afternoon|evening|week|weekend)"
-        r"|so far this|what time is it|what day is it|what(?:'s| is) the (?:date|time)\W*$)\b"
+        r"|so far this|what time is it|what day is it|what(?:'s| is) the (?:date|time)(?=\W*$))\b"
         r"|\btoday's\b"
         r"|\b(?:current|currently|live|latest|newest|most recent|recent|up-to-the-minute)\b"
         rf"(?:\s+\S+){{0,4}}?\s+(?:{_VALUES})\b"
@@ -131,6 +140,7 @@ ROWS: tuple[Row, ...] = (
         rf"|are)\b(?! (?:do i do )?now\b).{{0,60}}(?<!what )\b(?:currently|now)\b\W*$"
         r"|\b(?:is|are|what|who)\b.{0,30}\bcurrently\b",
         rf"{_HOW_TO}|{_ABOUT_WORDS}",
+        needs=_OF_THE_MOMENT,
     ),
     Row(
         "live topic",
@@ -141,6 +151,7 @@ ROWS: tuple[Row, ...] = (
         r"|price of (?:bitcoin|btc|eth|gold|oil|\S+ stock)|exchange rate|conversion rate|temperature (?:in"
         r"|outside))\b",
         rf"{_HOW_TO}|{_ABOUT_WORDS}|\bexchange rates? (?:work|calculated|determined|policy|fee|mean)|\bmean\b",
+        needs=_LIVE_TOPICS,
     ),
     Row(
         "own state",

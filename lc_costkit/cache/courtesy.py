@@ -8,6 +8,7 @@ never so much that nothing is left.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lc_costkit.scripts import KOREAN, LATIN, script_of
 
@@ -173,6 +174,13 @@ def core_of(text: str) -> str:
     """
     if len(text) > _LONGEST:
         return text
+    made = _core_of(text)
+    return text if made == text else made
+
+
+@lru_cache(maxsize=64)
+def _core_of(text: str) -> str:
+    # One lookup asks for it several times.
     script = script_of(text)
     if script == LATIN:
         made = _without(text.replace("’", "'") if "’" in text else text, _OPENING, _CLOSING)

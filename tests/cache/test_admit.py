@@ -198,3 +198,43 @@ def test_few_support_questions_are_refused() -> None:
     verdicts = [admit(json.loads(line)["text"], DEFAULT_ADMISSION).verdict for line in lines]
     assert verdicts.count("refuse") / len(verdicts) < 0.05
     assert verdicts.count("exact_only") / len(verdicts) < 0.05
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Which shops are open right now?",
+        "Is the pool heated at the moment?",
+        "Is the road closed at present?",
+        "Which lines run as of now?",
+        "Who leads the league as of this week?",
+        "Give me the up-to-date table",
+        "Show the real-time position",
+        "Show the realtime position",
+        "Who just now scored?",
+        "What is playing nowadays?",
+        "What are todays specials?",
+        "What are today’s specials?",
+        "What goes on tonight?",
+        "Where can one eat this evening?",
+        "What has happened so far this year?",
+        "What time is it?",
+        "What day is it?",
+        "What is the date?",
+        "The CURRENT price of silver",
+        "The newest version",
+        "The most recent release",
+        "An up-to-the-minute score",
+        "Who is the mayor now?",
+        "Is the bridge currently closed?",
+        "Is it snowing?",
+        "Show me the headlines",
+        "What is the Tesla stock price?",
+        "Tell me the price of gold",
+        "What is the exchange rate of the yen?",
+        "What is the temperature in Oslo?",
+    ],
+)
+def test_what_is_of_the_moment_is_found_by_each_of_its_words(asked: str) -> None:
+    assert admit(asked, DEFAULT_ADMISSION).verdict == "refuse"
+    assert admit(asked.replace("’", "'"), DEFAULT_ADMISSION).rule in ("live", "live topic", "live state")
