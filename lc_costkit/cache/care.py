@@ -193,7 +193,8 @@ class Care:
         """Remove one entry by id, or every answer to a question in this namespace; return how many.
 
         With a question, whatever was noted about it goes, too: pairs that hold it, their labels and
-        rejections. Other processes may still write down what they saw of it in the last second.
+        rejections. Other processes may still write down what they saw of it in the last second, and a check
+        that is under way what it compared: with ``verify``, ``flush()`` first.
 
         Raises:
             ConfigurationError: neither or both are given.

@@ -65,8 +65,8 @@ class Cache(Care):
         context: which earlier turns must be equal (see ``make_key``).
         max_temperature: requests that state a higher sampling temperature are not cached.
         near_hits: how many decisions about candidates are kept to be labelled, the newest; 0 keeps
-            none. They hold both questions and outlive the answers; ``delete(question=...)`` and
-            ``clear()`` take them along.
+            none but those that ``verify`` has a verdict about. They hold both questions and outlive the
+            answers; ``delete(question=...)`` and ``clear()`` take them along.
         prices: where prices come from.
 
     Raises:

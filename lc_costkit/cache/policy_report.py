@@ -65,7 +65,7 @@ class PolicyReport:
         left_out: logged decisions that it does not: of another embedder, other gates or other versions.
         max_error_rate: share of semantic hits that may be wrong, 0 to 1.
         confidence: of the intervals, all of them together, 0 to 1.
-        outcomes: what each policy would have made of it, the strictest last.
+        outcomes: what each policy would have made of it.
         recommended: the name of the one to take; ``None`` where nothing can be said yet.
         labels_needed: how many more labelled decisions it takes, about; ``None`` where that is not the question.
         advice: what to do, in words.

@@ -40,7 +40,9 @@ class CostCallbackHandler(BaseCallbackHandler):
     LangChain runs it on a thread, so the event loop does not wait for the disk.
 
     An exact repeat of a completion model's prompt that LangChain's own cache answers fires
-    no event, and so is not recorded. Embedding models fire none either.
+    no event, and so is not recorded. Embedding models fire none either. What a cache paid for a lookup
+    (a judge, an embedder) is recorded with the answer: of a call that then fails, only the cache's
+    ``stats()`` hold it.
 
     Args:
         ledger: where calls are kept.
