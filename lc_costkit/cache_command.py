@@ -175,9 +175,16 @@ def _outcome(opened: _Opened, rate: float) -> None:
     from lc_costkit.cache.calibration import calibrate as certify
 
     try:
-        typer.echo(repr(certify(scored(drawn(opened.log)), max_error_rate=rate)))
+        found = certify(scored(drawn(opened.log)), max_error_rate=rate)
     except ConfigurationError as error:
         typer.echo(f"not certifiable yet: {error}")
+        return
+    typer.echo(repr(found))
+    if not found.certified:
+        typer.echo(
+            "more labels take another plan (--labels), and each further look is one more chance of luck: where two are "
+            "to be sure together, calibrate --confidence 0.975 at each"
+        )
 
 
 def _held(opened: _Opened) -> int:

@@ -57,11 +57,16 @@ class Learning:
         with self._lock:
             if changes != self._changes:
                 self._rejected = self._log.rejected_hashes()
-                self.load()
+                self._load()
                 self._changes = changes
 
     def load(self) -> None:
         """Serve from the operating point that was learned, else from the one that was shipped."""
+        # One at a time: two at once could leave the point of one beside the veto of the other.
+        with self._lock:
+            self._load()
+
+    def _load(self) -> None:
         learned: Learned | None = None
         veto: LearnedVeto | None = None
         try:

@@ -158,11 +158,13 @@ class PairLog:
         with self._store.writing_patiently() as connection:
             connection.execute(statement.values(**label_values(None, None)))
 
-    def settle(self, pair: SeenPair, same: bool, *, source: LabelSource) -> int:
+    def settle(self, pair: SeenPair, same: bool, *, source: LabelSource) -> int | None:
         """Label a decision that ``note`` was told of, whether it is written yet or not; return its id.
 
-        One that was dropped or never noted is written now.
+        One that was dropped or never noted is written now, but for one that was deleted meanwhile.
         """
+        if self._pending.is_forgotten(pair):
+            return None
         if not self._pending.remove(pair):
             wanted = (
                 select(func.min(PAIRS.c.id))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
+import time
 import weakref
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -105,12 +108,17 @@ def joined_hash(cached_hash: str, new_hash: str) -> str:
     return hashlib.sha256(f"{cached_hash} {new_hash}".encode()).hexdigest()
 
 
+_MOST_FORGOTTEN = 4_096
+"""Questions deleted last whose digests are remembered, for checks that were under way then."""
+
+
 class PendingPairs:
     """Keeps decisions in memory until they are written; safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pairs: list[SeenPair] = []
+        self._forgotten: OrderedDict[str | None, float] = OrderedDict()
         _forget_in_children(self)
 
     def add(self, pair: SeenPair) -> None:
@@ -138,11 +146,23 @@ class PendingPairs:
         """Drop what is pending, or only what holds this question."""
         wanted = None if question is None else text_hash(question)
         with self._lock:
+            self._forgotten[wanted] = time.time()
+            self._forgotten.move_to_end(wanted)
+            while len(self._forgotten) > _MOST_FORGOTTEN:
+                self._forgotten.popitem(last=False)
             self._pairs = [
                 pair
                 for pair in self._pairs
                 if wanted is not None and wanted not in (text_hash(pair.cached), text_hash(pair.new))
             ]
+
+    def is_forgotten(self, pair: SeenPair) -> bool:
+        """Tell whether a decision was made before somebody had it forgotten: a check of it may still be under way."""
+        with self._lock:
+            times = [
+                self._forgotten.get(wanted, -math.inf) for wanted in (None, text_hash(pair.cached), text_hash(pair.new))
+            ]
+        return pair.seen_at <= max(times)
 
     def renew(self) -> None:
         """Start empty: after a fork, the parent writes what was pending."""

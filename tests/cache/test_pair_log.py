@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,6 +207,20 @@ def test_a_verdict_finds_its_draw_wherever_it_is(store: EntryStore, log: PairLog
 
 
 # -- what waits, and what is let go --------------------------------------------------
+
+
+def test_a_verdict_brings_nothing_back_that_was_deleted_meanwhile(store: EntryStore, log: PairLog) -> None:
+    seen = pair(1, seen_at=time.time())
+    log.note(seen)
+    flush(store, log)
+    log.forget(seen.new)
+    assert log.settle(seen, True, source="verified") is None
+    assert log.labelled() == []
+    again = pair(1, seen_at=time.time() + 1)
+    assert log.settle(again, True, source="verified") is not None, "it was asked again"
+    log.clear()
+    assert log.settle(pair(2, seen_at=time.time() - 1), True, source="verified") is None
+    assert log.labelled() == []
 
 
 def test_a_lookup_writes_nothing_until_the_statistics_do(tmp_path: Path) -> None:
