@@ -320,7 +320,7 @@ def _identity(policy: str) -> str:
 
 
 def _must_be_a_cache(database: str) -> None:
-    from lc_costkit.store import components
+    from lc_costkit.versions import components
 
     if not Path(database).expanduser().is_file():
         raise CostKitError(f"there is no database at {database}")

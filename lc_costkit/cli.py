@@ -93,7 +93,7 @@ def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger,
 
 def _parts(path_or_url: str) -> frozenset[str]:
     """Return what there is to look at: a command that reads must not make tables in somebody's file."""
-    from lc_costkit.store import components
+    from lc_costkit.versions import components
 
     if "://" in path_or_url:
         return frozenset({"ledger", "cache"})

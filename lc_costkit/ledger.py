@@ -29,12 +29,12 @@ from lc_costkit.store import (
     open_engine,
     passing,
     patiently,
-    prepare_schema,
     problems,
     writing,
 )
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
 from lc_costkit.turns import turn_of
+from lc_costkit.versions import prepare_schema
 from lc_costkit.writer import KEPT, KEPT_ADVICE, BackgroundWriter
 
 _logger = logging.getLogger(__name__)

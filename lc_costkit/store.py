@@ -8,9 +8,6 @@ Rules for code that uses an engine from here:
 * Use ``with engine.connect()`` or ``with writing(engine)``, and never hold two
   connections of one engine at once: a memory database has exactly one.
 * Start with ``writing(engine)`` whenever a transaction reads before it writes.
-
-A schema grows by additions only: new tables, new columns that may be empty, new indexes. A
-process that still runs the version before goes on with the tables it knows.
 """
 
 from __future__ import annotations
@@ -19,24 +16,16 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import (
-    Column,
     Connection,
     Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
     create_engine,
     event,
-    inspect,
-    select,
     text,
-    update,
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -48,7 +37,6 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
-from sqlalchemy.schema import CreateColumn
 
 from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
 
@@ -64,17 +52,6 @@ PATIENT_SECONDS = 5.0
 _PASSING_CODES = frozenset({5, 6, 8, 10, 13, 14})
 
 _ASYNC_DRIVERS = frozenset({"aiosqlite", "asyncpg", "psycopg_async", "aiomysql", "asyncmy"})
-
-# Any constant will do, as long as every process takes the same one.
-_POSTGRES_SCHEMA_LOCK = 0x1C_C057
-
-_SCHEMA = MetaData()
-_VERSIONS = Table(
-    "costkit_schema",
-    _SCHEMA,
-    Column("component", String(64), primary_key=True),
-    Column("version", Integer, nullable=False),
-)
 
 
 def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_SECONDS) -> Engine:
@@ -114,7 +91,7 @@ def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_
             pass
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         engine.dispose()
-        raise StoreError(_cannot_open(url, error)) from error
+        raise StoreError(cannot_open(url, error)) from error
     except StoreError:
         engine.dispose()
         raise
@@ -161,116 +138,6 @@ def passing(error: BaseException) -> bool:
     return isinstance(error, OperationalError)
 
 
-Migration = Callable[[Connection], None]
-"""Brings the tables of one version to the next; runs inside the transaction that notes the new version."""
-
-
-def prepare_schema(
-    engine: Engine,
-    component: str,
-    version: int,
-    tables: MetaData,
-    *,
-    migrations: Mapping[int, Migration] | None = None,
-) -> None:
-    """Create the tables of ``component``, or bring those of an older version up to this one.
-
-    All of it is one transaction, whatever number of processes opens the store: one of them
-    migrates, the others wait and find it done. Where a step fails, the store is as it was.
-
-    Args:
-        engine: from ``open_engine``.
-        component: ``"ledger"`` or ``"cache"``; each has its own version number.
-        version: the schema this code reads and writes.
-        tables: what to create where it is missing; done before the steps.
-        migrations: version -> the step that leads to it from the one before. A version that only
-            has new tables needs none. A step must leave alone what is there already: a table made
-            by ``tables`` has all of its columns (see ``add_columns``).
-
-    Raises:
-        StoreError: the store was written by a newer version, or cannot be written to.
-    """
-    try:
-        if _is_prepared(engine, component, version, tables):
-            return  # without the write lock: others may hold it, and the file may be read-only
-        with writing(engine, wait_seconds=PATIENT_SECONDS) as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_SCHEMA_LOCK})"))
-            _SCHEMA.create_all(connection)
-            mine = _VERSIONS.c.component == component
-            found = connection.execute(select(_VERSIONS.c.version).where(mine)).scalar_one_or_none()
-            if found is not None and found > version:
-                raise StoreError(
-                    f"{describe(engine)} holds a {component} of schema {found}, but this version of lc_costkit "
-                    f"knows schemas up to {version}; upgrade lc_costkit or name another file"
-                )
-            tables.create_all(connection)
-            if found is None:
-                connection.execute(_VERSIONS.insert().values(component=component, version=version))
-            elif found < version:
-                steps = {} if migrations is None else migrations
-                for step in (steps[number] for number in range(found + 1, version + 1) if number in steps):
-                    step(connection)
-                connection.execute(update(_VERSIONS).where(mine).values(version=version))
-    except SQLAlchemyError as error:
-        raise StoreError(_cannot_open(engine.url, error)) from error
-
-
-def _is_prepared(engine: Engine, component: str, version: int, tables: MetaData) -> bool:
-    with engine.connect() as connection, patiently(connection):
-        present = set(inspect(connection).get_table_names())
-        if not present >= {_VERSIONS.name, *tables.tables}:
-            return False
-        wanted = select(_VERSIONS.c.version).where(_VERSIONS.c.component == component)
-        return bool(connection.execute(wanted).scalar_one_or_none() == version)
-
-
-def add_columns(connection: Connection, table: Table, *names: str) -> None:
-    """Add columns that the stored table lacks, and the indexes on them; for a step of ``prepare_schema``.
-
-    Args:
-        connection: of the migration.
-        table: as it is now.
-        names: its new columns; each may be empty or has a ``server_default``, since rows are there.
-
-    Raises:
-        ConfigurationError: a column may not be empty and has no default.
-    """
-    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    for name in names:
-        column = table.c[name]
-        if not column.nullable and column.server_default is None:
-            raise ConfigurationError(f"column {table.name}.{name} must allow NULL or have a server_default to be added")
-        if name not in present:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            quoted = connection.dialect.identifier_preparer.format_table(table)
-            connection.exec_driver_sql(f"ALTER TABLE {quoted} ADD COLUMN {definition}")
-    for index in table.indexes:
-        if any(column.name in names for column in index.columns):
-            index.create(connection, checkfirst=True)
-
-
-def components(path: str | Path) -> frozenset[str]:
-    """Return which parts of the kit keep data in a SQLite file; nothing in it is changed.
-
-    Raises:
-        StoreError: the file cannot be read, or is not a database.
-
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile() as empty:
-    ...     components(empty.name)
-    frozenset()
-    """
-    url = URL.create("sqlite", database=str(Path(path).expanduser().absolute()))
-    try:
-        with closing(sqlite3.connect(f"{Path(str(url.database)).as_uri()}?mode=ro", uri=True)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [_VERSIONS.name]).fetchone():
-                return frozenset()
-            return frozenset(name for (name,) in connection.execute(f"SELECT component FROM {_VERSIONS.name}"))  # noqa: S608
-    except sqlite3.Error as error:
-        raise StoreError(_cannot_open(url, error)) from error
-
-
 @contextmanager
 def telling(engine: Engine) -> Iterator[None]:
     """Turn what a store that is locked, full or damaged raises into a ``StoreError`` that says what to do."""
@@ -297,7 +164,7 @@ def problems(engine: Engine) -> list[str]:
                 return []
             answers = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     except (SQLAlchemyError, sqlite3.Error) as error:
-        return [_cannot_open(engine.url, error)]
+        return [cannot_open(engine.url, error)]
     return [f"{describe(engine)}: {answer}" for answer in answers if answer != "ok"]
 
 
@@ -418,7 +285,8 @@ def _survive_fork(engine: Engine) -> None:
     os.register_at_fork(after_in_child=renew)
 
 
-def _cannot_open(url: URL, error: BaseException) -> str:
+def cannot_open(url: URL, error: BaseException) -> str:
+    """Say why a store cannot be opened, and what to do."""
     return _cannot_use(url, error, verb="opened")
 
 

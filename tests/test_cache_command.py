@@ -19,7 +19,7 @@ from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.seen_pairs import SeenPair
 from lc_costkit.cache.store import EntryStore
 from lc_costkit.cache_command import _clean
-from lc_costkit.store import components
+from lc_costkit.versions import components
 from tests.cache.support import WordsEmbedder, ask
 from tests.support.command import run_command
 

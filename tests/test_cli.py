@@ -11,7 +11,7 @@ import pytest
 
 from lc_costkit import CallRecord, Cost, Ledger, SemanticCache, cli
 from lc_costkit.errors import MissingDependency
-from lc_costkit.store import components
+from lc_costkit.versions import components
 from tests.support.command import run_command
 
 

@@ -29,7 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 
 from lc_costkit.errors import ConfigurationError, MissingDependency, StoreError
-from lc_costkit.store import add_columns, describe, open_engine, prepare_schema, problems, writing
+from lc_costkit.store import describe, open_engine, problems, writing
+from lc_costkit.versions import add_columns, prepare_schema
 
 TABLES = MetaData()
 NUMBERS = Table("numbers", TABLES, Column("number", Integer, nullable=False))

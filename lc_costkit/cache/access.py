@@ -20,11 +20,11 @@ from lc_costkit.store import (
     open_engine,
     passing,
     patiently,
-    prepare_schema,
     telling,
     writing,
 )
 from lc_costkit.turns import turn_of
+from lc_costkit.versions import prepare_schema
 
 
 class StoreAccess:

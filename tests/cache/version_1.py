@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from lc_costkit.cache.key import CacheKey
 from lc_costkit.cache.text import question_hash
-from lc_costkit.store import prepare_schema
+from lc_costkit.versions import prepare_schema
 from tests.cache.support import WordsEmbedder
 
 TABLES = MetaData()
