@@ -12,6 +12,7 @@ from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko_pairs
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, Token, kept
 from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
+from lc_costkit.cache.units import ORDINALS
 from lc_costkit.embedding.glossary import korean_glossary
 from lc_costkit.scripts import KOREAN
 
@@ -143,7 +144,16 @@ def _left_over(one: Prepared, other: Prepared) -> tuple[str, ...]:
     missing = [word for word in one.content if word not in other.stems]
     if not missing:
         return ()
-    return tuple(word for word in missing if not has_equal(word, other))
+    return tuple(word for word in missing if not has_equal(word, other) and not _numbered(word, other))
+
+
+_PLACES = {stem(word): float(place) for place, word in enumerate(ORDINALS, start=1)}
+
+
+def _numbered(word: str, text: Prepared) -> bool:
+    """Say whether a text states an ordinal as a number: "third" and "3rd"."""
+    place = _PLACES.get(word)
+    return place is not None and any(each.raw == place for each in text.stated.quantities)
 
 
 def unsaid(stems_of: tuple[str, ...], one: Prepared, other: Prepared) -> tuple[str, ...]:

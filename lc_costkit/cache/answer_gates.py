@@ -99,6 +99,7 @@ def which_gate(cached: Prepared, new: Prepared) -> str | None:
             and stem(picked[1]) not in _OPEN
             and stem(picked[1]) in other.content
             and _WHETHER.match(other.lowered)
+            and not _IS_THERE_ANY.match(other.lowered)
         ):
             return f"one asks which {picked[1]}, the other whether"
     return None
@@ -112,6 +113,11 @@ _DEGREE = re.compile(
 _WHETHER = re.compile(r"^\W*(?:can|could|do|does|did|is|are|will|would|should|has|have|am|was|were|may|must)\b")
 _UNTIL_WHEN = re.compile(r"몇 ?시|언제")
 _WHETHER_LATE = re.compile(r"(?:늦게|일찍|밤늦게|새벽)")
+
+
+_IS_THERE_ANY = re.compile(
+    r"^\W*(?:(?:and|so|but) )?(?:(?:is|are|were|was) there|(?:do|does) (?:\w+ ){1,3}have) (?:any|some)\b"
+)
 
 
 def degree_gate(cached: Prepared, new: Prepared) -> str | None:

@@ -133,7 +133,7 @@ def _tense(text: Prepared) -> tuple[str]:
     if _PERFECT_DUTY.search(lowered):
         return (_PAST,)
     if _PERFECT.match(lowered):
-        return (_DONE,)
+        return (_PAST if " ever " in lowered else _DONE,)
     if _GOING_TO.match(lowered):
         return (_FUTURE,)
     head = _HEAD.match(lowered)

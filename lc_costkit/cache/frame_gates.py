@@ -85,7 +85,7 @@ def _has_table(text: Prepared) -> bool:
 _FILLERS = words(
     """currently correctly properly usually normally generally typically best good exact exactly today's different
     various possible specific own existing certain main major great well fine right sir madam team guys
-    question answer
+    question answer allow allowed permit permitted
     work working works mean means online new check"""
 )
 _FILLER_STEMS = frozenset(map(stem, _FILLERS))
@@ -200,9 +200,16 @@ def direction_gate(cached: Prepared, new: Prepared) -> str | None:
         known = objects <= new.stems and against <= cached.stems
         if known or (relation in _WAYS and _short(cached, new) and objects & new.stems and against & cached.stems):
             return f"{' '.join(sorted(objects))} and {' '.join(sorted(against))} change places after {relation!r}"
+    if _short(cached, new):
+        for here, there in ((relations, others), (others, relations)):
+            turned = here.get("from", _NOWHERE) & there.get("to", _NOWHERE)
+            turned -= here.get("to", _NOWHERE) | there.get("from", _NOWHERE)
+            if turned:
+                return f"from {' '.join(sorted(turned))} on one side, to it on the other"
     return _exchanged_numbers(cached, new) or _exchanged_pair(cached, new)
 
 
+_NOWHERE: frozenset[str] = frozenset()
 _WAYS = frozenset(("to", "from"))
 _SHORT = 20
 """Words up to which one place known to both is enough: longer texts name many places."""
@@ -229,11 +236,18 @@ def _short(cached: Prepared, new: Prepared) -> bool:
     return max(len(cached.frame), len(new.frame)) <= _SHORT
 
 
+_BESIDES = words("apart aside different differ far")
+
+
 def _relations(text: Prepared) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for place, token in enumerate(text.tokens):
         word = "to" if token.word in ("into", "onto", "toward", "towards") else token.word
-        if word in _RELATIONS and not (word == "to" and _is_infinitive(text.tokens, place)):
+        if (
+            word in _RELATIONS
+            and not (word == "from" and text.tokens[place - 1].word in _BESIDES)
+            and not (word == "to" and _is_infinitive(text.tokens, place))
+        ):
             beside = any(each.word in _GIVEN_ORDER for each in text.tokens[place + 2 : place + 4])
             reach, most = (6, 2) if beside else (4, 1)
             named = [each.stem for each in text.tokens[place + 1 : place + reach] if _names_something(each.word)]

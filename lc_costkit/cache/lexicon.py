@@ -160,7 +160,19 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
     rent return, charge discharge, charge drain, dilute concentrate, hydrate dehydrate, tighten relax, appreciate
     depreciate, vest forfeit, accrue forfeit, evict rent, exempt liable, ally enemy, ancestor descendant,
     predator prey,
-    supply demand, waive keep, waive retain, waive include, waive enforce, waive impose, keep cancel, keep sell, keep
+    inward outward, inwards outwards, forward backward, forwards backwards, clockwise counterclockwise, clockwise
+    anticlockwise, upward downward, northern southern, eastern western, odd even, major minor, maximal minimal, rich
+    poor, deep shallow, thick thin, wide narrow, tight loose, smooth rough, sharp dull, loud quiet, noisy quiet, clean
+    dirty, sick healthy, sober drunk, awake asleep, cooked raw, alive dead, friend enemy, hero villain, ancient
+    modern,
+    rural urban, introvert extrovert, optimist pessimist, introduce withdraw, nominate oppose, optional compulsory,
+    sweet bitter, sweet sour, dusk dawn, sunrise sunset, north south, east west, child adult, junior senior, rookie
+    veteran, first-time returning, single-sided double-sided, one-way round-trip, one-way return, overweight
+    underweight, overpay underpay, overwater underwater, overcook undercook, overestimate underestimate, overcharge
+    undercharge, oversleep wake, hyper hypo, hyperthyroidism hypothyroidism, hypertension hypotension, hyperglycemia
+    hypoglycemia, intro outro, prologue epilogue, prefix suffix, superscript subscript, uppercase lowercase, encoder
+    decoder, producer consumer, client server, sender receiver, victim offender, winner loser, supply demand, waive
+    keep, waive retain, waive include, waive enforce, waive impose, keep cancel, keep sell, keep
     return, protect unprotect, protect
     remove, protect expose, hire resign, stay leave, stay go, arrive leave, add waive, raise waive, insert extract,
     attach remove, mount remove, wear remove, put remove, apply remove, impose lift, ban lift, accuse defend, praise
@@ -234,6 +246,7 @@ IDIOMS = (
     ),
     (r"\bfree (?:of|from) (?=\w)", "without "),
     (r"\bthr(?:ow|owing|ew|own) ((?:\w+ ){0,3}?)(?:away|out)\b", r"discard \1"),
+    (r"\bkeep(?:ing)? ((?:\w+ ){1,3}?)from (?=\w+ing\b)", r"stop \1"),
     (r"\bget(?:ting)? ((?:\w+ ){1,4}?)out of\b", r"remove \1from"),
     (r"\b(?:two[- ]factor|two[- ]step|2[- ]?step|2[- ]factor)(?: (?:authentication|verification))?\b|\b2fa\b", "2fa"),
     (r"\bk8s\b", "kubernetes"),

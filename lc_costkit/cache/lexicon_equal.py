@@ -151,7 +151,8 @@ EQUAL = """price cost fee charge rate expense pay, send transfer move wire remit
     graduation finish complete,
     drop withdraw, absent absence miss, attend attendance go, homework assignment, library reading, campus university,
     total overall all, extra additional more another further, remaining left remain rest remainder balance, only
-    just solely merely exclusively, stay remain be is are last, time long, liter litre, meter metre, kilometer
+    just solely merely exclusively, stay remain be is are last, time long, abroad overseas
+    foreign country, apply request, liter litre, meter metre, kilometer
     kilometre km, centimeter centimetre cm, millimeter millimetre mm, kilogram kilo kg, pound lb, ounce oz, gram g,
     older senior elderly old, open available, amount total sum, current now present,
     new fresh

@@ -56,7 +56,7 @@ _IDIOMS = tuple((re.compile(pattern), replacement) for pattern, replacement in l
 _IDIOM_HINT = re.compile(
     # What starts a word stands in one group, so that most places of a text are passed over at once.
     r"\b(?:(?:or|if) no|not only|no (?:matter|doubt)|sure\b|i do|business |sign|log|set|check|pick|drop|turn"
-    r"|switch|opt|rid\b|free (?:of|from)|2|[kila]1?[180]|thr[oe]w|at no |without |meant\b|united|u\.|euro"
+    r"|switch|opt|rid\b|free (?:of|from)|2|[kila]1?[180]|keep|thr[oe]w|at no |without |meant\b|united|u\.|euro"
     r"|e\.u|what time|a/c|w/|round|around)"
     r"|why not|two[- ]|out of\b| off\b|phase out|24"
 )

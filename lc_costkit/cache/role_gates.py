@@ -77,6 +77,11 @@ def role_gate(cached: Prepared, new: Prepared) -> str | None:
     return None
 
 
+_DO = words("do does did")
+_ASKED_FOR = words("what who whom which")
+"""What a question asks for is what it is done to: "What does the interviewer ask?"."""
+
+
 def _who_or_whom(one: Prepared, other: Prepared) -> bool:
     """Tell "who pays the agent" from "who does the agent pay"."""
     if not one.tokens or not other.tokens or one.tokens[0].word != "who" or other.tokens[0].word not in ("who", "whom"):
@@ -89,7 +94,16 @@ def _who_or_whom(one: Prepared, other: Prepared) -> bool:
 
 def _reversed(one: _Act, other: _Act) -> bool:
     left, right = one.before, other.before
-    return left is not None and right is not None and left != right and left in other.after and right in one.after
+    return (
+        left is not None
+        and right is not None
+        and left != right
+        and (
+            (left in other.after and right in one.after)
+            or (not one.after and left in other.after)
+            or (not other.after and right in one.after)
+        )
+    )
 
 
 def _unit(token: Token) -> str | None:
@@ -100,6 +114,7 @@ def _unit(token: Token) -> str | None:
 def _acts(text: Prepared) -> dict[str, list[_Act]]:
     tokens = text.tokens
     found: dict[str, list[_Act]] = {}
+    asked = bool(tokens) and tokens[0].word in _ASKED_FOR
     for place, token in enumerate(tokens):
         if not (token.content or token.word in _VERBS) or (place and tokens[place - 1].word in _BEFORE_A_NOUN):
             continue
@@ -108,7 +123,7 @@ def _acts(text: Prepared) -> dict[str, list[_Act]]:
         state = _auxiliary(tokens, place) in _BE
         if state and by is not None and before is not None and _PARTICIPLE.search(token.word):
             before, after, state = by, (before,), False
-        if before is not None and after:
+        if before is not None and (after or (asked and _auxiliary(tokens, place) in _DO)):
             found.setdefault(token.stem, []).append(_Act(before, after, state))
     return found
 

@@ -253,11 +253,22 @@ _KOREAN_QUANTITY = (
 _PICKS = re.compile(r"^\W*(?:which|what) (?!if\b|is\b|are\b|does\b|do\b|happens\b|about\b)")
 
 
+_THERE_IS = re.compile(r"^\W*(?:(?:is|are) there|(?:do|does) (?:\w+ ){1,3}have) (?:any|some)\b")
+
+
+def _there_is_any(text: Prepared) -> bool:
+    return _THERE_IS.match(text.lowered) is not None
+
+
 def quantifier_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse all against some, any against all, most against all."""
     one, other = kept(cached, "_amounts", _amounts), kept(new, "_amounts", _amounts)
     for amounts, text in ((one, new), (other, cached)):
-        if amounts & {_ALL, _ANY} and _PICKS.match(text.lowered):
+        if (
+            amounts & {_ALL, _ANY}
+            and _PICKS.match(text.lowered)
+            and not _there_is_any(new if text is cached else cached)
+        ):
             return "one asks which of the things, the other about all of them"
     if not one or not other or not one.isdisjoint(other):
         return None

@@ -12,6 +12,7 @@ from lc_costkit.cache.prepare import Prepared, kept
 from lc_costkit.cache.quantities import is_unit, unmatched_quantities
 from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
+from lc_costkit.cache.units import CURRENCY
 from lc_costkit.scripts import LATIN
 
 
@@ -236,12 +237,24 @@ _AMOUNT = re.compile(r"\bhow (?:much|many|long|low|high|old|big|far)\b|\bwhen\b|
 _ASPECTS = stems(" ".join(lexicon.ASPECTS))
 
 
+_PAID = stems("cost price fee")
+_MONEY = frozenset(CURRENCY.values())
+
+
 def aspect_gate(cached: Prepared, new: Prepared) -> str | None:
     """Refuse when one side asks for the thing and the other for one aspect of it: diabetes, its symptoms."""
     laid = align(cached, new)
     for one, other in ((laid.only_cached, laid.only_new), (laid.only_new, laid.only_cached)):
         aspects = [word for word in one if word in _ASPECTS]
-        if aspects and not other and not _AMOUNT.search((new if one is laid.only_cached else cached).lowered):
+        plain = new if one is laid.only_cached else cached
+        if (
+            aspects
+            and not aspects[1:]
+            and aspects[0] in _PAID
+            and any(each.dimension in _MONEY for each in plain.stated.quantities)
+        ):
+            continue  # "Does it cost $10?" and "Is it $10?"
+        if aspects and not other and not _AMOUNT.search(plain.lowered):
             return f"only one of them asks for the {aspects[0]}"
     return None
 
