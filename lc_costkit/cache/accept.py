@@ -134,6 +134,11 @@ class Acceptor:
         return self.point.min_score if self._zone is None else self._zone.lowest(self.point)
 
     @property
+    def sure(self) -> float:
+        """Score from which no judge is asked."""
+        return self.point.min_score if self._zone is None else self._zone.sure(self.point)
+
+    @property
     def minds_neighbours(self) -> bool:
         """Whether what else is stored may lower a score or refuse a pair."""
         return self._refuses_twins or (self._crowd_weight > 0 and not self._bare)

@@ -103,7 +103,10 @@ def recommend(
         _Option(name=each.name, policy=each, acceptor=Acceptor(embedder, policy=each)) for each in (BALANCED, STRICT)
     ]
     options = list(shipped)
-    if all(each.acceptor.identity != present.identity or each.acceptor.point != present.point for each in shipped):
+    judged = present.sure > present.lowest
+    if judged or all(
+        each.acceptor.identity != present.identity or each.acceptor.point != present.point for each in shipped
+    ):
         options.insert(0, _Option(name=PRESENT, policy=policy, acceptor=present))
     deciders = {each.acceptor.identity: each for each in shipped}
     deciders[present.identity] = _Option(name=PRESENT, policy=policy, acceptor=present)
@@ -120,7 +123,16 @@ def recommend(
         served[TIGHTER] = [one for one in strict if one.score >= points[TIGHTER]]
     each_confidence = 1 - (1 - confidence) / len(served)
     outcomes = tuple(
-        _outcome(name, points[name], found, traffic, len(decisions), each_confidence) for name, found in served.items()
+        _outcome(
+            name,
+            points[name],
+            found,
+            traffic,
+            len(decisions),
+            each_confidence,
+            lookup_pico=_lookup_pico(traffic.counts, judged=judged and name == PRESENT),
+        )
+        for name, found in served.items()
     )
     lookups = traffic.counts.get("lookups", 0)
     exact = traffic.counts.get("hits_exact", 0) + traffic.counts.get("observed_exact", 0)
@@ -151,11 +163,11 @@ def _crowd(pair: LoggedPair, decider: _Option) -> float:
 
 
 def _served(acceptor: Acceptor, decisions: Sequence[_Decision], refuses: Callable[[str, str], bool]) -> list[_Served]:
-    known: dict[tuple[str, str, float, bool], float | None] = {}  # the same questions come again and again
+    known: dict[tuple[str, str, float, str | None], float | None] = {}  # the same questions come again and again
     found = []
     for one in decisions:
         pair = one.pair
-        key = (pair.cached, pair.new, round(one.crowd, 6), pair.refused_by == TWIN)
+        key = (pair.cached, pair.new, round(one.crowd, 6), pair.refused_by)
         if key not in known:
             known[key] = None if refuses(pair.cached, pair.new) else _score(acceptor, one)
         score = known[key]
@@ -170,11 +182,21 @@ def _score(acceptor: Acceptor, one: _Decision) -> float | None:
     if not acceptor.near_enough(similarity, pair.new):
         return None
     decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd, twins=pair.refused_by == TWIN)
-    return (decided.score or 0.0) if decided.accepted else None
+    score = decided.score or 0.0
+    # What the judge said then is what it would say; asking it again would cost.
+    refused = score < acceptor.sure and pair.refused_by is not None
+    return score if decided.accepted and not refused else None
 
 
 def _outcome(
-    name: str, min_score: float, served: Sequence[_Served], traffic: Traffic, logged: int, confidence: float
+    name: str,
+    min_score: float,
+    served: Sequence[_Served],
+    traffic: Traffic,
+    logged: int,
+    confidence: float,
+    *,
+    lookup_pico: int,
 ) -> PolicyOutcome:
     counts = traffic.counts
     lookups = counts.get("lookups", 0)
@@ -187,8 +209,7 @@ def _outcome(
     saved: Decimal | None = None
     if known or not served:
         semantic = sum(known, Decimal(0)) * Decimal(scale) * len(prices) / max(1, len(known))
-        exact, looking = (Decimal(counts.get(each, 0)) / PICO for each in ("exact_pico", "lookup_pico"))
-        saved = exact + semantic - looking
+        saved = Decimal(counts.get("exact_pico", 0)) / PICO + semantic - Decimal(lookup_pico) / PICO
     return PolicyOutcome(
         name=name,
         min_score=min_score,
@@ -200,6 +221,12 @@ def _outcome(
         error_interval=interval,
         saved_usd=saved,
     )
+
+
+def _lookup_pico(counts: Mapping[str, int], *, judged: bool) -> int:
+    """Return what looking would have cost: a policy without a grey zone asks no judge."""
+    looking = counts.get("lookup_pico", 0)
+    return looking if judged else max(0, looking - counts.get("judge_pico", 0))
 
 
 def _says(pair: LoggedPair, min_score: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lc_costkit import SemanticCache
-from lc_costkit.cache.judging import same_text
+from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement, same_text
 from lc_costkit.cache.policy import BALANCED, STRICT
 from lc_costkit.cache.recommend import PRESENT, TIGHTER
 from lc_costkit.cache.verify import Sampled
@@ -110,6 +110,26 @@ def test_settings_of_ones_own_are_a_row_of_their_own(provider: FakeProvider) -> 
         outcomes = {one.name: one for one in report.outcomes}
         assert PRESENT in outcomes
         assert outcomes[PRESENT].served >= outcomes[STRICT.name].served
+
+
+def test_a_judge_is_a_row_of_its_own_and_paid_for_there_alone(provider: FakeProvider) -> None:
+    def judge(case: JudgeCase) -> Judgement:
+        return Judgement(same=TOPIC_OF[case.cached] == TOPIC_OF[case.new], usd=Decimal("0.001"))
+
+    zone = GreyZone(low=0.3, high=1.0, judge=judge)
+    with observed(provider, 120, policy="balanced", judge=zone) as cache:
+        report, stats = cache.recommend(), cache.stats()
+        served = [pair for pair in cache.near_hits(limit=10_000) if pair.refused_by is None]
+        outcomes = {one.name: one for one in report.outcomes}
+        assert (stats.judge_yes, stats.judge_no > 0) == (len(served), True)
+        own = outcomes[PRESENT]
+        assert (own.served, own.labels, own.wrong) == (len(served), len(served), 0)
+        assert own.saved_usd is not None
+        assert float(own.saved_usd) == pytest.approx(float(stats.observed_usd - stats.judge_usd))
+        for name in (BALANCED.name, STRICT.name):
+            saved = outcomes[name].saved_usd
+            assert saved is not None
+            assert saved >= 0, "nobody asks a judge there"
 
 
 def test_a_cache_that_serves_can_be_asked_too(provider: FakeProvider) -> None:
