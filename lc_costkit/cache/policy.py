@@ -55,7 +55,9 @@ served; see ``score``. It costs the heavy rewordings: few of those that share ha
 
 BALANCED = Policy(name="balanced", gates=BALANCED_GATES, min_score=0.65, refuses_twins=True)
 """Without the swap and insert rules, which cost a third of the right hits on plain rewordings. Without them, two
-stored questions that were kept apart are not told apart: neither is served."""
+stored questions that were kept apart are not told apart: neither is served. In streams that fill a store from nothing
+3 to 9 % of what it serves by meaning is wrong, in stores of 1,500 support questions 4 %; of GPTCache's own set, by the
+nearest entry, it serves 694 right and 18 wrong. One in ten hand-written traps in English is served."""
 
 POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (STRICT, BALANCED)})
 
