@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from lc_costkit.cache.answer_gates import degree_gate, outcome_gate, style_gate, which_gate
 from lc_costkit.cache.condition_gates import condition_gate, extreme_gate, tense_gate
+from lc_costkit.cache.direction_gates import direction_gate
 from lc_costkit.cache.frame_gates import (
     ask_gate,
     capitals_gate,
-    direction_gate,
     form_gate,
     insert_gate,
     length_gate,

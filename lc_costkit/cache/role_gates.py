@@ -55,6 +55,7 @@ class _Act:
     before: str | None
     after: tuple[str, ...]
     state: bool
+    asked: bool
 
 
 def role_gate(cached: Prepared, new: Prepared) -> str | None:
@@ -100,8 +101,7 @@ def _reversed(one: _Act, other: _Act) -> bool:
         and left != right
         and (
             (left in other.after and right in one.after)
-            or (not one.after and left in other.after)
-            or (not other.after and right in one.after)
+            or (one.asked and other.asked and (left in other.after or right in one.after))
         )
     )
 
@@ -120,11 +120,12 @@ def _acts(text: Prepared) -> dict[str, list[_Act]]:
             continue
         before = _before(tokens, place)
         after, by = _after(tokens, place)
-        state = _auxiliary(tokens, place) in _BE
+        auxiliary = _auxiliary(tokens, place)
+        state, of_what = auxiliary in _BE, asked and auxiliary in _DO
         if state and by is not None and before is not None and _PARTICIPLE.search(token.word):
             before, after, state = by, (before,), False
-        if before is not None and (after or (asked and _auxiliary(tokens, place) in _DO)):
-            found.setdefault(token.stem, []).append(_Act(before, after, state))
+        if before is not None and (after or of_what):
+            found.setdefault(token.stem, []).append(_Act(before, after, state, of_what))
     return found
 
 

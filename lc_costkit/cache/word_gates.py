@@ -9,7 +9,7 @@ from functools import cache
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, kept
-from lc_costkit.cache.quantities import is_unit, unmatched_quantities
+from lc_costkit.cache.quantity_match import is_unit, unmatched_quantities
 from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
 from lc_costkit.cache.units import CURRENCY

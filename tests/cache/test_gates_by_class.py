@@ -18,6 +18,10 @@ REFUSED = [
     ("kind", "What is the fee for the marathon?", "What is the age for the marathon?"),
     ("direction", "How do I copy photos from Dropbox to Flickr?", "how can my Flickr photos be copied into Dropbox"),
     ("direction", "My goat butts other goats. Why?", "Other goats butt my goat. Why?"),
+    ("direction", "How do I route mail from my office to my flat?", "can mail for my flat be routed to my office"),
+    ("tense", "Have you ever hosted weddings?", "Do you host weddings?"),
+    ("role", "What does the examiner check first?", "What do I check the examiner first?"),
+    ("opposite", "Should the valve turn clockwise?", "Should the valve turn anticlockwise?"),
     ("tense", "Will my parcel be returned?", "Has my parcel been returned?"),
     ("tense", "Is my permit going to be renewed?", "Has my permit been renewed?"),
     ("outcome", "What should I pack for the audition?", "What happens after the audition?"),
@@ -58,6 +62,11 @@ PASSED = [
     ("How do I get ink out of a shirt?", "How do I remove ink from a shirt?"),
     ("How do I move rows without losing formulas?", "How do I move rows and keep the formulas?"),
     ("Which rope is right for caving?", "Could I ask for your advice please: which rope is right for caving?"),
+    ("How do I stop my parrot from screaming?", "How can I keep my parrot from screaming?"),
+    ("Is the studio on the 3rd floor?", "Is the studio on the third floor?"),
+    ("Does the pass cost $10 a month?", "Is the pass 10 dollars per month?"),
+    ("Can I swim before the scan?", "Am I allowed to swim before the scan?"),
+    ("Are there any risks of the scan?", "What risks does the scan have?"),
     ("Has the ferry been cancelled?", "Is the ferry cancelled?"),
 ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lc_costkit.cache.quantities import read_stated, unmatched_quantities
+from lc_costkit.cache.quantities import read_stated
+from lc_costkit.cache.quantity_match import unmatched_quantities
 
 EQUAL = [
     ("아이디는 여섯 자 이상", "아이디는 6자 이상"),
