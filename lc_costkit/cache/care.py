@@ -142,7 +142,8 @@ class Care:
     def draw_pairs(self, count: int, *, seed: int | None = None) -> list[LoggedPair]:
         """Draw pairs to be labelled with ``label_pair``, of all that the gates let pass with the same chance.
 
-        Two questions that were labelled before get their label again, and are not returned.
+        Two questions that were labelled before are not returned; they get their label again when the next
+        pair of the draw is labelled.
 
         Args:
             count: how many at most.

@@ -95,8 +95,14 @@ def test_pairs_and_labels(address: str) -> None:
     for pair in drawn:
         log.label(pair.id, True)
     log.add_many([SeenPair(cached=drawn[0].cached, new=drawn[0].new, score=0.99, seen_at=2.0)])
-    assert len(log.sample(100, seed=1)) == 15
-    assert len(log.labelled()) == 6, "the one that came again got its label"
+    again = log.sample(100, seed=1)
+    assert len(again) == 15
+    for pair in again:
+        log.label(pair.id, True)
+    assert len(log.labelled()) == 21, "the one that came again got its label"
+    for pair in again:
+        log.label(pair.id, None)
+    assert len(log.labelled()) == 6
     log.reject(SeenPair(cached="a", new="b"))
     assert len(log.rejected_hashes()) == 1
     assert log.allow("b", "a") == 1
