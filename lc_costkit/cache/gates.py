@@ -22,9 +22,10 @@ from lc_costkit.cache.frame_gates import (
     swap_gate,
 )
 from lc_costkit.cache.korean_gates import count_gate, korean_thing_gate, moment_gate, owner_gate, receiver_gate
+from lc_costkit.cache.korean_swap import korean_swap_gate
 from lc_costkit.cache.own_gates import make_kind_gate, make_opposite_gate
 from lc_costkit.cache.prepare import Prepared, prepare
-from lc_costkit.cache.role_gates import clause_gate, korean_swap_gate, letter_gate, role_gate
+from lc_costkit.cache.role_gates import clause_gate, letter_gate, role_gate
 from lc_costkit.cache.sense_gates import act_gate, facet_gate, place_gate, quantifier_gate, self_gate
 from lc_costkit.cache.thing_gates import thing_gate
 from lc_costkit.cache.word_gates import (
