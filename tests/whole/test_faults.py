@@ -32,7 +32,7 @@ WAIT_SECONDS = 0.05
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked file is given up on soon, so that the tests do not wait."""
-    monkeypatch.setattr("lc_costkit.cache.store.BUSY_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr("lc_costkit.cache.access.BUSY_SECONDS", WAIT_SECONDS)
     monkeypatch.setattr("lc_costkit.ledger.BUSY_SECONDS", WAIT_SECONDS)
     monkeypatch.setattr("lc_costkit.ledger.PATIENT_SECONDS", WAIT_SECONDS)
 
