@@ -23,6 +23,7 @@ from lc_costkit.cache.score import SCORE_VERSION, CosinesOf, PairReading, read_p
 from lc_costkit.embedding import Embedder
 from lc_costkit.embedding.bundled import candidate_threshold
 from lc_costkit.embedding.scale import Scale, Scales, scales_of
+from lc_costkit.faults import Faults
 
 FOREIGN_FLOOR = 0.4
 """Cosine from which an entry is a candidate of an embedder without a scale: the floor of the bundled one in
@@ -90,6 +91,7 @@ class Acceptor:
         gates: what may refuse a candidate, in order, in place of the policy's; none is legal and unsafe.
         similarity_threshold: a bare cosine in place of the score, 0 to 1: it is the score then.
         zone: the scores between which a judge decides afterwards about what is accepted here.
+        faults: where gates that fail are counted and told of.
 
     Attributes:
         point: from which score on candidates are served; see ``move``.
@@ -106,7 +108,9 @@ class Acceptor:
         gates: tuple[Gate, ...] | None = None,
         similarity_threshold: float | None = None,
         zone: GreyZone | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults
         self.gates = policy.gates if gates is None else gates
         self._scales = scales_of(embedder)
         self.threshold = threshold_of(embedder, similarity_threshold, self._scales)
@@ -163,7 +167,7 @@ class Acceptor:
             twins: another stored question is as near and can hardly be told from this one.
         """
         one, other = self._prepare(cached), prepare(new)
-        verdict = run_gates(self.gates, one, other)
+        verdict = run_gates(self.gates, one, other, faults=self._faults)
         reading = self.read(one, other, similarity, crowd=crowd)
         point = self.point
         decided = Acceptance(accepted=False, score=reading.score, point=point)

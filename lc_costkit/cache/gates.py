@@ -42,6 +42,7 @@ from lc_costkit.cache.word_gates import (
     script_gate,
     symbol_gate,
 )
+from lc_costkit.faults import Faults
 
 __all__ = [
     "BALANCED_GATES",
@@ -136,6 +137,9 @@ class GateOpinion:
 
 
 _ACCEPTED = GateVerdict(accepted=True)
+_ADVICE = (
+    "The pair was refused; have the gate return None where a pair passes, else its reason, or leave it out of gates="
+)
 
 
 def gate_name(gate: Gate) -> str:
@@ -148,14 +152,22 @@ def gate_name(gate: Gate) -> str:
     return str(name).removesuffix("_gate")
 
 
-def run_gates(gates: Iterable[Gate], cached: Prepared, new: Prepared) -> GateVerdict:
-    """Ask the gates in order and stop at the first refusal. One that raises counts as a refusal.
+def run_gates(gates: Iterable[Gate], cached: Prepared, new: Prepared, *, faults: Faults | None = None) -> GateVerdict:
+    """Ask the gates in order and stop at the first refusal. One that fails counts as a refusal.
+
+    A gate fails that raises, or returns something else than ``None`` or a reason that is not empty.
+
+    Args:
+        gates: what may refuse.
+        cached: the stored question.
+        new: the new one.
+        faults: where a gate that fails is counted and told of.
 
     >>> run_gates(DEFAULT_GATES, prepare("Is it taxable?"), prepare("Is it tax-free?")).gate
     'negation'
     """
     for gate in gates:
-        reason = _ask(gate, cached, new)
+        reason = _ask(gate, cached, new, faults)
         if reason is not None:
             return GateVerdict(accepted=False, gate=gate_name(gate), reason=reason)
     return _ACCEPTED
@@ -166,11 +178,17 @@ def gate_opinions(gates: Iterable[Gate], cached: Prepared, new: Prepared) -> tup
     return tuple(GateOpinion(gate=gate_name(gate), reason=_ask(gate, cached, new)) for gate in gates)
 
 
-def _ask(gate: Gate, cached: Prepared, new: Prepared) -> str | None:
+def _ask(gate: Gate, cached: Prepared, new: Prepared, faults: Faults | None = None) -> str | None:
+    name = gate_name(gate)
     try:
         reason: object = gate(cached, new)
     except Exception as error:
-        return f"gate {gate_name(gate)} raised {type(error).__name__}: {error}"
-    if reason is None or isinstance(reason, str):
+        if faults is not None:
+            faults.record(f"gate {name}", error, _ADVICE, may_quote=True)
+        return f"gate {name} raised {type(error).__name__}: {error}"
+    if reason is None or (isinstance(reason, str) and reason.strip()):
         return reason
-    return f"gate {gate_name(gate)} returned {type(reason).__name__}, not a reason or None"
+    got = "an empty text" if isinstance(reason, str) else type(reason).__name__
+    if faults is not None:
+        faults.record(f"gate {name}", TypeError(f"it returned {got}, not a reason or None"), _ADVICE)
+    return f"gate {name} returned {got}, not a reason or None"

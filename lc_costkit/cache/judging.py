@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import unicodedata
@@ -15,6 +14,7 @@ from typing import get_args
 import numpy as np
 
 from lc_costkit.cache.aside import calling_aside, current_aside
+from lc_costkit.cache.callables import is_coroutine, takes
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.embedding import ReadyEmbedder, as_embedder, bundled_embedder
@@ -113,15 +113,16 @@ class GreyZone:
     """Candidates with a score between two bounds are put to a judge before they are served.
 
     The zone takes the place of the score from which the policy serves: from ``high`` on a candidate is
-    served without a judge, below ``low`` not at all. What was learned from labels or live verdicts goes
-    before it. A calibrated point above ``high`` moves the upper end of the zone up to it, and below a
-    point that live verdicts have raised nothing is served, whatever a judge would say. What a gate or
-    a veto refuses, or somebody has rejected, is never put to the judge, and neither is what is too far
-    away to be a candidate.
+    served without a judge, below ``low`` not at all. A ``high`` below the policy's score lets more be
+    served without a judge than the policy would; it is logged as a warning when the cache is made. What
+    was learned from labels or live verdicts goes before the zone. A calibrated point above ``high`` moves the
+    upper end of the zone up to it, and below a point that live verdicts have raised nothing is served,
+    whatever a judge would say. What a gate or a veto refuses, or somebody has rejected, is never put to
+    the judge, and neither is what is too far away to be a candidate.
 
     The judge is called while the caller waits, in asynchronous use on a thread; what it costs is
-    part of the lookup's cost. It sees no fresh answer. Observe mode asks it, too: what would have been
-    served is not known otherwise.
+    part of the lookup's cost. It sees no fresh answer. Observe mode asks it, too, and so costs what
+    it costs: what would have been served is not known otherwise.
 
     Args:
         low: score from which the judge is asked, 0 to 1.
@@ -164,7 +165,7 @@ def checked_judge(judge: object) -> None:
     """Refuse what cannot be asked.
 
     Raises:
-        ConfigurationError: it is not callable, or a coroutine function.
+        ConfigurationError: it is not callable with one argument, or a coroutine function.
     """
     if not callable(judge) or isinstance(judge, type):
         raise ConfigurationError(f"a judge must be a callable that takes a JudgeCase, not {judge!r:.200}")
@@ -173,11 +174,8 @@ def checked_judge(judge: object) -> None:
             f"a judge must be a plain function, not the coroutine function {judge!r:.200}: it is called in a thread "
             "of its own wherever the caller is asynchronous"
         )
-
-
-def is_coroutine(function: object) -> bool:
-    """Tell whether calling this gives something to be awaited."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    if not takes(judge, 1):
+        raise ConfigurationError(f"a judge must be callable with one JudgeCase and nothing else, not {judge!r:.200}")
 
 
 def ask_judge(judge: Judge, case: JudgeCase) -> Judgement:
@@ -220,7 +218,7 @@ class AlikeAnswers:
 
     Args:
         embedder: any embedder (see ``lc_costkit.embedding.as_embedder``); ``None`` takes the bundled one.
-        threshold: cosine from which two answers are alike, 0 to 1.
+        threshold: cosine from which two answers are alike, above 0 to 1.
         prices: what a paid embedder costs.
 
     Raises:
@@ -229,8 +227,11 @@ class AlikeAnswers:
 
     def __init__(self, embedder: object | None = None, *, threshold: float, prices: PriceBook | None = None) -> None:
         given: object = threshold
-        if not isinstance(given, int | float) or isinstance(given, bool) or not 0 <= given <= 1:
-            raise ConfigurationError(f"AlikeAnswers threshold must be a cosine from 0 to 1, not {threshold!r}")
+        if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given <= 1:
+            raise ConfigurationError(
+                f"AlikeAnswers threshold must be a cosine above 0, at most 1, not {threshold!r}; "
+                "at 0 nearly all answers are alike"
+            )
         self._embedder: ReadyEmbedder = bundled_embedder() if embedder is None else as_embedder(embedder)
         self._threshold = threshold
         self._costs = Costs(PriceBook() if prices is None else prices, self._embedder)

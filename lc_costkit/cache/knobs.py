@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Self, TypeVar
 
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule
-from lc_costkit.cache.gates import Gate
+from lc_costkit.cache.callables import is_coroutine, takes
+from lc_costkit.cache.gates import Gate, gate_name
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.key import Context, QuestionFinder, check_temperature_limit
 from lc_costkit.cache.policy import Policy, policy_of
@@ -131,6 +132,11 @@ def _threshold(value: object) -> float | None:
 
 
 def _gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
+    if isinstance(gates, str):
+        raise ConfigurationError(
+            f"gates must be a sequence of callables, and a text is none: {gates!r}; a policy is named with "
+            "policy='strict' or policy='balanced', and brings its gates along"
+        )
     try:
         found = tuple(gates)
     except TypeError as error:
@@ -138,6 +144,11 @@ def _gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
     for gate in found:
         if not callable(gate):
             raise ConfigurationError(f"gates must be callables of (cached, new), not {gate!r}")
+        if is_coroutine(gate) or isinstance(gate, type) or not takes(gate, 2):
+            raise ConfigurationError(
+                f"gate {gate_name(gate)!r} cannot be called as gate(cached, new): give a plain function of two "
+                f"prepared questions that returns None or a reason, not {gate!r:.200}"
+            )
     return found
 
 
@@ -180,6 +191,10 @@ def _near_hits(value: object) -> int:
 def _namespace(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAMESPACE:
         raise ConfigurationError(
-            f"namespace must be text of 1 to {MAX_NAMESPACE} characters that is not blank, not {value!r}"
+            f"namespace must be text of 1 to {MAX_NAMESPACE} characters that is not blank, not {value!r:.200}"
+        )
+    if "\x00" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise ConfigurationError(
+            f"namespace must be text that a database can hold, without NUL or half a surrogate pair, not {value!r}"
         )
     return value

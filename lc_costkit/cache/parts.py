@@ -29,6 +29,11 @@ from lc_costkit.pricing import PriceBook
 
 _logger = logging.getLogger("lc_costkit.cache.engine")
 
+_LOWERED = (
+    "lc_costkit cache %r serves without a judge from score %.3f on, the upper end of its GreyZone, and not from %.3f "
+    "as its policy would: give a GreyZone with a higher high= unless that is meant"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -70,6 +75,7 @@ def assemble(path_or_url: str | Path, knobs: Knobs, *, embedder: ReadyEmbedder, 
         gates=knobs.gates,
         similarity_threshold=knobs.similarity_threshold,
         zone=knobs.judge,
+        faults=faults,
     )
     decider = {"namespace": knobs.namespace, "decider": acceptor.identity}
     pairs = PairLog(store, keep=knobs.near_hits, faults=faults, **decider)
@@ -77,6 +83,8 @@ def assemble(path_or_url: str | Path, knobs: Knobs, *, embedder: ReadyEmbedder, 
     points = PointStore(store, **decider)
     learning = Learning(pairs, points, acceptor, max_error_rate=knobs.max_error_rate, faults=faults)
     learning.load()
+    if acceptor.sure < acceptor.point.min_score:
+        _logger.warning(_LOWERED, knobs.namespace, acceptor.sure, acceptor.point.min_score)
     matcher = Matcher(
         store,
         embedder,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lc_costkit.cache.judging import Judge, checked_judge, is_coroutine
+from lc_costkit.cache.callables import is_coroutine
+from lc_costkit.cache.judging import Judge, checked_judge
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from lc_costkit.backoff import REST_SECONDS, Backoff, StoreResting
 from lc_costkit.cache import Cache, Hit, Miss
-from lc_costkit.errors import StoreError
+from lc_costkit.errors import ConfigurationError, StoreError
 from tests.cache.support import WordsEmbedder, ask
 
 
@@ -218,3 +218,51 @@ def test_a_ledger_and_a_cache_share_a_file(tmp_path: Path) -> None:
         cache.store(ask("first question"), '"x"')
         assert cache.check() == ()
         assert not list(ledger.records())
+
+
+def failing(cached: object, new: object) -> str | None:
+    raise ValueError("boom")
+
+
+@pytest.mark.parametrize(
+    ("gate", "kind"),
+    [
+        (failing, "gate failing: ValueError"),
+        (lambda cached, new: False, "gate <lambda>: TypeError"),
+        (lambda cached, new: True, "gate <lambda>: TypeError"),
+        (lambda cached, new: "", "gate <lambda>: TypeError"),
+    ],
+)
+def test_a_gate_that_fails_is_a_fault_told_once_and_a_miss(
+    gate: Callable[[object, object], str | None], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Cache(embedder=WordsEmbedder(), similarity_threshold=0.5, gates=(gate,)) as cache:
+        cache.store(ask("how do I pay my bill"), '"x"')
+        for _ in range(2):
+            assert isinstance(cache.lookup(ask("how can I pay my bill")), Miss)
+        assert cache.stats().faults == {kind: 2}
+    told = [one for one in warnings_of(caplog) if "gate" in one]
+    assert len(told) == 1
+    assert "else its reason" in told[0]
+
+
+def test_a_gate_that_refuses_is_no_fault() -> None:
+    with Cache(embedder=WordsEmbedder(), similarity_threshold=0.5, gates=(lambda cached, new: "no",)) as cache:
+        cache.store(ask("how do I pay my bill"), '"x"')
+        assert isinstance(cache.lookup(ask("how can I pay my bill")), Miss)
+        assert cache.stats().faults == {}
+
+
+async def later(cached: object, new: object) -> str | None:
+    return None
+
+
+@pytest.mark.parametrize("gate", [lambda cached: None, lambda: None, lambda a, b, c: None, later])
+def test_a_gate_that_cannot_be_called_is_refused_at_once(gate: Callable[..., None]) -> None:
+    with pytest.raises(ConfigurationError, match=r"gate\(cached, new\)"):
+        Cache(gates=(gate,))
+
+
+def test_a_text_is_no_sequence_of_gates() -> None:
+    with pytest.raises(ConfigurationError, match="policy='strict'"):
+        Cache(gates="strict")  # type: ignore[arg-type]

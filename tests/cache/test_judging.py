@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lc_costkit.cache import Cache
 from lc_costkit.cache.judging import (
     AlikeAnswers,
     GreyZone,
@@ -135,3 +136,22 @@ def test_answers_that_an_embedder_cannot_compare_get_no_verdict() -> None:
     short = AlikeAnswers(as_embedder(WordsEmbedder(), max_characters=20), threshold=0.5)
     one, other = "a a a a a a a a YES b b b b b b b b", "a a a a a a a a NO b b b b b b b b"
     assert (said(short, one, other), said(short, one, one)) == (None, True)
+
+
+@pytest.mark.parametrize("judge", [lambda: True, lambda one, other: True])
+def test_a_judge_takes_one_case(judge: Any) -> None:
+    with pytest.raises(ConfigurationError, match="one JudgeCase"):
+        GreyZone(low=0.4, high=0.6, judge=judge)
+
+
+def test_a_threshold_of_zero_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="above 0"):
+        AlikeAnswers(threshold=0)
+
+
+@pytest.mark.parametrize(("high", "told"), [(0.3, 1), (0.99, 0)])
+def test_a_grey_zone_below_the_score_of_the_policy_is_told_of(
+    high: float, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    Cache(judge=GreyZone(low=0.2, high=high, judge=lambda case: True)).close()
+    assert len([one for one in caplog.records if "GreyZone" in one.message]) == told
