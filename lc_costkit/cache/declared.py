@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -45,7 +46,38 @@ class DeclaredQuestion:
             raise ConfigurationError("question(covers='prompt') needs scope= to stand for the system prompt")
 
 
-_DECLARED: ContextVar[DeclaredQuestion | None] = ContextVar("lc_costkit_question", default=None)
+class Block:
+    """One ``question(...)`` block: what it declares, and which text its scope stands for.
+
+    The steps of one chain carry the same question beside different text. Only for the text that
+    the first of them carries may the scope stand. Threads and tasks that copy the context share
+    the block, and the first of them to look in the cache decides.
+
+    Args:
+        declared: what the block declares.
+    """
+
+    __slots__ = ("_first", "_lock", "declared")
+
+    def __init__(self, declared: DeclaredQuestion) -> None:
+        self.declared = declared
+        self._first: str | None = None
+        self._lock = threading.Lock()
+
+    def stands_for(self, text: str, *, remember: bool) -> bool:
+        """Say whether the scope may stand for a text; the answer for one text stays the same once remembered.
+
+        Args:
+            text: the text around the question, or its digest.
+            remember: take it as the first text if there is none yet.
+        """
+        with self._lock:
+            if self._first is None and remember:
+                self._first = text
+            return self._first is None or self._first == text
+
+
+_BLOCK: ContextVar[Block | None] = ContextVar("lc_costkit_question", default=None)
 
 
 @contextmanager
@@ -62,6 +94,16 @@ def question(text: str, *, scope: str | None = None, covers: Covers = "message")
     Where the documents stand in the system prompt, ``covers="prompt"`` lets ``scope`` stand for that,
     too, save for its first line. Then name the version of the instructions in it as well.
 
+    A chain of several steps (map-reduce, a query engine that refines) asks the same question beside
+    other text in each step. The scope stands for the text of the first call in the block that the
+    cache is asked about, and for calls with that same text. A later call with another text is keyed
+    by its own text, as if no scope had been declared, so no step is served the answer of another in
+    the block. Where nothing but the template is around the question, all of it is in the key anyway,
+    and such a call does not count as the first. Of calls at the same time, the first to reach the
+    cache is the first. Across blocks the first call is equal under the scope whatever documents it
+    carries: where steps may find other documents, or in another order, for the same version, leave
+    ``scope`` out or put the block around the one call it is true for.
+
     It holds in the current context: in async code, in tasks started inside the block, and in
     threads that copy the context (as LangChain's do). The call must start inside the block.
 
@@ -74,16 +116,22 @@ def question(text: str, *, scope: str | None = None, covers: Covers = "message")
     >>> current_question() is None
     True
     """
-    outer = _DECLARED.get()
+    outer = _BLOCK.get()
     declared = DeclaredQuestion(text, scope, covers)
-    _DECLARED.set(declared)
+    _BLOCK.set(Block(declared))
     try:
         yield declared
     finally:
         # Not reset(token): a generator may be closed in another context than it was started in.
-        _DECLARED.set(outer)
+        _BLOCK.set(outer)
 
 
 def current_question() -> DeclaredQuestion | None:
     """Return what the innermost ``question(...)`` block around this call declares, if any."""
-    return _DECLARED.get()
+    block = _BLOCK.get()
+    return None if block is None else block.declared
+
+
+def current_block() -> Block | None:
+    """Return the innermost ``question(...)`` block around this call, if any."""
+    return _BLOCK.get()

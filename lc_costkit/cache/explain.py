@@ -167,6 +167,8 @@ class Explanation:
             (None, "key", f"{self.key.exact[:16]} (of the scope and the question to the letter)"),
             (None, "settings", _short(self.settings)),
         ]
+        if self.key.declared_scope is not None:
+            cells.insert(4, (None, "declared", self.key.declared_scope))
         if self.candidate is not None:
             cells.append((None, f"candidate {self.candidate_id}", _short(self.candidate)))
         if self.elsewhere:
@@ -228,7 +230,7 @@ def explain(
         embedder: makes the question's vector.
         knobs: the settings.
     """
-    key = server.key(request)
+    key = server.key(request, look_only=True)
     match = Match()
     if key.refused is None:
         match = matcher.exact(key, now=server.clock())

@@ -13,11 +13,11 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, AdmissionRule, admit
-from lc_costkit.cache.declared import DeclaredQuestion
+from lc_costkit.cache.declared import Block, DeclaredQuestion
 from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.scripts import script_of
@@ -96,6 +96,8 @@ class CacheKey:
         refused: why the request is neither served from nor stored in the cache; ``None`` if it may be.
         exact_only_reason: why it is matched to the letter only.
         script: script of the question as an ISO 15924 name; part of the scope.
+        declared_scope: in words, whether a declared scope stands for the text around the question; ``None``
+            where none was declared.
     """
 
     scope: str
@@ -106,10 +108,16 @@ class CacheKey:
     refused: str | None
     exact_only_reason: str | None
     script: str
+    declared_scope: str | None = None
 
 
 QuestionFinder = Callable[[CacheRequest], "str | DeclaredQuestion | None"]
-"""Finds the question in a request; ``None`` leaves it to the general rule."""
+"""Finds the question in a request; ``None`` leaves it to the general rule.
+
+It is asked for each call by itself and nothing is remembered from one to the next. Where the steps of a
+chain carry the same question, it must give each step a scope of its own, or none. One that raises or
+returns anything else is a fault, and the call is matched to the letter only.
+"""
 Context = Literal["history", "last"] | Callable[[CacheRequest], str]
 """What earlier turns mean to the scope: all of them, none but instructions, or what a callable makes of them."""
 
@@ -122,6 +130,7 @@ class _Part:
     around: tuple[str, ...] = ()
     exact_only_reason: str | None = None
     covers_instructions: bool = False
+    declared_scope: str | None = None
 
 
 def make_key(
@@ -129,7 +138,9 @@ def make_key(
     *,
     namespace: str,
     question: QuestionFinder | None = None,
-    declared: DeclaredQuestion | None = None,
+    declared: DeclaredQuestion | Block | None = None,
+    remember: bool = True,
+    on_fault: Callable[[Exception], None] | None = None,
     max_temperature: float = MAX_TEMPERATURE,
     admission: Iterable[AdmissionRule] = DEFAULT_ADMISSION,
     context: Context = "history",
@@ -140,7 +151,10 @@ def make_key(
         request: the call.
         namespace: keeps tenants or uses of one cache apart.
         question: finds the question where none is declared.
-        declared: what the caller declared; pass ``current_question()``.
+        declared: what the caller declared; pass ``current_block()``. A block's scope stands for the text of the
+            first call in it only, a ``DeclaredQuestion``'s for any.
+        remember: let the block remember this request's text if it is the first; a refused request never is.
+        on_fault: is told of a ``question`` that raises or returns no question.
         max_temperature: a request with a higher temperature is refused; one that states none is not.
         admission: rules about what may be cached, see ``admit.py``.
         context: which earlier turns belong to the scope; a callable that raises counts as ``history``.
@@ -148,14 +162,14 @@ def make_key(
     No text makes it raise: lone surrogates, NUL and any length are hashed as they are.
     """
     index = _question_turn(request)
-    part = _find_question(request, index, question, declared)
+    refused = _refusal(request, max_temperature)
+    part = _find_question(request, index, question, declared, remember=remember and refused is None, on_fault=on_fault)
     script = script_of(part.text)
     normalised = part.text if request.plain_text else normalise(part.text)
     scope = _digest(
         "scope-1", namespace, request.settings, script, str(request.plain_text), *part.around,
         *_surroundings(request, index, context, covered=part.covers_instructions),
     )  # fmt: skip
-    refused = _refusal(request, max_temperature)
     exact_only_reason = part.exact_only_reason
     if refused is None:
         verdict = admit(_read_for_admission(part.text), admission)
@@ -172,6 +186,7 @@ def make_key(
         refused=refused,
         exact_only_reason=exact_only_reason,
         script=script,
+        declared_scope=part.declared_scope,
     )
 
 
@@ -195,7 +210,13 @@ def _question_turn(request: CacheRequest) -> int | None:
 
 
 def _find_question(
-    request: CacheRequest, index: int | None, finder: QuestionFinder | None, declared: DeclaredQuestion | None
+    request: CacheRequest,
+    index: int | None,
+    finder: QuestionFinder | None,
+    declared: DeclaredQuestion | Block | None,
+    *,
+    remember: bool,
+    on_fault: Callable[[Exception], None] | None,
 ) -> _Part:
     if index is None:
         text = request.turns[-1].text if request.turns else ""
@@ -205,14 +226,19 @@ def _find_question(
         try:
             found = finder(request)
         except Exception as error:
+            if on_fault is not None:
+                on_fault(error)
             return _Part(text=text, exact_only_reason=f"question= raised {type(error).__name__}")
         if isinstance(found, str) and found.strip():
             found = DeclaredQuestion(found)
         if found is not None and not isinstance(found, DeclaredQuestion):
-            return _Part(text=text, exact_only_reason=f"question= returned {type(found).__name__}, not a question")
+            reason = f"question= returned {type(found).__name__}, not a question"
+            if on_fault is not None:
+                on_fault(TypeError(reason))
+            return _Part(text=text, exact_only_reason=reason)
         declared = found
     if declared is not None:
-        return _declared_part(text, declared)
+        return _declared_part(request, text, declared, remember=remember)
     return _Part(text=text, exact_only_reason=_too_much_for_a_question(text))
 
 
@@ -228,7 +254,10 @@ def _too_much_for_a_question(text: str) -> str | None:
     return None
 
 
-def _declared_part(text: str, declared: DeclaredQuestion) -> _Part:
+def _declared_part(request: CacheRequest, text: str, declared: DeclaredQuestion | Block, *, remember: bool) -> _Part:
+    block: Block | None = None
+    if isinstance(declared, Block):
+        block, declared = declared, declared.declared
     span = _occurrence(text, declared.text)
     if span is None:
         # It may be another call of the same chain: neither the question nor its scope says anything about it.
@@ -238,17 +267,32 @@ def _declared_part(text: str, declared: DeclaredQuestion) -> _Part:
     reason = None
     if len(asked) > MAX_QUESTION_CHARS:
         reason = f"the declared question has over {MAX_QUESTION_CHARS} characters"
+    itself = _Part(text=asked, around=("around", before, after), exact_only_reason=reason)
     if declared.scope is None:
-        return _Part(text=asked, around=("around", before, after), exact_only_reason=reason)
+        return itself
+    labels = _template_labels(before, after)
+    covered = [turn.text for turn in request.turns if turn.role in INSTRUCTIONS] if declared.covers == "prompt" else []
+    drops = not _is_whole(before, after, labels) or any(each.strip() != _first_line(each) for each in covered)
+    if block is not None and drops and not block.stands_for(_digest(before, after, *covered), remember=remember):
+        told = f"scope {declared.scope!r} does not stand for the text around the question: "
+        return replace(itself, declared_scope=told + "this block was first used with another text")
     return _Part(
         text=asked,
-        around=("version", declared.scope, *_template_labels(before, after)),
+        around=("version", declared.scope, *labels),
         exact_only_reason=reason,
         covers_instructions=declared.covers == "prompt",
+        declared_scope=f"scope {declared.scope!r} stands for the text around the question",
     )
 
 
-def _template_labels(before: str, after: str) -> tuple[str, ...]:
+def _is_whole(before: str, after: str, labels: tuple[str, str, str]) -> bool:
+    """Say whether the labels hold all the text around the question, so that a scope stands for nothing."""
+    head, near, tail = labels
+    words = before.split()
+    return after.strip() == tail and words in (head.split(), head.split() + near.split())
+
+
+def _template_labels(before: str, after: str) -> tuple[str, str, str]:
     """Return the labels a template sets around documents and question.
 
     Two prompts of one chain ("Rewrite the question:", "Question:") carry the same question and

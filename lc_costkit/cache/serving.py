@@ -12,7 +12,7 @@ from lc_costkit.cache.aside import calling_aside
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
-from lc_costkit.cache.declared import current_question
+from lc_costkit.cache.declared import current_block
 from lc_costkit.cache.index import Vector
 from lc_costkit.cache.key import CacheKey, CacheRequest, make_key
 from lc_costkit.cache.knobs import Knobs
@@ -55,6 +55,8 @@ class Caller:
 CLOSED = Miss(verdict="none", reason="the cache is closed")
 
 ADVICE = "Call check() on the cache, and see that its file can be written and has room"
+
+FINDER_ADVICE = "Have question= return a text, a DeclaredQuestion or None; until then calls match to the letter only"
 
 
 class Server:
@@ -103,14 +105,21 @@ class Server:
         self.clock: Callable[[], float] = time.time
         self.closed = False
 
-    def key(self, request: CacheRequest) -> CacheKey:
-        """Make the key of a request; the one step that may raise."""
+    def key(self, request: CacheRequest, *, look_only: bool = False) -> CacheKey:
+        """Make the key of a request; the one step that may raise.
+
+        Args:
+            request: the call.
+            look_only: leave no trace: neither in the ``question(...)`` block nor among the faults.
+        """
         knobs = self._knobs
         key = make_key(
             request,
             namespace=knobs.namespace,
             question=knobs.question,
-            declared=current_question(),
+            declared=current_block(),
+            remember=not look_only,
+            on_fault=None if look_only else self._finder_failed,
             max_temperature=knobs.max_temperature,
             admission=knobs.admission,
             context=knobs.context,
@@ -118,6 +127,9 @@ class Server:
         if key.exact_only or len(key.question) <= self._embedder.max_characters:
             return key
         return replace(key, exact_only=True, exact_only_reason="the question is longer than the embedder reads")
+
+    def _finder_failed(self, error: Exception) -> None:
+        self._faults.record("question", error, FINDER_ADVICE, may_quote=True)
 
     def exactly(self, request: CacheRequest) -> Hit | Miss | CacheKey:
         """Try the exact tier; return the key if the semantic tier is to be asked."""
