@@ -93,7 +93,7 @@ _SUPPOSING = r"\b(?:if|whenever|suppose|in case)\b"
 _STATES = (
     r"resolved|solved|open|closed|active|activated|approved|ready|paid|late|overdue|confirmed|verified|processed"
     r"|shipped"
-    r"|dispatched|delivered|received|completed?|done|finished|expired|locked|frozen|cancell?ed|refunded|arrived"
+    r"|dispatched|delivered|received|completed?|done|finished|expired|locked|blocked|suspended|deactivated|frozen|cancell?ed|refunded|arrived"
     r"|cleared"
     r"|posted|pending|accepted(?! (?:any|every|at|in|by|abroad|world))|rejected|declined|booked|scheduled"
     r"|up to date|on time|on (?:its|the) way|delayed"
@@ -160,7 +160,7 @@ ROWS: tuple[Row, ...] = (
         r"\b(?:what(?:'s|s| is| are| was| were)|when(?:'s| is| are| was)|where(?:'s| is| are)|tell me|show(?: me)?"
         r"|give me"
         r"|list|check|display|pull up|read(?: me)?|see|view|look up|find|do i have any|how(?:'s| is))"
-        rf"(?: \S+){{0,2}}? my (?:\S+ ){{0,3}}?(?:{_OWN_VALUES})\b"
+        rf"(?: \S+){{0,2}}? (?:my|our) (?:\S+ ){{0,3}}?(?:{_OWN_VALUES})\b"
         r"|\bhow (?:much|many)\b(?: [\w-]+){0,4} (?:do|did|have|am) i (?:have(?! to\b)|owe|owed|got|spend|spent|paid"
         r"|made|earned"
         r"|earn|used|left|owing|still)\b"
@@ -176,7 +176,7 @@ ROWS: tuple[Row, ...] = (
         "state of the asker",
         "refuse",
         _PERSONAL,
-        rf"{_GREETING}am i {_STATE_OF_ASKER}"
+        rf"{_GREETING}(?:am i|are we) {_STATE_OF_ASKER}"
         r"|\b(?:which|what) (?:[\w-]+ ){1,3}(?:am i|are we) (?:\w+ )?(?:on|in|using|subscribed|enrolled|signed"
         r"|registered"
         r"|paying|assigned)\b"
@@ -192,17 +192,17 @@ ROWS: tuple[Row, ...] = (
         rf"|ever |been )?"
         r"(?:pay|paid|order|book|register|sign|submit|receive|send|sent|buy|bought|win|won|pass|miss|charged|billed"
         r"|enrol|used?|complete|approved|verified|subscribed|spent|earned|reached|exceeded|renewed|cancell?ed?)"
-        r"|\b(?:what|where|when|which \w+|how (?:much|many)(?: \w+)?) (?:did|have) i (?:last )?(?:order|buy|book"
+        r"|\b(?:what|where|when|which \w+|how (?:much|many)(?: \w+)?) (?:did|have) (?:i|we) (?:last )?(?:order|buy|book"
         r"|pay|spend"
         r"|park|leave|put|save|purchase|send|watch|submit|sign|bought|ordered|paid|spent|booked|register|join"
         r"|subscribe)"
-        rf"|{_GREETING}(?:is|are|was|were|has|have|did|does) my (?:[\w-]+ ){{1,3}}?(?:now |still |already "
+        rf"|{_GREETING}(?:is|are|was|were|has|have|did|does) (?:my|our) (?:[\w-]+ ){{1,3}}?(?:now |still |already "
         rf"|been |yet )?"
         rf"(?:{_STATES})\b"
         r"|\b(?:did|have|has) (?:you|they|anyone|the \w+|it)(?: guys| already)? (?:receiv|g[oe]t|process|se[en]"
         r"|review|approv"
         r"|refund|charg|shipp?|fix|look)\w*(?: \w+)? (?:my|me)\b"
-        rf"|\b(?:what|which|who)(?:'s|s| is| are|'re) my (?:current |own )?(?:{_THINGS_OF_ASKER})\W*$"
+        rf"|\b(?:what|which|who)(?:'s|s| is| are|'re) (?:my|our) (?:current |own )?(?:{_THINGS_OF_ASKER})\W*$"
         r"|\b(?:which|what) (?:[\w-]+ ){1,4}(?:do|did|have) you (?:have|got|use|keep|hold"
         r"|know)?[\w ]{0,20}\b(?:for|on|about)"
         r" (?:me|file)\b|\bdo you (?:have|know) my\b|\bi have on file\b|^\W*was i (?:charged|billed|refunded|paid"
@@ -213,18 +213,6 @@ ROWS: tuple[Row, ...] = (
         rf"|{_GREETING}(?:(?:can|could) you )?(?:list|show|display|pull up|read|fetch)(?: me)?(?: all)?(?: of)? my\b"
         r"(?! (?:rights?|options?|how))",
         rf"{_ABOUT_WORDS}|{_SUPPOSING}|\bhow (?:do|can|to|should)\b|\bwhy\b|^\W*can i\b",
-        needs=_OF_THE_ASKER,
-    ),
-    Row(
-        "depends on the asker",
-        "exact_only",
-        "may depend on who asks: only the same words may have the same answer",
-        rf"{_GREETING}am i (?:\w+ )?(?:eligible|qualified|covered|insured|entitled|owed)\b"
-        rf"|{_GREETING}(?:do|would) i (?:\w+ )?qualify\b"
-        r"|\bwhen (?:does|do|will|did|is|are) my (?:[\w-]+ ){1,3}?(?:renew|expire|expiring|end|ending|run out"
-        r"|lapse|due|start"
-        r"|begin|reset|renewed)\b",
-        rf"{_ABOUT_WORDS}|\bwhat happens\b",
         needs=_OF_THE_ASKER,
     ),
     Row(

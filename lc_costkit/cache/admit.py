@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from lc_costkit.cache import admission_own_rows as own_rows
 from lc_costkit.cache import admission_rows as rows
 from lc_costkit.cache.courtesy import core_of
 from lc_costkit.errors import ConfigurationError
@@ -145,5 +146,5 @@ def _words_of(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[a-z]+")
 
 
-DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(map(_of_row, rows.ROWS))
+DEFAULT_ADMISSION: tuple[AdmissionRule, ...] = tuple(map(_of_row, (*rows.ROWS, *own_rows.ROWS)))
 """English and Korean; ``DEFAULT_ADMISSION + (my_rule,)`` adds to it."""
