@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from lc_costkit.cache.units import (
     CURRENCY,
+    CURRENCY_WORDS,
     HALVES,
     KOREAN_COUNTS,
     KOREAN_DAYS,
@@ -82,12 +83,15 @@ class Quantity:
     """A stated number: its value in the base unit of its dimension, and the number as written.
 
     One that is not ``firm`` ("a day", "per month") only counts where the other side states the same.
+    ``decimals`` are the digits after the point where no unit or currency says that it is an amount: it may be
+    a version, and 2.1 is not 2.10.
     """
 
     value: float
     dimension: str | None
     raw: float
     firm: bool = True
+    decimals: str | None = None
 
 
 _FREE = Quantity(0.0, "krw", 0.0)
@@ -335,7 +339,16 @@ def _number(match: re.Match[str]) -> Quantity:
     if match["currency"] and unit in ("", "m"):
         value *= 1e6 if unit else 1.0
         return Quantity(value, CURRENCY[match["currency"]], value)
+    whole, _, decimals = match["digits"].partition(".")
+    if whole and decimals and not (unit or scale or match["sign"]) and not _is_a_sum(match):
+        return Quantity(value, None, value, decimals=decimals)
     return _quantity(value, unit)
+
+
+def _is_a_sum(match: re.Match[str]) -> bool:
+    """Say whether a currency without a unit of its own stands beside a number: "CHF 1.50"."""
+    before, after = match.string[: match.start()].split()[-1:], match.string[match.end() :].split(maxsplit=1)[:1]
+    return any(word.strip(".,;:?!()") in CURRENCY_WORDS for word in (*before, *after))
 
 
 def _and_a_half(quantity: Quantity) -> Quantity:

@@ -11,7 +11,9 @@ def unmatched_quantities(
 ) -> tuple[list[Quantity], list[Quantity]]:
     """Pair equal quantities off and return what is left on either side.
 
-    A number without a unit equals the same number with one: "500" may be "$500". What is stated twice
+    A number without a unit equals the same number with one: "500" may be "$500", but no share: "5" is not "5%".
+    A dotted number without a unit may be a version and is only one with what is written alike: 2.1 is not 2.10,
+    while 1.50 USD is 1.5 USD. What is stated twice
     on one side may be stated once on the other: "the one-day (24h) ticket".
     """
     rest = list(right)
@@ -46,6 +48,8 @@ def is_unit(word: str) -> bool:
 
 
 def _equal(one: Quantity, other: Quantity) -> bool:
+    if one.decimals is not None and other.decimals is not None and one.decimals != other.decimals:
+        return False
     if one.dimension == other.dimension:
         if _close(one.value, other.value):
             return True
@@ -76,8 +80,7 @@ def _equal(one: Quantity, other: Quantity) -> bool:
         return False
     if "share" in dimensions:
         share, plain = (one, other) if one.dimension == "share" else (other, one)
-        if 0 < plain.raw < 1 and _close(share.value, 100 * plain.raw):
-            return True  # "5 %" and "0.05"
+        return 0 < plain.raw < 1 and _close(share.value, 100 * plain.raw)  # "5 %" and "0.05"
     return _close(one.raw, other.raw)
 
 

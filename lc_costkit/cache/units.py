@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lc_costkit.cache.text import words
+
 UNITS: dict[str, tuple[str | None, float]] = {
     # unit: (dimension, how many of the dimension's base unit), all exact by definition
     **dict.fromkeys(("ms", "millisecond", "milliseconds", "밀리초"), ("time", 0.001)),
@@ -122,6 +124,10 @@ UNITS: dict[str, tuple[str | None, float]] = {
     **dict.fromkeys(("times", "회", "번", "차례"), ("times", 1.0)),
 }
 CURRENCY = {"$": "usd", "€": "eur", "£": "gbp", "₩": "krw", "¥": "jpy"}
+CURRENCY_WORDS = words(
+    """usd eur gbp jpy krw cny inr aud cad chf sek nok dkk pln brl mxn sgd hkd nzd zar try dollar dollars euro euros
+    pound pounds yen won yuan rupee rupees franc francs $ € £ ₩ ¥ 원 달러 유로 엔 위안"""
+)
 SCALE = {
     "k": 1e3, "thousand": 1e3, "천": 1e3, "만": 1e4, "million": 1e6, "mn": 1e6, "백만": 1e6, "천만": 1e7,
     "billion": 1e9, "bn": 1e9, "억": 1e8, "hundred": 1e2, "백": 1e2, "trillion": 1e12, "조": 1e12,

@@ -9,6 +9,7 @@ from functools import cache
 from lc_costkit.cache import lexicon, lexicon_kinds, lexicon_ko, lexicon_ko_pairs
 from lc_costkit.cache.align import align, contradict, has_equal, joined, opposite_words, same_meaning, spelled_alike
 from lc_costkit.cache.prepare import Prepared, kept
+from lc_costkit.cache.quantities import Quantity
 from lc_costkit.cache.quantity_match import is_unit, unmatched_quantities
 from lc_costkit.cache.stemming import stem, stems
 from lc_costkit.cache.text import words
@@ -32,8 +33,12 @@ def number_gate(cached: Prepared, new: Prepared) -> str | None:
         return None
     left, right = unmatched_quantities(one.quantities, other.quantities)
     if left or right:
-        return f"numbers differ: {_list(q.raw for q in left)} and {_list(q.raw for q in right)}"
+        return f"numbers differ: {_list(map(_written, left))} and {_list(map(_written, right))}"
     return None
+
+
+def _written(quantity: Quantity) -> str | float:
+    return quantity.raw if quantity.decimals is None else f"{int(quantity.raw)}.{quantity.decimals}"
 
 
 def _list(items: object) -> str:

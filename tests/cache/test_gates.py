@@ -304,3 +304,33 @@ def test_korean_words_of_one_gloss_mean_the_same(cached: str, new: str) -> None:
 def test_korean_words_of_other_glosses_do_not(cached: str, new: str) -> None:
     for one, other in ((cached, new), (new, cached)):
         assert run_gates(DEFAULT_GATES, prepare(one), prepare(other)).reason is not None
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("Is release 4.2 supported?", "Is release 4.20 supported?"),
+        ("Does Ruby 3.1 work here?", "Does Ruby 3.10 work here?"),
+        ("Is the surcharge 2.50?", "Is the surcharge 2.5%?"),
+        ("Is the surcharge 7?", "Is the surcharge 7 percent?"),
+    ],
+)
+def test_a_version_is_compared_as_written_and_a_share_is_no_plain_number(cached: str, new: str) -> None:
+    assert {verdict_of(cached, new), verdict_of(new, cached)} == {"number"}
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("Is release 4.2 supported?", "Is release 4.2 supported, please?"),
+        ("Does it cost 2.50 EUR?", "Does it cost 2.5 EUR?"),
+        ("Does it cost CHF 2.50?", "Does it cost CHF 2.5?"),
+        ("Does it cost $2.50?", "Does it cost $2.5?"),
+        ("Is 3.50 hours enough?", "Is 3.5 hours enough?"),
+        ("Is a share of 0.05 enough?", "Is a share of 5% enough?"),
+        ("Is 12 enough for \ud800 me?", "Is 12 enough for me?"),
+        ("Is 12 enough\udc00?", "Is 12 enough\udc00?"),
+    ],
+)
+def test_an_amount_is_compared_as_an_amount(cached: str, new: str) -> None:
+    assert "number" not in {verdict_of(cached, new), verdict_of(new, cached)}
