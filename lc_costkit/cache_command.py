@@ -119,10 +119,12 @@ def label(
                 _ask(opened, session, _keys(), limit=missing)
             except (KeyboardInterrupt, EOFError):
                 typer.echo("")
-            if not session.asked:
+            shown = session.asked or session.current() is not None
+            if not shown:
                 typer.echo("nothing to label: no decision is kept that every gate let pass and nobody has labelled")
-            typer.echo(f"{session.labelled:,} labelled now, {session.skipped:,} skipped")
             held = _held(opened)
+            left = f", {max(0, planned - held):,} of the plan left" if shown else ""
+            typer.echo(f"{session.labelled:,} labelled now, {session.skipped:,} skipped{left}")
         if held >= planned:
             _outcome(opened, rate)
         else:

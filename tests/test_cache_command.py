@@ -90,6 +90,12 @@ def test_an_answer_can_be_taken_back(database: Path) -> None:
     assert labels(database) == {}
 
 
+def test_whoever_quits_at_the_first_pair_is_told_what_is_left(database: Path) -> None:
+    done = run_command("cache", "label", str(database), "--labels", "4", typed="q\n")
+    assert "nothing to label" not in done.stdout
+    assert "0 labelled now, 0 skipped, 4 of the plan left" in done.stdout
+
+
 def test_another_session_goes_on_where_the_first_was_left(database: Path) -> None:
     run_command("cache", "label", str(database), "--limit", "2", typed="y\ny\ny\n")
     assert len(labels(database)) == 2

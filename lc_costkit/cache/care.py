@@ -17,7 +17,7 @@ from lc_costkit.cache.policy_report import PolicyReport
 from lc_costkit.cache.recommend import MOST_DECISIONS, Traffic, recommend
 from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.serving import ADVICE
-from lc_costkit.cache.stats import CacheStats, make_stats
+from lc_costkit.cache.stats import CacheStats, Verified, make_stats
 from lc_costkit.cache.store import Entry
 from lc_costkit.cache.text import question_hash
 from lc_costkit.cache.verifying import verified_now
@@ -48,6 +48,7 @@ class Care:
         self._server = parts.server
         self._feedback = parts.feedback
         self._calibrator = parts.calibrator
+        self._at_close: CacheStats | None = None
 
     def entry(self, entry_id: int) -> Entry | None:
         """Return the stored answer that a hit names, or ``None`` if it is gone.
@@ -223,7 +224,12 @@ class Care:
         return gone
 
     def stats(self) -> CacheStats:
-        """Return what this namespace has served, refused and saved, over all processes and restarts."""
+        """Return what this namespace has served, refused and saved, over all processes and restarts.
+
+        A closed cache returns what its statistics were when it was closed; another one on the same store knows more.
+        """
+        if self._at_close is not None:
+            return self._at_close
         namespace = self._knobs.namespace
         try:
             self._server.flush()
@@ -240,7 +246,7 @@ class Care:
             entries=entries,
             faults=self._faults.counts,
             point=self._acceptor.point,
-            verified=verified_now(self._pairs, self._acceptor, self._faults) if counts.get("checks") else (0, 0),
+            verified=verified_now(self._pairs, self._acceptor, self._faults) if counts.get("checks") else Verified(),
         )
 
     def recommend(self, max_error_rate: float | None = None, *, confidence: float = 0.95) -> PolicyReport:
@@ -306,12 +312,16 @@ class Care:
     def flush(self, timeout_seconds: float | None = None) -> bool:
         """Wait for the checks under way (see ``verify``) and write down the statistics.
 
+        Closing a cache has done so: for a closed one there is nothing to do.
+
         Args:
             timeout_seconds: how long to wait at most; ``None`` is as long as the model and the judge take.
 
         Returns:
             Whether every check was done.
         """
+        if self._server.closed:
+            return True
         done = self._verifier is None or self._verifier.background.flush(timeout_seconds)
         self._server.flush()
         return done

@@ -271,7 +271,7 @@ class Cache(Care):
     def close(self) -> None:
         """Write down the statistics and close the store. After this all is missed and nothing stored.
 
-        Checks under way get 5 seconds; those that are left are given up and counted.
+        ``stats()`` then returns what they were at the close. Checks under way get 5 seconds; those that are left are given up and counted.
         """
         if self._server.closed:
             return
@@ -279,6 +279,7 @@ class Cache(Care):
         if self._verifier is not None:
             self._verifier.background.close(CLOSING_SECONDS)
         self._last_words()
+        self._at_close = self.stats()
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from lc_costkit.cache.counts import PICO
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.intervals import clopper_pearson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What live verdicts say: of pairs that are served now, and of those that were served before a point was raised."""
+
+    pairs: int = 0
+    wrong: int = 0
+    below: int = 0
+    below_wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +49,11 @@ class CacheStats:
         lookups_unpriced: lookups whose cost is unknown; they are not in ``lookup_usd``.
         faults: failures of this cache in this process, by place and kind.
         point: from which score on candidates are served here and now.
-        verified: checked semantic hits that the present point serves and there is a verdict about.
+        verified: pairs of questions among the checked semantic hits that the present point serves and there is a
+            verdict about; one that was asked again counts once.
         verified_wrong: how many of those were wrong.
+        verified_below: such pairs that were served once, and are not since the point was raised.
+        verified_below_wrong: how many of those were wrong.
         judge_calls: how often a judge was asked about a candidate in the grey zone.
         judge_yes: how often it let one pass.
         judge_no: how often it did not.
@@ -79,6 +93,8 @@ class CacheStats:
     point: OperatingPoint | None = None
     verified: int = 0
     verified_wrong: int = 0
+    verified_below: int = 0
+    verified_below_wrong: int = 0
     judge_calls: int = 0
     judge_yes: int = 0
     judge_no: int = 0
@@ -142,10 +158,11 @@ class CacheStats:
     def _decisions(self) -> list[tuple[str, str]]:
         """Return what is known of how well candidates are decided; what is not used has no row."""
         rows = [] if self.point is None else [("operating point", str(self.point))]
-        if self.verified:
-            low, high = self.verified_interval
-            share = f"{self.verified_wrong / self.verified:.1%}, 95 % interval {low:.1%} to {high:.1%}"
-            rows.append(("verified", f"{self.verified:,} semantic hits, {self.verified_wrong:,} wrong ({share})"))
+        if self.verified or self.verified_below:
+            rows.append(("verified", f"{_wrong_of(self.verified, self.verified_wrong)}{self._since()}"))
+        if self.verified_below:
+            below = _wrong_of(self.verified_below, self.verified_below_wrong)
+            rows.append(("served no longer", f"{below}: their score is below the present point"))
         if self.judge_calls:
             said = f"{self.judge_yes:,} yes, {self.judge_no:,} no, {self.judge_failed:,} failed"
             cost = f"{_usd(self.judge_usd)}{_unpriced(self.judge_unpriced)}"
@@ -157,6 +174,13 @@ class CacheStats:
         if self.demoted:
             rows.append(("demoted", f"{self.demoted:,} entries answer their own question only"))
         return rows
+
+    def _since(self) -> str:
+        """Say since when a point holds that verdicts have raised."""
+        if self.point is None or self.point.source != "tightened":
+            return ""
+        since = datetime.fromtimestamp(self.point.made_at, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return f"; of what is served from score {self.point.min_score:.3f} on, where live checks put it on {since}"
 
     def __repr__(self) -> str:
         width = max(len(label) for label, _ in self.rows())
@@ -184,7 +208,7 @@ def make_stats(
     entries: int,
     faults: Mapping[str, int],
     point: OperatingPoint | None = None,
-    verified: tuple[int, int] = (0, 0),
+    verified: Verified = Verified(),
 ) -> CacheStats:
     """Turn counters into statistics."""
 
@@ -218,8 +242,10 @@ def make_stats(
         lookups_unpriced=counts.get("lookups_unpriced", 0),
         faults=dict(faults),
         point=point,
-        verified=verified[0],
-        verified_wrong=verified[1],
+        verified=verified.pairs,
+        verified_wrong=verified.wrong,
+        verified_below=verified.below,
+        verified_below_wrong=verified.below_wrong,
         judge_usd=usd("judge_pico"),
         verification_usd=usd("verification_pico"),
         **{name: counts.get(name, 0) for name in _DECISION_COUNTS},
@@ -231,6 +257,14 @@ _DECISION_COUNTS = (
     *("checks", "checks_right", "checks_wrong", "checks_failed", "checks_dropped"),
     *("demoted", "verification_unpriced"),
 )
+
+
+def _wrong_of(count: int, wrong: int) -> str:
+    if not count:
+        return "no semantic hits yet"
+    low, high = clopper_pearson(wrong, count)
+    share = f"{wrong / count:.1%}, 95 % interval {low:.1%} to {high:.1%}"
+    return f"{count:,} semantic hits, {wrong:,} wrong ({share})"
 
 
 def _usd(amount: Decimal) -> str:

@@ -31,11 +31,29 @@ is accepted, so that nothing need be taken back, 90 % and 79 % of the hits are l
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One checked hit: its score, whether the stored answer was right, and when that was found out."""
+    """One checked hit: its score, whether the stored answer was right, when that was found out, and of which pair.
+
+    Verdicts about one pair of questions say one thing, however often it was asked: ``pair`` names the pair, and is
+    empty where it stands for itself.
+    """
 
     score: float
     same: bool
     at: float = 0.0
+    pair: str = ""
+
+
+def distinct(draws: Iterable[Draw]) -> list[Draw]:
+    """Return one draw for each pair: the last verdict about it."""
+    alone: list[Draw] = []
+    last: dict[str, Draw] = {}
+    for draw in draws:
+        if not draw.pair:
+            alone.append(draw)
+            continue
+        before = last.get(draw.pair)
+        last[draw.pair] = draw if before is None or draw.at >= before.at else before
+    return [*alone, *last.values()]
 
 
 def tightened(
@@ -55,14 +73,15 @@ def tightened(
 
     Args:
         point: the present one.
-        draws: every checked hit there is a verdict about; those below ``floor`` do not count, nor do those
+        draws: every checked hit there is a verdict about, of which each pair counts once; those below ``floor`` do not count, nor do those
             that are older than a calibrated point, which may rest on them.
         max_error_rate: share of semantic hits that may be wrong, 0 to 1.
         floor: lowest score that is served now, where a judge lets through what is below the point.
     """
     lowest = point.min_score if floor is None else floor
     since = point.made_at if point.source == "calibrated" else -math.inf
-    served = sorted((one for one in draws if one.score >= lowest and one.at > since), key=lambda one: one.score)
+    counted = distinct(one for one in draws if one.score >= lowest and one.at > since)
+    served = sorted(counted, key=lambda one: one.score)
     wrong = sum(not draw.same for draw in served)
     if _in_doubt(wrong, len(served), max_error_rate):
         within = _within(served, max_error_rate)

@@ -19,8 +19,9 @@ from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.results import AsText, Check, Hit, Miss
 from lc_costkit.cache.seen_pairs import LIVE
+from lc_costkit.cache.stats import Verified
 from lc_costkit.cache.store import Entry, EntryStore
-from lc_costkit.cache.tighten import Draw, tightened
+from lc_costkit.cache.tighten import Draw, distinct, tightened
 from lc_costkit.cache.verify import FreshAnswer, Sampled, asks_by_invoke
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
@@ -49,8 +50,8 @@ _JUDGING = "See that the judge works; the answer counts as unchecked"
 _RECORDING = "The call is in the statistics of the cache, and not in the ledger; see that it is open and writable"
 _RAISED = (
     "lc_costkit cache %r serves by meaning from score %.3f on, and no longer from %.3f: too many of the answers that "
-    "were checked were wrong; stats() says how many. If it is the judge that was wrong, mend it and call "
-    "forget_verdicts()"
+    "were checked were wrong; stats() says how many. If it is the judge that was wrong, mend it, and call "
+    "forget_verdicts() on the cache to take this back"
 )
 _SETTLING = "The verdict was not acted on in full; see that the store can be written, and call check() on the cache"
 
@@ -298,20 +299,27 @@ def checked_hits(log: PairLog) -> list[Draw]:
     """Return what live verdicts say of decisions that were, or would have been, hits of this decider."""
     rows = log.labelled(sources=LIVE, decider=log.decider)
     return [
-        Draw(row.score, row.same, row.labelled_at or 0.0)
+        Draw(row.score, row.same, row.labelled_at or 0.0, row.key)
         for row in rows
         if row.refused_by is None and row.score is not None and row.same is not None
     ]
 
 
-def verified_now(log: PairLog, acceptor: Acceptor, faults: Faults) -> tuple[int, int]:
-    """Return how many checked hits the present point serves, and how many of them were wrong."""
+def verified_now(log: PairLog, acceptor: Acceptor, faults: Faults) -> Verified:
+    """Return what verdicts say of what the present point serves, and of what it serves no longer."""
     try:
-        served = [draw for draw in checked_hits(log) if draw.score >= acceptor.lowest]
+        found = distinct(checked_hits(log))
     except Exception as error:
         faults.record("reading verdicts", error, "The other statistics hold; call check() on the cache")
-        return 0, 0
-    return len(served), sum(not draw.same for draw in served)
+        return Verified()
+    served = [draw for draw in found if draw.score >= acceptor.lowest]
+    below = [draw for draw in found if draw.score < acceptor.lowest]
+    return Verified(
+        pairs=len(served),
+        wrong=sum(not draw.same for draw in served),
+        below=len(below),
+        below_wrong=sum(not draw.same for draw in below),
+    )
 
 
 def _fresh(said: object) -> FreshAnswer:

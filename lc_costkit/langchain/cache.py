@@ -217,8 +217,8 @@ class SemanticCache(BaseCache):
         """Remove an answer that was wrong, and never serve it to that question again.
 
         A generation or result says itself which entry it is. A message or its text does not: it is
-        the entry that was last served with these words by this process, else every entry of the
-        namespace that holds them, of which ``question`` picks those that were served to it.
+        the entry that was last served with these words by this process while it is held, else every entry
+        of the namespace that holds them, of which ``question`` picks those that were served to it.
 
         Args:
             answer: the ``AIMessage``, ``ChatGeneration``, ``LLMResult`` or text that was served; or
@@ -226,7 +226,7 @@ class SemanticCache(BaseCache):
             question: the question that was answered wrongly.
 
         Returns:
-            How many entries went.
+            How many entries went; 0 where the one it was served from is gone already and no other holds it.
 
         Raises:
             ConfigurationError: the cache never served this answer and holds none like it.

@@ -65,11 +65,13 @@ def reject(engine: Cache, served: Served, wrong: Answer | Rejectable, *, questio
         return engine.reject(mark, question=question)
     digest = _digest(wrong)
     known = served.find(digest)
-    if known is not None:
+    if known is not None and known[0].entry_id is not None and engine.entry(known[0].entry_id) is not None:
         return engine.reject(known[0], question=known[1] if question is None else question)
     ids = engine.find_answers(
         _fragment(wrong), lambda stored: any(_digest(one) == digest for one in payload.load(stored))
     )
+    if not ids and known is not None:
+        return engine.reject(known[0], question=known[1] if question is None else question)
     if not ids:
         raise ConfigurationError("this answer was never served from this cache, and it holds none that says the same")
     return engine.reject(ids, question=question)

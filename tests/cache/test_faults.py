@@ -47,6 +47,23 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert any("full" in message for message in warnings_of(caplog))
 
 
+@pytest.mark.parametrize(("finder", "kind"), [(lambda _: 1 / 0, "ZeroDivisionError"), (lambda _: 5, "TypeError")])
+def test_a_finder_that_fails_is_said_once_and_counted(
+    finder: Callable[[object], None], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Cache(embedder=WordsEmbedder(), question=finder) as cache:
+        request = ask("What is the fee for a card")
+        cache.explain(request)
+        assert cache.stats().faults == {}, "a look is no call"
+        for _ in range(2):
+            miss = cache.lookup(request)
+            assert isinstance(miss, Miss)
+        assert cache.store(request, '"x"', miss=miss) is not None
+        assert isinstance(cache.lookup(request), Hit), "to the letter it is served"
+        assert cache.stats().faults == {f"question: {kind}": 3}
+    assert sum("question failed" in message for message in warnings_of(caplog)) == 1
+
+
 def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     attempts: list[str] = []
     now = 0.0
@@ -266,3 +283,15 @@ def test_a_gate_that_cannot_be_called_is_refused_at_once(gate: Callable[..., Non
 def test_a_text_is_no_sequence_of_gates() -> None:
     with pytest.raises(ConfigurationError, match="policy='strict'"):
         Cache(gates="strict")  # type: ignore[arg-type]
+
+
+def test_a_closed_cache_tells_the_statistics_it_had(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = open_cache(tmp_path / "c.db")
+    cache.store(ask("first question"), '"x"')
+    assert isinstance(cache.lookup(ask("first question")), Hit)
+    cache.close()
+    caplog.clear()
+    stats = cache.stats()
+    assert (stats.lookups, stats.exact_hits, stats.stored, stats.entries, stats.faults) == (1, 1, 1, 1, {})
+    assert cache.flush()
+    assert warnings_of(caplog) == []

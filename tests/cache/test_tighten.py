@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.cache.point import OperatingPoint
-from lc_costkit.cache.tighten import DOUBT, Draw, tightened
+from lc_costkit.cache.tighten import DOUBT, Draw, distinct, tightened
 from lc_costkit.intervals import binomial_cdf
 
 POINT = OperatingPoint(min_score=0.5)
@@ -105,3 +105,14 @@ def test_a_point_only_ever_gets_stricter(
     wrong = sum(not draw.same for draw in left)
     assert wrong <= rate * len(left) or (moved.source != "tightened" and wrong < 2), "one wrong is no trend"
     assert tightened(moved, found, max_error_rate=rate) is None, "the same verdicts move it once"
+
+
+def test_verdicts_about_one_pair_count_once_and_the_last_one_holds() -> None:
+    right = [Draw(score, True, at=2.0, pair=str(score)) for score in (0.9, 0.8, 0.7)]
+    same = [Draw(0.6, False, at=2.0, pair="one"), Draw(0.61, False, at=3.0, pair="one")]
+    assert tightened(POINT, [*right, *same], max_error_rate=0.05) is None
+    other = replace(same[1], pair="two")
+    assert tightened(POINT, [*right, same[0], other], max_error_rate=0.05) is not None
+    mended = Draw(0.6, True, at=4.0, pair="one")
+    assert distinct([*same, mended]) == [mended]
+    assert distinct([mended, *same]) == [mended]

@@ -391,6 +391,10 @@ def test_a_judge_that_is_always_wrong_is_heard_of_and_can_be_taken_back(
         assert stats.point is not None
         assert stats.point.source == "tightened"
         assert stats.demoted == stats.checks_wrong >= 2
+        assert (stats.verified, stats.verified_below, stats.verified_below_wrong) == (0, 2, 2)
+        rows = dict(stats.rows())
+        assert "95 % interval" in rows["served no longer"]
+        assert f"from score {stats.point.min_score:.3f} on" in rows["verified"]
         [warned] = [one for one in caplog.messages if "forget_verdicts()" in one]
         assert not any(question in warned for question in others)
         assert isinstance(other.lookup(ask("How can I pay by card?")), Miss)

@@ -197,3 +197,14 @@ def test_labels_and_near_hits_are_the_cores(numbered: FakeProvider) -> None:
         assert len(cache.engine._pairs.labelled()) == 2
         cache.clear()
         assert cache.engine._pairs.labelled() == []
+
+
+def test_a_text_that_was_rejected_once_is_found_in_the_other_entries_too() -> None:
+    with FakeProvider(answer=lambda request: "Yes.") as provider, open_cache() as cache:
+        model = chat_openai(provider, cache=cache)
+        model.invoke(ASKED)
+        model.invoke("Is the bank open on Mondays?")
+        model.invoke(ASKED)
+        assert cache.reject("Yes.") == 1, "the one that was served last"
+        assert cache.reject("Yes.") == 1, "the one that is left"
+        assert cache.reject("Yes.") == 0
