@@ -64,6 +64,12 @@ class Block:
         self._first: str | None = None
         self._lock = threading.Lock()
 
+    @property
+    def unused(self) -> bool:
+        """Whether no text was remembered yet."""
+        with self._lock:
+            return self._first is None
+
     def stands_for(self, text: str, *, remember: bool) -> bool:
         """Say whether the scope may stand for a text; the answer for one text stays the same once remembered.
 
@@ -100,9 +106,11 @@ def question(text: str, *, scope: str | None = None, covers: Covers = "message")
     by its own text, as if no scope had been declared, so no step is served the answer of another in
     the block. Where nothing but the template is around the question, all of it is in the key anyway,
     and such a call does not count as the first. Of calls at the same time, the first to reach the
-    cache is the first. Across blocks the first call is equal under the scope whatever documents it
-    carries: where steps may find other documents, or in another order, for the same version, leave
-    ``scope`` out or put the block around the one call it is true for.
+    cache is the first. A call whose very text was answered as a later step gets that answer.
+
+    Across blocks, the first call is equal under the scope whatever documents it carries. Where each
+    step sees a part of the documents, and another wording of the question may find other ones or in
+    another order, leave ``scope`` out, or put the block around the one call it is true for.
 
     It holds in the current context: in async code, in tasks started inside the block, and in
     threads that copy the context (as LangChain's do). The call must start inside the block.

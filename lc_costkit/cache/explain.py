@@ -230,9 +230,9 @@ def explain(
         embedder: makes the question's vector.
         knobs: the settings.
     """
-    key = server.key(request, look_only=True)
-    match = Match()
-    if key.refused is None:
+    found = server.in_its_own_words(request)
+    key, match = (server.key(request, look_only=True), Match()) if found is None else found
+    if found is None and key.refused is None:
         match = matcher.exact(key, now=server.clock())
         if match.tier is None and not key.exact_only:
             vector = embedder.embed([core_of(key.question)])[0]

@@ -12,7 +12,7 @@ from lc_costkit.cache.aside import calling_aside
 from lc_costkit.cache.cost import Costs
 from lc_costkit.cache.counts import Tally
 from lc_costkit.cache.courtesy import core_of
-from lc_costkit.cache.declared import current_block
+from lc_costkit.cache.declared import DeclaredQuestion, current_block
 from lc_costkit.cache.index import Vector
 from lc_costkit.cache.key import CacheKey, CacheRequest, make_key
 from lc_costkit.cache.knobs import Knobs
@@ -105,19 +105,22 @@ class Server:
         self.clock: Callable[[], float] = time.time
         self.closed = False
 
-    def key(self, request: CacheRequest, *, look_only: bool = False) -> CacheKey:
+    def key(
+        self, request: CacheRequest, *, look_only: bool = False, declared: DeclaredQuestion | None = None
+    ) -> CacheKey:
         """Make the key of a request; the one step that may raise.
 
         Args:
             request: the call.
             look_only: leave no trace: neither in the ``question(...)`` block nor among the faults.
+            declared: what to take as declared in the place of what the block around this call says.
         """
         knobs = self._knobs
         key = make_key(
             request,
             namespace=knobs.namespace,
             question=knobs.question,
-            declared=current_block(),
+            declared=current_block() if declared is None else declared,
             remember=not look_only,
             on_fault=None if look_only else self._finder_failed,
             max_temperature=knobs.max_temperature,
@@ -128,6 +131,24 @@ class Server:
             return key
         return replace(key, exact_only=True, exact_only_reason="the question is longer than the embedder reads")
 
+    def in_its_own_words(self, request: CacheRequest) -> tuple[CacheKey, Match] | None:
+        """Find what is stored for the very text of the first call of a ``question(..., scope=...)`` block.
+
+        Steps of one chain run at the same time may come first in another order the next time. A text that
+        was answered as a later step keeps that answer, and leaves the scope to the step that has it.
+        """
+        block = current_block()
+        if block is None or block.declared.scope is None or not block.unused:
+            return None
+        key = self.key(request, look_only=True, declared=DeclaredQuestion(block.declared.text))
+        if key.refused is not None:
+            return None
+        match = self._matcher.exact(key, now=self.clock())
+        if match.tier is None:
+            return None
+        told = f"scope {block.declared.scope!r} is not needed: this very text around the question is stored"
+        return replace(key, declared_scope=told), match
+
     def _finder_failed(self, error: Exception) -> None:
         self._faults.record("question", error, FINDER_ADVICE, may_quote=True)
 
@@ -135,6 +156,9 @@ class Server:
         """Try the exact tier; return the key if the semantic tier is to be asked."""
         key: CacheKey | None = None
         try:
+            found = self.in_its_own_words(request)
+            if found is not None:
+                return found[1].outcome(found[0], None)
             key = self.key(request)
             if key.refused is not None:
                 return Miss(verdict="skipped", key=key, reason=key.refused)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lc_costkit.cache import Cache, CacheRequest, Explanation, Hit
+from lc_costkit.cache import Cache, CacheRequest, Explanation, Hit, question
 from lc_costkit.cache.explain import Verdict, without_secrets
 from lc_costkit.cache.judging import GreyZone, JudgeCase
 from lc_costkit.cache.point import OperatingPoint
@@ -78,6 +78,25 @@ def test_every_gate_that_refuses_has_a_row_and_the_others_share_one() -> None:
         assert [label for label in labels if label.startswith("gate ")] == [f"gate {name}" for name in refusing]
         assert f"{len(explanation.gates) - len(refusing)} of {len(explanation.gates)} gates" in labels
         assert f"gate {refusing[0]}" in explanation.decision
+
+
+def test_it_says_what_a_declared_scope_stands_for_and_leaves_no_trace() -> None:
+    def step(document: str) -> CacheRequest:
+        return ask(f"Use this.\n{document}\nQuestion: {FEE}")
+
+    with small() as cache, question(FEE, scope="kb-1"):
+        for document in ("One", "Two"):
+            assert dict(cache.explain(step(document)).rows())["declared"].startswith("scope 'kb-1' stands for")
+        put(cache, step("One").turns[-1].text)
+        assert "does not stand for" in dict(agree(cache, step("Two")).rows())["declared"]
+        put(cache, step("Two").turns[-1].text)
+        assert agree(cache, step("One")).served
+        with question(FEE, scope="kb-1"):
+            second = agree(cache, step("Two"))
+            assert second.served
+            assert "is not needed" in dict(second.rows())["declared"]
+    with small() as cache:
+        assert "declared" not in dict(cache.explain(ask(FEE)).rows())
 
 
 def test_a_score_below_the_point_refuses_and_says_both() -> None:

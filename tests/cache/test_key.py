@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.cache.admit import AdmissionRule
-from lc_costkit.cache.declared import DeclaredQuestion, current_question, question
+from lc_costkit.cache.declared import Block, DeclaredQuestion, current_question, question
 from lc_costkit.cache.key import CacheKey, CacheRequest, Turn, check_temperature_limit, make_key
 from lc_costkit.cache.text import normalise
 from lc_costkit.errors import ConfigurationError
@@ -211,6 +211,55 @@ class TestDeclared:
         made = key(grade, declared=declared)
         assert made.exact_only and "does not occur" in str(made.exact_only_reason)
         assert made.exact != key(again, declared=declared).exact
+
+    def test_a_scope_stands_for_the_first_text_of_a_block_only(self) -> None:
+        declared = DeclaredQuestion(ASKED, "kb-1")
+        block = Block(declared)
+        first, other = self.prompt(ASKED), self.prompt(ASKED, "Answer from the context.\n\nOther documents")
+        assert key(other, declared=block, remember=False) == key(other, declared=declared), "a look leaves no trace"
+        assert block.unused
+        made = key(first, declared=block)
+        assert made == key(first, declared=declared) == key(first, declared=block)
+        assert made.declared_scope == "scope 'kb-1' stands for the text around the question"
+        later = key(other, declared=block)
+        assert later.scope == key(other, declared=DeclaredQuestion(ASKED)).scope != made.scope
+        assert not later.exact_only
+        assert "does not stand" in str(later.declared_scope)
+        assert key(first, declared=block) == made
+
+    def test_a_refused_or_wholly_kept_text_is_no_first_text(self) -> None:
+        block = Block(DeclaredQuestion(ASKED, "kb-1"))
+        key(replace(self.prompt(ASKED), temperature=1.9), declared=block)
+        key(f"Rewrite it.\n\nQuestion: {ASKED}", declared=block)
+        key(ASKED, declared=block)
+        assert block.unused
+
+    def test_a_scope_that_covers_the_prompt_stands_for_one_system_text(self) -> None:
+        block = Block(DeclaredQuestion(ASKED, "kb-1", "prompt"))
+        one, other = (
+            request(f"You help.\n{documents}", ASKED, roles=("system", "human")) for documents in ("One", "Two")
+        )
+        first = key(one, declared=block)
+        assert key(other, declared=block).scope != first.scope
+        assert key(one, declared=block) == first
+
+    def test_threads_agree_on_one_first_text(self) -> None:
+        block = Block(DeclaredQuestion(ASKED, "kb-1"))
+        made: list[CacheKey] = []
+        threads = [
+            threading.Thread(
+                target=lambda n=number: made.append(
+                    key(self.prompt(ASKED, f"Answer.\n\nDocument {n} alone"), declared=block)
+                )
+            )
+            for number in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({one.scope for one in made}) == 8
+        assert sum("does not stand" in str(one.declared_scope) for one in made) == 7
 
     def test_a_part_of_a_word_is_no_occurrence(self) -> None:
         assert key("This item is it", declared=DeclaredQuestion("is it")).question == "is it"

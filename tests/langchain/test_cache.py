@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,7 @@ from lc_costkit import SemanticCache, question
 from lc_costkit.cache import Cache
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.marks import MARK, CacheMark
-from lc_costkit.testing import FakeAnswer, FakeProvider
+from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest
 from tests.conftest import chat_anthropic, chat_openai, openai_embeddings
 
 if TYPE_CHECKING:
@@ -334,12 +335,42 @@ def test_a_rag_chain_is_never_served_for_another_question_and_hits_when_declared
         declared = chain.invoke({"documents": documents, "question": ASKED})
     with question(REWORDED, scope="kb-1"):
         assert chain.invoke({"documents": "Other order.", "question": REWORDED}) == declared
+    with question(REWORDED, scope="kb-1"):
         assert asyncio.run(chain.ainvoke({"documents": "Other.", "question": REWORDED})) == declared
     with question("When does my card arrive?", scope="kb-1"):
         assert chain.invoke({"documents": documents, "question": "When does my card arrive?"}) != declared
     with question(REWORDED, scope="kb-2"):
         chain.invoke({"documents": documents, "question": REWORDED})
     assert provider.calls == 6
+
+
+def test_the_steps_of_a_map_reduce_in_one_block_never_answer_each_other() -> None:
+    passages = [f"FACT{number}" for number in range(4)]
+
+    def facts(request: FakeRequest) -> str:
+        return " ".join(re.findall(r"FACT\d+", request.question))
+
+    with FakeProvider(answer=facts) as provider, SemanticCache() as cache:
+        model = chat_openai(provider, cache=cache) | StrOutputParser()
+        for order in (passages, passages, passages[::-1]):
+            with question(ASKED, scope="kb-1"):
+                found = model.batch([f"Use this passage.\n{text}\nQuestion: {ASKED}" for text in order])
+                told = model.invoke(f"Combine.\n{' '.join(sorted(found))}\nQuestion: {ASKED}")
+            assert found == order
+            assert told == " ".join(passages)
+        assert provider.calls == len(passages) + 1
+
+
+def test_a_rewriting_step_that_is_all_template_leaves_the_scope_to_the_answer(
+    provider: FakeProvider, cache: SemanticCache
+) -> None:
+    model = chat_openai(provider, cache=cache) | StrOutputParser()
+    for asked, documents in ((ASKED, "Some documents."), (REWORDED, "The same in another order.")):
+        with question(asked, scope="kb-1"):
+            model.invoke(f"Rewrite for a search.\n\nQuestion: {asked}")
+            model.invoke(f"Answer from the documents.\n\n{documents}\n\nQuestion: {asked}")
+    assert provider.calls == 2
+    assert cache.stats().hits == 2
 
 
 # -- out of the way -----------------------------------------------------------------
