@@ -11,10 +11,11 @@ from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.cache.calibration import Calibration, calibrate
 from lc_costkit.cache.learning import Learning
 from lc_costkit.cache.pair_log import PairLog
-from lc_costkit.cache.pairs import ScoredPair, logged_pairs, score_pairs
+from lc_costkit.cache.pairs import Given, ScoredPair, distinct_pairs, logged_pairs, score_pairs
 from lc_costkit.cache.points import PointStore
 from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE, LoggedPair
 from lc_costkit.embedding import Embedder
+from lc_costkit.errors import ConfigurationError
 
 
 class Calibrator:
@@ -53,12 +54,15 @@ class Calibrator:
         self, pairs: Iterable[Any] | None, *, max_error_rate: float, confidence: float, learn: bool
     ) -> Calibration:
         """Calibrate on given pairs, else on the labelled draws of the log; see ``Cache.calibrate``."""
-        found = calibrate(
-            self._drawn(learn=learn) if pairs is None else self._given(pairs, learn=learn),
-            max_error_rate=max_error_rate,
-            confidence=confidence,
-            learn=learn,
-        )
+        given: Given | None = None
+        if pairs is None:
+            scored_pairs = self._drawn(learn=learn)
+        else:
+            given = distinct_pairs(pairs)
+            scored_pairs = self._given(given, learn=learn)
+        found = calibrate(scored_pairs, max_error_rate=max_error_rate, confidence=confidence, learn=learn)
+        if given is not None:
+            found = replace(found, given=given.total, distinct=len(given.pairs))
         if pairs is not None and self._acceptor.minds_neighbours:
             point = None if found.point is None else replace(found.point, alone=True)
             found = replace(found, alone=True, point=point)
@@ -76,9 +80,14 @@ class Calibrator:
         self._learning.load()
         return replace(found, taken=True)
 
-    def _given(self, pairs: Iterable[Any], *, learn: bool) -> Sequence[ScoredPair]:
+    def _given(self, given: Given, *, learn: bool) -> Sequence[ScoredPair]:
+        if not given.pairs:
+            raise ConfigurationError(
+                f"no pair is left of the {given.total} given: {given.empty} hold an empty question, and {given.equal} "
+                "the same question twice, which another tier serves; give pairs of two different questions"
+            )
         return score_pairs(
-            pairs, embedder=self._embedder, acceptor=self._acceptor, admission=self._admission, veto=not learn
+            given.pairs, embedder=self._embedder, acceptor=self._acceptor, admission=self._admission, veto=not learn
         ).pairs
 
     def _drawn(self, *, learn: bool) -> Sequence[ScoredPair]:

@@ -31,7 +31,7 @@ from lc_costkit.cache.pairs import ScoredPair, check_label
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE
 from lc_costkit.cache.stats import html_table
-from lc_costkit.cache.veto import Gain, LearnedVeto, fit_veto
+from lc_costkit.cache.veto import LEAST_OF_EACH, Gain, LearnedVeto, fit_veto
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.intervals import clopper_pearson
 
@@ -64,6 +64,8 @@ class Calibration:
         alone: the pairs were scored without the neighbours that lookups of this cache weigh too; see
             ``OperatingPoint.alone``.
         taken: the cache serves from the point; ``False`` where nothing is certified, or it was not told.
+        given: pairs that were given to ``Cache.calibrate``, copies included; 0 where they come from its traffic.
+        distinct: how many of those are different pairs of two different questions; only they count, each once.
     """
 
     certified: bool
@@ -83,6 +85,8 @@ class Calibration:
     curve: Curve
     alone: bool = False
     taken: bool = False
+    given: int = 0
+    distinct: int = 0
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, value) pairs for a table."""
@@ -94,6 +98,11 @@ class Calibration:
                        f"{wrong:,} wrong"),
             ("refused at any score", f"{self.refused:,} of {self.pairs:,} pairs"),
         ]  # fmt: skip
+        if self.given > self.distinct:
+            rows.append(
+                ("given", f"{self.given:,} pairs, of which {self.distinct:,} are distinct: copies count once, "
+                          "empty questions and a question beside itself not at all")
+            )  # fmt: skip
         if self.alone:
             rows.append(("scored", "each pair by itself; a lookup also weighs what else is stored, and serves fewer"))
         if self.point is not None and self.hit_rate is not None and self.hit_rate_interval is not None:
@@ -247,7 +256,13 @@ def _calibrated(
         curve=curve,
     )
     if found is None:
-        ahead = outlook(wrong, labels=labels, max_error_rate=max_error_rate, allowance=allowance)
+        ahead = outlook(
+            wrong,
+            labels=labels,
+            max_error_rate=max_error_rate,
+            allowance=allowance,
+            may_learn=veto is None and _may_fit(pairs),
+        )
         return replace(nothing, labels_needed=ahead.labels_needed, advice=ahead.advice)
     hit_rate = curve.at(found.min_score).hit_rate
     return replace(
@@ -310,6 +325,12 @@ def _halves(pairs: Sequence[_Drawn]) -> tuple[list[_Drawn], list[_Drawn]]:
     for drawn in pairs:
         halves[drawn.digest[-1] & 1].append(drawn)
     return halves
+
+
+def _may_fit(pairs: Sequence[_Drawn]) -> bool:
+    """Tell whether ``learn`` has labels enough of both kinds in the half that it fits on."""
+    fitted = [drawn.pair.same for drawn in _halves(pairs)[0] if drawn.pair.refused_by is None]
+    return min(fitted.count(True), fitted.count(False)) >= LEAST_OF_EACH
 
 
 def _checked(scored: Iterable[ScoredPair]) -> list[_Drawn]:

@@ -271,7 +271,8 @@ class Cache(Care):
     def close(self) -> None:
         """Write down the statistics and close the store. After this all is missed and nothing stored.
 
-        ``stats()`` then returns what they were at the close. Checks under way get 5 seconds; those that are left are given up and counted.
+        ``stats()`` then returns what they were at the close. Checks under way get 5 seconds; those that
+        are left are given up and counted.
         """
         if self._server.closed:
             return

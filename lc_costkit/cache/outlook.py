@@ -48,7 +48,9 @@ def planned_labels(max_error_rate: float, *, confidence: float = 0.95) -> int:
     return _rounded(_served_needed(max_error_rate / 2, max_error_rate, _first_share(1 - confidence)))
 
 
-def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, allowance: float) -> Outlook:
+def outlook(
+    wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, allowance: float, may_learn: bool = False
+) -> Outlook:
     """Estimate how many more labels certify something.
 
     For every rank the observed error is taken with half a wrong answer added (the mean of H. Jeffreys'
@@ -60,6 +62,7 @@ def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, all
         labels: all labels, those of refused pairs included: to get one tested pair takes several labels.
         max_error_rate: as for ``certify``.
         allowance: as for ``certify``.
+        may_learn: there are labels enough of both kinds to fit a veto on half of them.
     """
     tested = len(wrong)
     first = _first_share(allowance)
@@ -99,7 +102,7 @@ def outlook(wrong: NDArray[np.bool_], *, labels: int, max_error_rate: float, all
         labels_needed=None,
         advice=f"{share:.1%} are wrong even at the best scores ({int(counts[rank - 1])} of {rank}, interval {low:.1%} "
         f"to {high:.1%}), above the {max_error_rate:.2%} asked for; {hope}: accept a higher max_error_rate, take a "
-        "stricter policy or more gates, or try learn=True",
+        f"stricter policy or more gates{', or fit a veto with learn=True (--learn)' if may_learn else ''}",
     )
 
 

@@ -92,6 +92,53 @@ class ScoredPairs:
     exact_repeats: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Pairs that somebody gave, each once.
+
+    Attributes:
+        pairs: the distinct ones, in the order in which they came first.
+        total: how many were given.
+        empty: how many hold an empty question, and are left out.
+        equal: how many hold the same question twice, and are left out: another tier serves them.
+    """
+
+    pairs: tuple[LabelledPair, ...]
+    total: int
+    empty: int = 0
+    equal: int = 0
+
+
+def distinct_pairs(pairs: Iterable[LabelledPair | SeenPair | Sequence[object]]) -> Given:
+    """Return each given pair once: copies of a label are no further labels.
+
+    Of a copy with a label and one without, the label is taken.
+
+    Raises:
+        ConfigurationError: something is no pair, or one pair is called right and wrong.
+    """
+    found: dict[tuple[str, str], LabelledPair] = {}
+    total = empty = equal = 0
+    for place, given in enumerate(pairs):
+        pair = _labelled(place, given)
+        total += 1
+        key = normalise(pair.cached), normalise(pair.new)
+        if not all(text.strip() for text in key):
+            empty += 1
+        elif key[0] == key[1]:
+            equal += 1
+        else:
+            before = found.setdefault(key, pair)
+            if before.same is None:
+                found[key] = pair
+            elif pair.same not in (None, before.same):
+                raise ConfigurationError(
+                    f"pair {place} is called {pair.same} and was called {before.same} before: ({pair.cached[:80]!r}, "
+                    f"{pair.new[:80]!r}); keep the label that is right"
+                )
+    return Given(pairs=tuple(found.values()), total=total, empty=empty, equal=equal)
+
+
 def check_label(same: object) -> None:
     """Refuse what is no label.
 

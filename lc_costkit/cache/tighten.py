@@ -73,8 +73,8 @@ def tightened(
 
     Args:
         point: the present one.
-        draws: every checked hit there is a verdict about, of which each pair counts once; those below ``floor`` do not count, nor do those
-            that are older than a calibrated point, which may rest on them.
+        draws: every checked hit there is a verdict about, of which each pair counts once; those below ``floor``
+            do not count, nor do those that are older than a calibrated point, which may rest on them.
         max_error_rate: share of semantic hits that may be wrong, 0 to 1.
         floor: lowest score that is served now, where a judge lets through what is below the point.
     """

@@ -10,6 +10,7 @@ import pytest
 
 from lc_costkit.cache import Cache, Hit, Miss
 from lc_costkit.cache.calibrating import drawn, scored
+from lc_costkit.cache.pairs import LabelledPair
 from lc_costkit.cache.seen_pairs import SeenPair
 from lc_costkit.errors import ConfigurationError
 from tests.cache.support import WordsEmbedder, ask
@@ -249,3 +250,35 @@ def test_a_veto_is_kept_and_dropped_with_the_point_it_belongs_to(tmp_path: Path)
         cache._points.save(point=found.point, without_veto=True)
         cache._learning.load()
         assert cache._acceptor.veto is None
+
+
+def test_copies_of_given_pairs_certify_nothing_more() -> None:
+    with open_cache() as cache:
+        once = cache.calibrate(given(60), max_error_rate=0.05)
+        copied = cache.calibrate(given(60) * 20, max_error_rate=0.05)
+        assert (copied.certified, copied.labels, copied.pairs) == (once.certified, once.labels, once.pairs)
+        assert not copied.certified
+        assert (copied.given, copied.distinct) == (1_200, 60)
+        assert "1,200 pairs, of which 60 are distinct" in repr(copied)
+        assert (once.given, once.distinct) == (60, 60)
+        assert "distinct" not in repr(once)
+
+
+def test_a_given_pair_is_not_right_and_wrong() -> None:
+    with open_cache() as cache, pytest.raises(ConfigurationError, match="pair 1 is called False and was called True"):
+        cache.calibrate([("is it open", "are you open", True), ("is it open", "are you open", False)])
+
+
+def test_empty_questions_are_left_out_and_that_is_said() -> None:
+    pairs = [LabelledPair(cached="", new="", same=True), ("is it open", "is it open", True)]
+    with open_cache() as cache, pytest.raises(ConfigurationError, match="2 given: 1 hold an empty question, and 1 "):
+        cache.calibrate(pairs)
+
+
+@pytest.mark.parametrize(("labels", "told"), [(40, False), (600, True)])
+def test_a_veto_is_advised_only_where_there_are_labels_to_fit_it(labels: int, told: bool) -> None:
+    pairs = [(f"how is fee {number}", f"what is fee {number}", number % 2 == 0) for number in range(labels)]
+    with open_cache() as cache:
+        found = cache.calibrate(pairs, max_error_rate=0.02)
+        assert not found.certified
+        assert ("learn=True" in found.advice) == told
