@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -11,8 +11,8 @@ from itertools import pairwise
 from lc_costkit.cache import lexicon, lexicon_equal, lexicon_ko_pairs
 from lc_costkit.cache.prepare import MAX_TOKENS, Prepared, Token, kept
 from lc_costkit.cache.stemming import stem
-from lc_costkit.cache.text import words
 from lc_costkit.cache.units import ORDINALS
+from lc_costkit.cache.word_forms import spelled_alike as spelled_alike
 from lc_costkit.embedding.glossary import korean_glossary
 from lc_costkit.scripts import KOREAN
 
@@ -51,49 +51,6 @@ def opposite_words(table: str) -> dict[str, frozenset[str]]:
 def contradict(one: str, other: str) -> bool:
     """Say whether denying one stem states the other."""
     return other in opposite_words(lexicon.CONTRADICTORY).get(one, ())
-
-
-def spelled_alike(one: str, other: str) -> float:
-    """Compare two stems by their letters, 0 to 1: forms of one word score high, other words low.
-
-    >>> spelled_alike("activat", "activation") > .8, spelled_alike("gold", "sold")
-    (True, 0.0)
-    """
-    if "가" <= one[:1] <= "힣" and "가" <= other[:1] <= "힣":
-        return _spelled_alike_korean(_jamo(one), _jamo(other))
-    shorter = min(len(one), len(other))
-    shared = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return shared / shorter if shared >= 3 and shared >= 0.75 * shorter else 0.0
-
-
-@lru_cache(maxsize=8192)
-def _jamo(text: str) -> str:
-    """Take syllables apart; the silent consonant that opens a syllable says nothing and is left out."""
-    made = []
-    for letter in text:
-        code = ord(letter) - 0xAC00
-        if 0 <= code < 11172:
-            if code // 588 != 11:
-                made.append(chr(0x1100 + code // 588))
-            made.append(chr(0x1161 + code % 588 // 28))
-            if code % 28:
-                made.append(chr(0x11A7 + code % 28))
-    return "".join(made)
-
-
-_AFTER_ONE_SYLLABLE = frozenset(map(_jamo, words("은 는 이 가 을 를 에 의 도 로 만 와 과")))
-
-
-def _spelled_alike_korean(one: str, other: str) -> float:
-    shorter = min(len(one), len(other))
-    if shorter < 3 and (one.startswith(other) or other.startswith(one)):
-        return float(max(one, other, key=len)[shorter:] in _AFTER_ONE_SYLLABLE)  # "키" and "키는"
-    shared = next((place for place in range(shorter) if one[place] != other[place]), shorter)
-    return shared / shorter if shared >= 3 and shared >= 0.8 * shorter else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +157,20 @@ def has_equal(word: str, text: Prepared) -> bool:
     rows = equal_rows().get(word)
     if rows is not None and not rows.isdisjoint(meanings):
         return True
-    return any(spelled_alike(word, candidate) for candidate in openings.get(_opening(word), ()))
+    alike = openings.get(_opening(word), ())
+    return any(spelled_alike(word, candidate) for candidate in alike) or _said_apart(word, alike, text, meanings)
+
+
+def _said_apart(word: str, beginnings: Iterable[str], text: Prepared, meanings: frozenset[int]) -> bool:
+    """Say whether a text has both parts of a compound: "user name", or "head" and "pain" for "headache"."""
+    for beginning in beginnings:
+        rest = word.removeprefix(beginning)
+        if 2 < len(rest) < len(word) and (
+            rest in text.stems
+            or not meanings.isdisjoint(equal_rows().get(stem(rest + "e"), equal_rows().get(rest, ())))
+        ):
+            return True
+    return False
 
 
 def _forms(text: Prepared) -> tuple[frozenset[int], dict[str, list[str]]]:

@@ -103,7 +103,8 @@ CONTRADICTORY = """available unavailable, enable disable, open close, open close
     fail, success failure, safe dangerous, online offline, covered excluded, cover exclude, valid expired,
     optional mandatory, optional required, optional compulsory, same different, dead alive, remember forget, waive
     charge, taxable tax-free, eligible barred, keep discard, continue stop, guilty innocent, single married, full
-    empty, temporary permanent, working broken, like hate, like dislike, love hate, agree disagree"""
+    empty, avoid use, avoid take, avoid eat, avoid
+    drink, temporary permanent, working broken, like hate, like dislike, love hate, agree disagree"""
 """Pairs where denying one states the other: "not enabled" is "disabled"."""
 
 OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send receive, send get, sent received, give
@@ -185,7 +186,7 @@ OPPOSITES = """buy sell, purchase sell, purchase return, lend borrow, send recei
     hire dismiss, bookmark remove, subscribe leave, enroll cancel, buckle unbuckle, zip open, wrap unwrap, fold
     unfold,
     bind unbind, subscribe mute, sow reap, sow harvest, pump drain, fill drain, fill empty, supply demand, new
-    used, new secondhand, puppy dog, kitten cat, puppy adult"""
+    used, new secondhand, rest transit, motion rest, idle active, puppy dog, kitten cat, puppy adult"""
 """Actions and qualities of which an answer about one is wrong for the other, whatever is denied."""
 
 RESTRICTING = words(

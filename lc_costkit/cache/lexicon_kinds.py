@@ -179,6 +179,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "apple banana orange lemon lime grape strawberry blueberry raspberry mango peach pear pineapple cherry plum"
         " watermelon avocado coconut kiwi",
         "milk cream butter yogurt cheese buttermilk margarine",
+        "milk water juice alcohol coffee tea",
         "sugar salt honey flour yeast vinegar cornstarch",
         "coffee tea juice soda beer wine whisky vodka champagne",
         "almond peanut walnut cashew pistachio hazelnut",

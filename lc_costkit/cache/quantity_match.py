@@ -13,7 +13,8 @@ def unmatched_quantities(
 
     A number without a unit equals the same number with one: "500" may be "$500", but no share: "5" is not "5%".
     A dotted number without a unit may be a version and is only one with what is written alike: 2.1 is not 2.10,
-    while 1.50 USD is 1.5 USD. What is stated twice
+    while 1.50 USD is 1.5 USD. A unit of time by itself ("per minute") counts where both sides have one.
+    What is stated twice
     on one side may be stated once on the other: "the one-day (24h) ticket".
     """
     rest = list(right)
@@ -24,6 +25,9 @@ def unmatched_quantities(
             alone.append(quantity)
         else:
             rest.remove(twin)
+    units = [[each for each in side if not each.firm and each.dimension in _OF_TIME] for side in (alone, rest)]
+    if all(units):
+        return units[0], units[1]  # "per minute" and "per hour", "for a week" and "for a day"
     alone, rest = [each for each in alone if each.firm], [each for each in rest if each.firm]
     if alone and rest:
         return alone, rest
@@ -33,6 +37,7 @@ def unmatched_quantities(
     )
 
 
+_OF_TIME = frozenset({"time", "months", "nights"})
 _MEASURES = frozenset({"length", "mass", "volume", "speed", "area"})
 _MILLI = frozenset({"milli", "length", "volume", "mass", None})
 _ABOUT = 0.01

@@ -34,7 +34,22 @@ def number_gate(cached: Prepared, new: Prepared) -> str | None:
     left, right = unmatched_quantities(one.quantities, other.quantities)
     if left or right:
         return f"numbers differ: {_list(map(_written, left))} and {_list(map(_written, right))}"
+    bounds = kept(cached, "_bounds", _bounds), kept(new, "_bounds", _bounds)
+    if all(bounds) and bounds[0].isdisjoint(bounds[1]) and len(_denials(cached)) % 2 == len(_denials(new)) % 2:
+        return f"one asks about {_list(sorted(bounds[0]))} a time, the other about {_list(sorted(bounds[1]))} it"
     return None
+
+
+_BOUND = re.compile(
+    r"\b(?:(?P<within>within|inside|in (?:less|fewer) than|less than|under)|(?P<after>after|past|beyond|later than"
+    r"|more than))"
+    r" (?:the (?:first )?)?(?:[\w.]+[\s-]){1,3}?(?:second|minute|hour|day|night|week|month|year)s?\b"
+)
+
+
+def _bounds(text: Prepared) -> frozenset[str]:
+    """Say on which side of a stretch of time a question stands: "within 30 days", "after 30 days"."""
+    return frozenset(match.lastgroup or "" for match in _BOUND.finditer(text.lowered))
 
 
 def _written(quantity: Quantity) -> str | float:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks._data import data_dir, missing
 from lc_costkit.cache.admit import DEFAULT_ADMISSION, admit
+from lc_costkit.cache.align import spelled_alike
 from lc_costkit.cache.frame_gates import make_swap_gate
 from lc_costkit.cache.gates import (
     BALANCED_GATES,
@@ -334,3 +335,52 @@ def test_a_version_is_compared_as_written_and_a_share_is_no_plain_number(cached:
 )
 def test_an_amount_is_compared_as_an_amount(cached: str, new: str) -> None:
     assert "number" not in {verdict_of(cached, new), verdict_of(new, cached)}
+
+
+@pytest.mark.parametrize(
+    ("gate", "cached", "new"),
+    [
+        ("number", "How many messages per second can I send?", "How many messages per day can I send?"),
+        ("number", "Can I borrow a bike for a month?", "Can I borrow a bike for a week?"),
+        ("number", "Can I exchange it within 14 days?", "Can I exchange it after 14 days?"),
+        ("opposite", "Are the backups encrypted at rest?", "Are the backups encrypted in transit?"),
+        ("opposite", "Should I avoid salt?", "Should I use salt?"),
+        ("kind", "May I take the tablets with water?", "May I take the tablets with alcohol?"),
+        ("kind", "Which java course is best?", "Which javascript course is best?"),
+    ],
+)
+def test_the_balanced_gates_see_other_rates_bounds_states_and_look_alikes(gate: str, cached: str, new: str) -> None:
+    assert run_gates(BALANCED_GATES, prepare(cached), prepare(new)).gate == gate
+    assert run_gates(BALANCED_GATES, prepare(new), prepare(cached)).gate == gate
+
+
+@pytest.mark.parametrize(
+    ("cached", "new"),
+    [
+        ("How many messages per second can I send?", "How many messages can I send each second?"),
+        ("Is it possible to borrow a bike for a day?", "Is it possible to borrow a bike for 24 hours?"),
+        ("Can I exchange it within 14 days?", "Can I exchange it inside the first 14 days?"),
+        ("How do I change my username?", "How do I change my user name?"),
+        ("How long does the activation take?", "How long does activating take?"),
+    ],
+)
+def test_the_balanced_gates_keep_other_ways_to_say_the_same(cached: str, new: str) -> None:
+    assert run_gates(BALANCED_GATES, prepare(cached), prepare(new)).accepted
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("java", "javascript"), ("class", "classic"), ("port", "portal"), ("mail", "mailbox"), ("contract", "contractor"),
+     ("car", "card"), ("plan", "planet")],
+)  # fmt: skip
+def test_a_longer_word_without_an_ending_is_no_form(one: str, other: str) -> None:
+    assert spelled_alike(one, other) == spelled_alike(other, one) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("renew", "renewal"), ("activat", "activation"), ("cancel", "cancellation"), ("pay", "payment"),
+     ("quick", "quickly"), ("employe", "employer"), ("refund", "refundable"), ("travel", "traveller")],
+)  # fmt: skip
+def test_a_longer_word_with_an_ending_is_a_form(one: str, other: str) -> None:
+    assert spelled_alike(one, other) == spelled_alike(other, one) == 1.0
