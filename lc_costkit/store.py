@@ -171,12 +171,14 @@ def problems(engine: Engine) -> list[str]:
 def _as_url(path_or_url: str | Path | URL) -> URL:
     if isinstance(path_or_url, URL):
         url = path_or_url
-    elif isinstance(path_or_url, Path):
+    elif isinstance(path_or_url, Path) and "\x00" not in str(path_or_url):
         url = URL.create("sqlite", database=str(path_or_url))
-    elif not isinstance(path_or_url, str):
+    elif not isinstance(path_or_url, str | Path):
         raise ConfigurationError(
             f"a store is a path, ':memory:' or a database URL, not {type(path_or_url).__name__} {path_or_url!r}"
         )
+    elif isinstance(path_or_url, Path) or "\x00" in path_or_url:
+        raise ConfigurationError(f"a store is a path, ':memory:' or a database URL, without NUL; got {path_or_url!r}")
     elif not path_or_url.strip():
         raise ConfigurationError("a store needs a path, ':memory:' or a database URL; got an empty string")
     elif "://" in path_or_url:

@@ -63,12 +63,14 @@ class AdmissionRule:
             unless: but not where this one is found.
 
         Raises:
-            ConfigurationError: for a text that is not a regular expression.
+            ConfigurationError: for a text that is empty or not a regular expression.
 
         >>> DEFAULT_ADMISSION + (AdmissionRule.from_pattern(
         ...     "horoscope", pattern=r"horoscope", verdict="refuse", reason="changes every day"),) != ()
         True
         """
+        if pattern == "":
+            raise ConfigurationError(f"admission rule {name!r}: an empty pattern is found in every question; name one")
         found, spared = _compile(name, pattern), _compile(name, unless) if unless else None
 
         def matches(text: str) -> bool:

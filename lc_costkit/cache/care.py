@@ -111,8 +111,9 @@ class Care:
                 pair counts once, however often it is given, and one with an empty question or the same
                 one twice not at all (``Calibration.distinct``); decisions of the traffic are events, and
                 may repeat. Given pairs are scored without the store around them (see
-                ``OperatingPoint.alone``). Without ``pairs`` it is what lookups have seen of this traffic, with the scores they gave and what people
-                said of the pairs that were drawn for them (``costkit cache label``, ``draw_pairs()``).
+                ``OperatingPoint.alone``). Without ``pairs`` it is what lookups have seen of this traffic,
+                with the scores they gave and what people said of the pairs that were drawn for them
+                (``costkit cache label``, ``draw_pairs()``).
             max_error_rate: the share of semantic hits that may be wrong; ``None`` is that of the cache.
                 What is found for more than that is told and not taken up.
             confidence: how sure that is to be, above .5 and below 1.

@@ -25,6 +25,7 @@ from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
 from lc_costkit.cache.verifying import CLOSING_SECONDS, Ask
 from lc_costkit.embedding import BundledEmbedder, as_embedder, bundled_embedder
+from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
 from lc_costkit.switch import disabled
 from lc_costkit.usage import UsageReading
@@ -114,6 +115,8 @@ class Cache(Care):
             max_temperature=max_temperature,
             near_hits=near_hits,
         )
+        if prices is not None and not isinstance(prices, PriceBook):
+            raise ConfigurationError(f"prices must be a PriceBook(...), not {prices!r:.200}")
         super().__init__(
             assemble(
                 path_or_url,

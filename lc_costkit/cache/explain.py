@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lc_costkit.cache.accept import VETO, Acceptor
 from lc_costkit.cache.courtesy import core_of
@@ -150,11 +151,11 @@ class Explanation:
         cells = self._cells()
         width = max(len(label) for _, label, _ in cells)
         lines = [f"  {label:<{width}}  {_MARKS[says] or ' '} {value}" for says, label, value in cells]
-        return "\n".join(["Explanation", *lines])
+        return _showable("\n".join(["Explanation", *lines]))
 
     def _repr_html_(self) -> str:
         body = "".join(_html_row(says, label, value) for says, label, value in self._cells())
-        return f"<table><caption>Cache decision</caption>{body}</table>"
+        return _showable(f"<table><caption>Cache decision</caption>{body}</table>")
 
     def _cells(self) -> list[tuple[Says | None, str, str]]:
         """Return verdict, label and value of every row; what is the same for many gates is one row."""
@@ -165,7 +166,7 @@ class Explanation:
             (None, "model", self.model or "unknown"),
             (None, "scope", f"{self.key.scope[:16]} (namespace {self.namespace!r}, script {self.key.script})"),
             (None, "key", f"{self.key.exact[:16]} (of the scope and the question to the letter)"),
-            (None, "settings", _short(self.settings)),
+            (None, "settings", _short(settings_that_are_set(self.settings))),
         ]
         if self.key.declared_scope is not None:
             cells.insert(4, (None, "declared", self.key.declared_scope))
@@ -283,6 +284,45 @@ def without_secrets(settings: str) -> str:
     '{"headers":{"Authorization":"***"},"max_tokens":5}'
     """
     return _TYPICAL_SECRET.sub("***", _NAMED_SECRET.sub(r"\1\2***\2", settings))
+
+
+def settings_that_are_set(settings: str) -> str:
+    """Return the settings for a person: the name of what is called and the parameters that are set.
+
+    What is no JSON is returned as it is.
+
+    >>> settings_that_are_set('{"call":{"stop":null},"model":{"id":["a","Chat"],"kwargs":{"top_p":0.5},"lc":1}}')
+    'model: Chat, top_p: 0.5'
+    """
+    head, _, rest = settings.partition("\n")
+    try:
+        read = json.loads(head)
+    except ValueError:
+        return settings
+    if not isinstance(read, dict):
+        return settings
+    return " ".join(filter(None, (", ".join(_set(read)) or "none", rest)))
+
+
+def _set(values: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for name, value in values.items():
+        if value is None or value in ({}, [], ""):
+            continue
+        if isinstance(value, dict) and isinstance(value.get("id"), list) and value["id"]:  # how LangChain names a class
+            inner = value.get("kwargs")
+            found += [f"{name}: {value['id'][-1]}", *(_set(inner) if isinstance(inner, dict) else ())]
+        elif name in ("call", "kwargs", "options", "llm") and isinstance(value, dict):
+            found += _set(value)
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            found.append(f"{name}: {text}")
+    return found
+
+
+def _showable(text: str) -> str:
+    """Replace half of a surrogate pair, which nothing can print."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _decision(key: CacheKey, match: Match, knobs: Knobs, *, asks_judge: bool) -> str:

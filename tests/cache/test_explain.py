@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lc_costkit.cache import Cache, CacheRequest, Explanation, Hit, question
-from lc_costkit.cache.explain import Verdict, without_secrets
+from lc_costkit.cache.explain import Verdict, settings_that_are_set, without_secrets
 from lc_costkit.cache.judging import GreyZone, JudgeCase
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.policy import Policy
@@ -262,3 +262,23 @@ def test_questions_of_any_size_and_kind_are_explained() -> None:
 
 def test_secrets_inside_quoted_settings_are_blanked() -> None:
     assert "k-1" not in without_secrets("{\"a\":\"[('api_key', 'k-1')]\"}")
+
+
+def test_half_a_surrogate_pair_can_be_printed() -> None:
+    with small() as cache:
+        explanation = cache.explain(ask("\ud800 lone"))
+    assert "? lone" in repr(explanation)
+    assert repr(explanation).encode() and explanation._repr_html_().encode()
+
+
+def test_only_settings_that_are_set_are_shown() -> None:
+    settings = (
+        '{"call":{"stop":null},"model":{"id":["langchain","chat_models","openai","ChatOpenAI"],'
+        '"kwargs":{"max_tokens":7,"temperature":0.0},"lc":1,"name":"ChatOpenAI","type":"constructor"}}'
+    )
+    with small() as cache:
+        explanation = cache.explain(ask("What is the fee", settings=settings))
+    assert dict(explanation.rows())["settings"] == "model: ChatOpenAI, max_tokens: 7, temperature: 0.0"
+    assert explanation.settings == settings
+    assert settings_that_are_set("{}") == "none"
+    assert settings_that_are_set("max_tokens=5") == "max_tokens=5"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from lc_costkit.backoff import REST_SECONDS, Backoff, StoreResting
 from lc_costkit.cache import Cache, Hit, Miss
+from lc_costkit.cache.admit import AdmissionRule
 from lc_costkit.errors import ConfigurationError, StoreError
 from tests.cache.support import WordsEmbedder, ask
 
@@ -294,3 +296,27 @@ def test_a_closed_cache_tells_the_statistics_it_had(tmp_path: Path, caplog: pyte
     assert (stats.lookups, stats.exact_hits, stats.stored, stats.entries, stats.faults) == (1, 1, 1, 1, {})
     assert cache.flush()
     assert warnings_of(caplog) == []
+
+
+@pytest.mark.parametrize("prices", ["x", {}, 0])
+def test_prices_are_a_price_book(prices: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must be a PriceBook"):
+        Cache(prices=prices)
+
+
+@pytest.mark.parametrize("namespace", ["a\x00b", "a\ud800"])
+def test_a_namespace_that_no_database_holds_is_refused(namespace: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"without NUL or half a surrogate pair") as refused:
+        Cache(namespace=namespace)
+    assert repr(namespace) in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["a\x00.db", Path("a\x00.db")])
+def test_a_path_with_nul_is_refused(path: str | Path) -> None:
+    with pytest.raises(ConfigurationError, match="without NUL"):
+        Cache(path)
+
+
+def test_an_empty_pattern_is_no_rule() -> None:
+    with pytest.raises(ConfigurationError, match="found in every question"):
+        AdmissionRule.from_pattern("all", pattern="", verdict="refuse", reason="x")
