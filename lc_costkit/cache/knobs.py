@@ -132,9 +132,10 @@ def _threshold(value: object) -> float | None:
 
 
 def _gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
-    if isinstance(gates, str):
+    given: object = gates
+    if isinstance(given, str):
         raise ConfigurationError(
-            f"gates must be a sequence of callables, and a text is none: {gates!r}; a policy is named with "
+            f"gates must be a sequence of callables, and a text is none: {given!r:.200}; a policy is named with "
             "policy='strict' or policy='balanced', and brings its gates along"
         )
     try:
