@@ -15,7 +15,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lc_costkit.cache.gates import Gate, GateOpinion, Prepared, gate_name, gate_opinions, prepare, run_gates
+from lc_costkit.cache.gates import (
+    GATES_VERSION,
+    Gate,
+    GateOpinion,
+    Prepared,
+    gate_name,
+    gate_opinions,
+    prepare,
+    run_gates,
+)
 from lc_costkit.cache.judging import GreyZone
 from lc_costkit.cache.point import OperatingPoint
 from lc_costkit.cache.policy import STRICT, Policy
@@ -124,7 +133,7 @@ class Acceptor:
         self._bare = similarity_threshold is not None
         self._crowd_weight = policy.crowd_weight
         self._refuses_twins = policy.refuses_twins and not self._bare
-        self.identity = _identity(embedder, self.gates, "cosine" if self._bare else policy.name)
+        self.identity = _identity(embedder, self.gates, None if self._bare else policy)
         self._lock = threading.Lock()
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
@@ -226,6 +235,8 @@ class Acceptor:
         return made
 
 
-def _identity(embedder: Embedder, gates: tuple[Gate, ...], scored_by: str) -> str:
-    parts = (embedder.identity, *map(gate_name, gates), scored_by, str(SCORE_VERSION))
+def _identity(embedder: Embedder, gates: tuple[Gate, ...], policy: Policy | None) -> str:
+    by = ("cosine",) if policy is None else (policy.name, str(policy.crowd_weight), str(policy.refuses_twins))
+    names = (f"{getattr(gate, '__module__', '')}.{gate_name(gate)}" for gate in gates)
+    parts = (embedder.identity, *names, *by, str(SCORE_VERSION), str(GATES_VERSION))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.backoff import Backoff, StoreResting
-from lc_costkit.cache.schema import SCHEMA_VERSION, TABLES
+from lc_costkit.cache.schema import PAIRS, SCHEMA_VERSION, TABLES
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.store import (
     BUSY_SECONDS,
@@ -24,7 +24,7 @@ from lc_costkit.store import (
     writing,
 )
 from lc_costkit.turns import turn_of
-from lc_costkit.versions import prepare_schema
+from lc_costkit.versions import add_columns, prepare_schema
 
 
 class StoreAccess:
@@ -48,7 +48,8 @@ class StoreAccess:
             name = self._engine.dialect.name
             self._engine.dispose()
             raise ConfigurationError(f"the cache runs on SQLite or PostgreSQL, not on {name}")
-        prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES)
+        migrations = {3: lambda connection: add_columns(connection, PAIRS, "crowd")}
+        prepare_schema(self._engine, "cache", SCHEMA_VERSION, TABLES, migrations=migrations)
         self._reads = Backoff()
         self._writes = Backoff()
         self._turn = turn_of(self._engine)

@@ -286,7 +286,6 @@ class Care:
             traffic,
             embedder=self._embedder,
             present=self._acceptor,
-            policy=self._knobs.policy,
             max_error_rate=accepted,
             confidence=confidence,
         )

@@ -59,6 +59,9 @@ __all__ = [
     "run_gates",
 ]
 
+GATES_VERSION = 1
+"""Changes whenever a gate of the kit decides otherwise: what labels certified holds for one version."""
+
 Gate = Callable[[Prepared, Prepared], str | None]
 """Refuses a pair with a reason, or passes it with ``None``."""
 

@@ -11,8 +11,6 @@ from lc_costkit.cache.stemming import stem
 from lc_costkit.cache.text import words
 from lc_costkit.scripts import KOREAN
 
-_NOTHING: frozenset[str] = frozenset()
-
 
 def _both_korean(cached: Prepared, new: Prepared) -> bool:
     return cached.script == KOREAN and new.script == KOREAN

@@ -81,7 +81,6 @@ NEGATIVE_PREFIXED = words(
 )
 """Words whose prefix denies the rest; the rest is read as the word, the prefix as a negation."""
 NEGATIVE_PREFIXES = ("non-", "non", "un", "in", "dis", "ir", "il", "im")
-NEGATIVE_SUFFIXES = ("-free", "less")
 LESS_WORDS = words(
     """paperless wireless cashless contactless cordless careless endless homeless jobless painless useless
     fearless harmless hopeless limitless meaningless odorless seamless seedless sugarless tasteless touchless

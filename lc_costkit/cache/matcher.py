@@ -73,6 +73,7 @@ class Match:
             new=question,
             similarity=self.similarity,
             score=decided.score,
+            crowd=self.crowd,
             refused_by=refused_by,
             entry_id=self.entry.id,
         )

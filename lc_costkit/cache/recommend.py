@@ -19,10 +19,8 @@ from decimal import Decimal
 
 from lc_costkit.cache.accept import TWIN, Acceptor
 from lc_costkit.cache.counts import PICO
-from lc_costkit.cache.policy import BALANCED, STRICT, Policy
+from lc_costkit.cache.policy import BALANCED, STRICT
 from lc_costkit.cache.policy_report import PolicyOutcome, PolicyReport
-from lc_costkit.cache.prepare import prepare
-from lc_costkit.cache.score import crowd_behind
 from lc_costkit.cache.seen_pairs import REFUSED_BY_SCORE, LoggedPair
 from lc_costkit.embedding import Embedder
 from lc_costkit.intervals import clopper_pearson
@@ -57,21 +55,6 @@ class Traffic:
     refuses: Callable[[str, str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Option:
-    name: str
-    policy: Policy
-    acceptor: Acceptor
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """A logged decision, and how crowded it was around."""
-
-    pair: LoggedPair
-    crowd: float
-
-
 @dataclass(frozen=True, slots=True)
 class _Served:
     """A logged decision that a policy would serve, and its score by that policy."""
@@ -85,7 +68,6 @@ def recommend(
     *,
     embedder: Embedder,
     present: Acceptor,
-    policy: Policy,
     max_error_rate: float,
     confidence: float,
 ) -> PolicyReport:
@@ -95,28 +77,17 @@ def recommend(
         traffic: what was seen.
         embedder: of the cache.
         present: what decides in the cache now.
-        policy: the policy of the cache.
         max_error_rate: share of semantic hits that may be wrong, 0 to 1.
         confidence: with which all intervals hold together, 0 to 1.
     """
-    shipped = [
-        _Option(name=each.name, policy=each, acceptor=Acceptor(embedder, policy=each)) for each in (BALANCED, STRICT)
-    ]
-    options = list(shipped)
+    options = {each.name: Acceptor(embedder, policy=each) for each in (BALANCED, STRICT)}
+    deciders = {present.identity, *(each.identity for each in options.values())}
     judged = present.sure > present.lowest
-    if judged or all(
-        each.acceptor.identity != present.identity or each.acceptor.point != present.point for each in shipped
-    ):
-        options.insert(0, _Option(name=PRESENT, policy=policy, acceptor=present))
-    deciders = {each.acceptor.identity: each for each in shipped}
-    deciders[present.identity] = _Option(name=PRESENT, policy=policy, acceptor=present)
-    decisions = [
-        _Decision(pair, _crowd(pair, deciders[pair.decider]))
-        for pair in traffic.logged
-        if pair.decider in deciders and pair.similarity is not None
-    ]
-    served = {each.name: _served(each.acceptor, decisions, traffic.refuses) for each in options}
-    points = {each.name: each.acceptor.lowest for each in options}
+    if judged or all(each.identity != present.identity or each.point != present.point for each in options.values()):
+        options = {PRESENT: present, **options}
+    decisions = [pair for pair in traffic.logged if pair.decider in deciders and pair.similarity is not None]
+    served = {name: _served(each, decisions, traffic.refuses) for name, each in options.items()}
+    points = {name: each.lowest for name, each in options.items()}
     strict = served[STRICT.name]
     if len(strict) > 1:
         points[TIGHTER] = statistics.median(one.score for one in strict)
@@ -152,36 +123,25 @@ def recommend(
     )
 
 
-def _crowd(pair: LoggedPair, decider: _Option) -> float:
-    """Return how crowded it was, by what the crowd took off the logged score."""
-    weight = decider.policy.crowd_weight
-    if pair.score is None or pair.similarity is None or not weight:
-        return 0.0
-    alone = decider.acceptor.read(prepare(pair.cached), prepare(pair.new), pair.similarity).score
-    taken = (alone - pair.score) / weight
-    return crowd_behind(taken)
-
-
-def _served(acceptor: Acceptor, decisions: Sequence[_Decision], refuses: Callable[[str, str], bool]) -> list[_Served]:
+def _served(acceptor: Acceptor, decisions: Sequence[LoggedPair], refuses: Callable[[str, str], bool]) -> list[_Served]:
     known: dict[tuple[str, str, float, str | None], float | None] = {}  # the same questions come again and again
     found = []
-    for one in decisions:
-        pair = one.pair
-        key = (pair.cached, pair.new, round(one.crowd, 6), pair.refused_by)
+    for pair in decisions:
+        key = (pair.cached, pair.new, round(pair.crowd, 6), pair.refused_by)
         if key not in known:
-            known[key] = None if refuses(pair.cached, pair.new) else _score(acceptor, one)
+            known[key] = None if refuses(pair.cached, pair.new) else _score(acceptor, pair)
         score = known[key]
         if score is not None:
             found.append(_Served(pair, score))
     return found
 
 
-def _score(acceptor: Acceptor, one: _Decision) -> float | None:
+def _score(acceptor: Acceptor, pair: LoggedPair) -> float | None:
     """Return the score of a decision that is served; ``None`` for one that is not."""
-    pair, similarity = one.pair, one.pair.similarity or 0.0
+    similarity = pair.similarity or 0.0
     if not acceptor.near_enough(similarity, pair.new):
         return None
-    decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=one.crowd, twins=pair.refused_by == TWIN)
+    decided = acceptor.judge(pair.cached, pair.new, similarity, crowd=pair.crowd, twins=pair.refused_by == TWIN)
     score = decided.score or 0.0
     # What the judge said then is what it would say; asking it again would cost.
     refused = score < acceptor.sure and pair.refused_by is not None

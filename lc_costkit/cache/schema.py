@@ -18,8 +18,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
-"""1: entries, vectors, counters. 2: pairs and operating points were added; the tables of 1 are as they were."""
+SCHEMA_VERSION = 3
+"""1: entries, vectors, counters. 2: pairs and operating points were added; the tables of 1 are as they were.
+3: pairs keep how crowded it was around them; those from before count as in an empty room."""
 
 TABLES = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -80,6 +81,7 @@ PAIRS = Table(
     Column("pair_hash", String(64), nullable=False),
     Column("similarity", Float),
     Column("score", Float),
+    Column("crowd", Float),
     Column("refused_by", String(255)),
     Column("served", Boolean, nullable=False),
     Column("seen_at", Float, nullable=False),

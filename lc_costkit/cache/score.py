@@ -117,34 +117,6 @@ def crowd_penalty(crowd: float) -> float:
     return CROWD_SLOPE * max(0.0, crowd)
 
 
-def crowd_behind(penalty: float) -> float:
-    """Return the crowd that takes this much off a score, 0 to 1.
-
-    >>> round(crowd_behind(crowd_penalty(0.2)), 6), round(crowd_behind(crowd_penalty(0.7)), 6)
-    (0.2, 0.7)
-    """
-    return min(1.0, max(0.0, penalty / CROWD_SLOPE))
-
-
-def pair_score(
-    cached: Prepared,
-    new: Prepared,
-    similarity: float,
-    *,
-    crowd: float = 0.0,
-    crowd_weight: float = 1.0,
-    cosines: CosinesOf = "bundled",
-) -> float:
-    """Return how much speaks for "same answer", 0 to 1; see :func:`read_pair`.
-
-    >>> from lc_costkit.cache.prepare import prepare
-    >>> one, other = prepare("How do I reset my password?"), prepare("How can I change a forgotten password?")
-    >>> pair_score(one, other, 0.8) > pair_score(one, other, 0.6) > pair_score(one, other, 0.6, crowd=0.5)
-    True
-    """
-    return read_pair(cached, new, similarity, crowd=crowd, crowd_weight=crowd_weight, cosines=cosines).score
-
-
 def read_pair(
     cached: Prepared,
     new: Prepared,
@@ -164,6 +136,12 @@ def read_pair(
         crowd_weight: how much of ``crowd_penalty`` is taken off.
         cosines: whose ``similarity`` is. Of an embedder without a scale, which may call .7 what has nothing in
             common, the mean with the word table's own cosine is taken.
+
+    >>> from lc_costkit.cache.prepare import prepare
+    >>> one, other = prepare("How do I reset my password?"), prepare("How can I change a forgotten password?")
+    >>> near, far = read_pair(one, other, 0.8), read_pair(one, other, 0.6)
+    >>> near.score > far.score > read_pair(one, other, 0.6, crowd=0.5).score
+    True
     """
     if new.script in (LATIN, NONE):
         weights = FOREIGN_WEIGHTS if cosines == "measured" else TABLE_WEIGHTS

@@ -44,6 +44,7 @@ class SeenPair:
         new: the new question.
         similarity: cosine between the two; ``None`` for a pair that no lookup has compared.
         score: what speaks for "same answer", 0 to 1; ``None`` where nothing was scored.
+        crowd: mean cosine of the next ten stored questions, 0 to 1.
         refused_by: the gate that refused it, ``"score"``, or ``None`` where it could be served.
         served: the stored answer was served.
         entry_id: the entry whose answer it was about.
@@ -54,6 +55,7 @@ class SeenPair:
     new: str
     similarity: float | None = None
     score: float | None = None
+    crowd: float = 0.0
     refused_by: str | None = None
     served: bool = False
     entry_id: int | None = None

@@ -349,7 +349,6 @@ _SAME_PARTICLE = {
     "랑": "와",
     "하고": "와",
 }
-_TOGETHER = frozenset("와")
 
 
 def place_gate(cached: Prepared, new: Prepared) -> str | None:

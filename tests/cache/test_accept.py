@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,6 +141,8 @@ def test_the_identity_says_what_scores_depend_on() -> None:
         Acceptor(embedder),
         Acceptor(embedder, policy=BALANCED),
         Acceptor(embedder, policy=mine),
+        Acceptor(embedder, policy=replace(mine, crowd_weight=0.5)),
+        Acceptor(embedder, policy=replace(mine, refuses_twins=True)),
         Acceptor(embedder, gates=()),
         Acceptor(embedder, similarity_threshold=0.8),
         Acceptor(WordsEmbedder()),

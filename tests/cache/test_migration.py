@@ -91,6 +91,23 @@ def test_the_tables_of_a_migrated_file_are_those_of_a_new_one(tmp_path: Path) ->
     assert shapes[0] == shapes[1]
 
 
+def test_a_file_of_the_second_version_learns_how_crowded_it_was(tmp_path: Path) -> None:
+    with open_cache(tmp_path / "c.db") as cache:
+        cache.store(ask(QUESTIONS[0]), '"a"')
+        cache.lookup(ask("What is one fee for a card"))
+    with closing(sqlite3.connect(tmp_path / "c.db")) as raw:
+        raw.execute("ALTER TABLE cache_pairs DROP COLUMN crowd")
+        raw.execute("UPDATE costkit_schema SET version = 2")
+        raw.commit()
+    with open_cache(tmp_path / "c.db") as cache:
+        (before,) = cache.near_hits()
+        assert (before.cached, before.crowd) == (QUESTIONS[0], 0.0)
+        cache.store(ask("What is the fee for the card"), '"b"')
+        cache.lookup(ask("What is a fee for a card"))
+        cache.flush()
+        assert max(pair.crowd for pair in cache.near_hits()) > 0
+
+
 def test_a_process_of_the_first_version_that_is_still_running_goes_on(tmp_path: Path) -> None:
     make_old(tmp_path / "c.db")
     running = open_engine(tmp_path / "c.db")

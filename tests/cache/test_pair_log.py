@@ -57,7 +57,9 @@ def flush(store: EntryStore, log: PairLog) -> None:
 
 
 def test_everything_about_a_pair_survives(log: PairLog) -> None:
-    seen = pair(1, refused_by="number", served=False, entry_id=2**40, similarity=0.75, score=0.25, seen_at=1234.5)
+    seen = pair(
+        1, refused_by="number", served=False, entry_id=2**40, similarity=0.75, score=0.25, crowd=0.5, seen_at=1234.5
+    )
     [number] = log.add_many([seen])
     [read] = log.newest(10)
     assert {name: getattr(read, name) for name in SeenPair.__dataclass_fields__} == {

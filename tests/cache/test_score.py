@@ -13,9 +13,7 @@ from lc_costkit.cache.score import (
     SPELLING_WEIGHTS,
     TABLE_WEIGHTS,
     CosinesOf,
-    crowd_behind,
     crowd_penalty,
-    pair_score,
     read_pair,
 )
 
@@ -53,8 +51,8 @@ def test_it_rises_with_the_cosine_and_falls_with_the_crowd(
 ) -> None:
     pair = prepare(one), prepare(other)
     nearer = min(1.0, low + more)
-    assert pair_score(*pair, nearer, crowd=crowd) >= pair_score(*pair, low, crowd=crowd)
-    assert pair_score(*pair, low, crowd=crowd) <= pair_score(*pair, low)
+    assert read_pair(*pair, nearer, crowd=crowd).score >= read_pair(*pair, low, crowd=crowd).score
+    assert read_pair(*pair, low, crowd=crowd).score <= read_pair(*pair, low).score
 
 
 @pytest.mark.parametrize("weights", [TABLE_WEIGHTS, SPELLING_WEIGHTS, FOREIGN_WEIGHTS])
@@ -65,17 +63,16 @@ def test_the_weights_of_a_score_add_up_to_one(weights: object) -> None:
 
 def test_a_crowd_counts_by_its_weight() -> None:
     pair = prepare("How do I reset my password?"), prepare("I forgot my password, what now?")
-    alone = pair_score(*pair, 0.7)
-    assert alone - pair_score(*pair, 0.7, crowd=0.5) == pytest.approx(crowd_penalty(0.5))
-    assert alone - pair_score(*pair, 0.7, crowd=0.5, crowd_weight=0.5) == pytest.approx(crowd_penalty(0.5) / 2)
-    assert pair_score(*pair, 0.7, crowd=0.9, crowd_weight=0.0) == alone
+    alone = read_pair(*pair, 0.7).score
+    assert alone - read_pair(*pair, 0.7, crowd=0.5).score == pytest.approx(crowd_penalty(0.5))
+    assert alone - read_pair(*pair, 0.7, crowd=0.5, crowd_weight=0.5).score == pytest.approx(crowd_penalty(0.5) / 2)
+    assert read_pair(*pair, 0.7, crowd=0.9, crowd_weight=0.0).score == alone
 
 
 @given(st.integers(0, 1_000), st.integers(0, 1_000))
-def test_a_larger_crowd_takes_more_off_and_can_be_told_from_it(many: int, more: int) -> None:
+def test_a_larger_crowd_takes_more_off(many: int, more: int) -> None:
     one, other = many / 1_000, more / 1_000
     assert (crowd_penalty(one) <= crowd_penalty(other)) == (one <= other)
-    assert crowd_behind(crowd_penalty(one)) == pytest.approx(one)
 
 
 def test_another_name_of_the_same_thing_covers_better_than_another_thing() -> None:
@@ -110,13 +107,13 @@ def test_korean_is_covered_by_its_letters() -> None:
 def test_an_embedder_of_no_scale_cannot_call_strangers_alike_by_itself() -> None:
     strangers = prepare("How do I bake sourdough bread?"), prepare("Who repairs bicycles in Lisbon?")
     assert read_pair(*strangers, 0.75, cosines="unknown").similarity < 0.5
-    assert pair_score(*strangers, 0.75, cosines="unknown") < STRICT.min_score
+    assert read_pair(*strangers, 0.75, cosines="unknown").score < STRICT.min_score
     reworded = prepare("Where can I buy a tram ticket?"), prepare("Where do I purchase a ticket for the tram?")
-    assert pair_score(*reworded, 0.75, cosines="unknown") > 0.5
+    assert read_pair(*reworded, 0.75, cosines="unknown").score > 0.5
 
 
 def test_with_another_embedder_of_a_known_scale_its_cosine_decides() -> None:
     heavy = prepare("What do I do when my card was stolen?"), prepare("Somebody took my wallet, who blocks the Visa?")
-    near, far = (pair_score(*heavy, cosine, cosines="measured") for cosine in (0.9, 0.5))
+    near, far = (read_pair(*heavy, cosine, cosines="measured").score for cosine in (0.9, 0.5))
     assert near - far == pytest.approx(0.4 * FOREIGN_WEIGHTS.similarity)
     assert near > STRICT.min_score > far
