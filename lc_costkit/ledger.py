@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, func, insert, or_, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -117,6 +117,14 @@ class Ledger:
         self._writer = BackgroundWriter(
             self._insert, self.faults, backoff=self._backoff, patient=self._insert_patiently
         )
+
+    @property
+    def engine(self) -> Engine:
+        """The database the calls are in, for parts of the kit that keep tables of their own beside them.
+
+        Follow the rules of ``store``; disposed of by ``close()``.
+        """
+        return self._engine
 
     def record(self, record: CallRecord) -> None:
         """Add one call.
