@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lc_costkit.cache.policy_report import PolicyReport
     from lc_costkit.cache.verify import Sampled
     from lc_costkit.errors import ConfigurationError, CostKitError, EmbedderError, MissingDependency, StoreError
+    from lc_costkit.fixed import FixedCost
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
     from lc_costkit.langchain.compressor import ContextPruner
@@ -44,6 +45,7 @@ else:
         "lc_costkit.cache.policy_report": ("PolicyReport",),
         "lc_costkit.cache.verify": ("Sampled",),
         "lc_costkit.errors": ("ConfigurationError", "CostKitError", "EmbedderError", "MissingDependency", "StoreError"),
+        "lc_costkit.fixed": ("FixedCost",),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),
         "lc_costkit.langchain.compressor": ("ContextPruner",),
@@ -82,6 +84,7 @@ __all__ = [
     "CostCallbackHandler",
     "CostKitError",
     "EmbedderError",
+    "FixedCost",
     "GreyZone",
     "JudgeCase",
     "Judgement",
