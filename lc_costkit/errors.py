@@ -5,14 +5,18 @@
         + EmbedderError                   an embedder returned the wrong shape, NaN or the wrong count
       x MissingDependency (ImportError)   an optional extra is not installed
       x StoreError                        a database cannot be opened or is not ours
+      x BudgetExceeded                    a budget does not allow a call; raised before the provider is called
+        + BudgetUnavailable               whether it does cannot be found out, and the budget fails closed
 
-Once a component is constructed, a model call that goes through it never fails
-with one of these: faults are logged once and counted (see ``faults.py``).
+Once a component is constructed, a model call that goes through it never fails with one of
+these but ``BudgetExceeded``: faults are logged once and counted (see ``faults.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from difflib import get_close_matches
 
 
@@ -39,6 +43,58 @@ class MissingDependency(CostKitError, ImportError):
 
 class StoreError(CostKitError):
     """A database path or URL cannot be opened, is corrupt, or belongs to something else."""
+
+
+class BudgetExceeded(CostKitError):
+    """A budget does not allow a call, and the provider was not called.
+
+    Attributes:
+        budget: the budget's name.
+        scope: whose allowance it is, such as ``{"user": "u42"}``.
+        unit: ``usd``, ``tokens`` or ``calls``.
+        limit: what may be spent in the window, in that unit.
+        spent: what was spent in it.
+        held: what calls under way hold.
+        asked: the most that the refused call can take; ``None`` where that is not known.
+        resets_at: when the next window begins (UTC); ``None`` for a budget that never resets.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        budget: str = "",
+        scope: Mapping[str, str] | None = None,
+        unit: str = "usd",
+        limit: Decimal | int = 0,
+        spent: Decimal | int = 0,
+        held: Decimal | int = 0,
+        asked: Decimal | int | None = None,
+        resets_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.scope = dict(scope or {})
+        self.unit = unit
+        self.limit = limit
+        self.spent = spent
+        self.held = held
+        self.asked = asked
+        self.resets_at = resets_at
+
+    # An Exception with keyword-only arguments does not come through a pickle, and so not out of a worker.
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), str(self), dict(vars(self)))
+
+
+class BudgetUnavailable(BudgetExceeded):
+    """Whether a budget allows a call cannot be found out: its store is locked, full, or gone."""
+
+
+def _rebuilt(kind: type[BudgetExceeded], message: str, values: dict[str, object]) -> BudgetExceeded:
+    error = kind(message)
+    vars(error).update(values)
+    return error
 
 
 def refuse_unknown(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
