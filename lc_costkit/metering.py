@@ -185,25 +185,30 @@ class Meter:
         if reading is not None and reading.cached_locally:
             foreign = CacheMark(verdict="hit", reason="answered by the framework's own cache")
             return self._hit(call, outcome, foreign, reading)
+        charged, cost = self._charged(call, outcome, reading)
+        return self._record(
+            call,
+            outcome,
+            reading=charged,
+            answered=reading.model if reading is not None else None,
+            cost=cost,
+            saved=self._savings(call, mark, cost, charged) if outcome.billed or reading is not None else (),
+            interrupted=reading is None and outcome.billed and outcome.error is not None,
+        )
+
+    def charge(self, call: OpenCall, outcome: Outcome) -> tuple[UsageReading, Cost]:
+        """Return what a call used and what the provider charges for it, without a record; for what counts along."""
+        return self._charged(call, outcome, self._read(outcome))
+
+    def _charged(self, call: OpenCall, outcome: Outcome, reading: UsageReading | None) -> tuple[UsageReading, Cost]:
         if reading is None and not outcome.billed:
-            return self._record(call, outcome, reading=UsageReading(usage=TokenUsage()), cost=_FREE)
-        interrupted = reading is None and outcome.error is not None
-        answered = reading.model if reading is not None else None
+            return UsageReading(usage=TokenUsage()), _FREE
         if reading is None:
             reading = self._estimated(call, outcome)
         if reading.model is None or reading.provider is None:
             model, provider = reading.model or call.model_asked, reading.provider or call.provider
             reading = replace(reading, model=model, provider=provider)
-        cost = self._cost(reading, call.started_at)
-        return self._record(
-            call,
-            outcome,
-            reading=reading,
-            answered=answered,
-            cost=cost,
-            saved=self._savings(call, mark, cost, reading),
-            interrupted=interrupted,
-        )
+        return reading, self._cost(reading, call.started_at)
 
     def _hit(self, call: OpenCall, outcome: Outcome, mark: CacheMark, reading: UsageReading | None) -> CallRecord:
         answer = Cost(usd=None, basis="unpriced")
@@ -343,11 +348,14 @@ def billing_terms(reading: UsageReading) -> dict[str, Any]:
     """Return what besides token counts decided the price, as plain data, so that a call can be priced again."""
     names = ("service_tier", "processing", "speed", "inference_geo")
     terms: dict[str, Any] = {name: value for name in names if (value := getattr(reading, name)) is not None}
-    if reading.also:
-        terms["also"] = [
-            {"model": other.model, "provider": other.provider, "usage": other.usage.to_dict(), **billing_terms(other)}
-            for other in reading.also
-        ]
+    if reading.open_terms:
+        terms["open_terms"] = [list(term) for term in reading.open_terms]
+    for name in ("also", "open_calls"):
+        if others := getattr(reading, name):
+            terms[name] = [
+                {"model": one.model, "provider": one.provider, "usage": one.usage.to_dict(), **billing_terms(one)}
+                for one in others
+            ]
     return terms
 
 
