@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
 from typing import Any, Self
@@ -139,6 +139,21 @@ def together(first: Cost, second: Cost) -> Cost:
         high=_most(first) + _most(second) if estimated and bounded else None,
         reasons=reasons,
         also=(*first.also, *((second.price,) if second.price else ()), *second.also),
+    )
+
+
+def between(cost: Cost, others: Iterable[Cost], reason: str) -> Cost:
+    """Widen a cost to all that it may be instead; it stays as it is where they come to the same."""
+    all_of_them = [cost, *others]
+    if cost.usd is None or all((other.usd, other.basis) == (cost.usd, cost.basis) for other in all_of_them):
+        return cost
+    bounded = all(other.basis == "exact" or None not in (other.low, other.high) for other in all_of_them)
+    return replace(
+        cost,
+        basis="estimated",
+        low=min(map(_least, all_of_them)) if bounded else None,
+        high=max(map(_most, all_of_them)) if bounded else None,
+        reasons=(*cost.reasons, reason),
     )
 
 

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lc_costkit.catalog import Catalog, provider_id, spellings
-from lc_costkit.cost import EXACTLY, MILLION, AppliedPrice, Cost, together
+from lc_costkit.cost import EXACTLY, MILLION, AppliedPrice, Cost, between, together
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.rates import Rates, listed_rates, unusual
 from lc_costkit.usage import TokenUsage, UsageReading
@@ -134,9 +134,10 @@ class PriceBook:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)
         with localcontext(EXACTLY):
-            cost = self._price_one(reading, moment)
-            for part in reading.also:
-                cost = together(cost, self._price_one(part, moment))
+            cost = self._price_all(reading, moment)
+            if reading.open_terms or reading.open_calls:
+                others = [self._price_all(other, moment) for other in reading.alternatives()]
+                cost = between(cost, others, _what_is_open(reading))
         return cost
 
     def cost(self, model: str, usage: TokenUsage, *, provider: str | None = None, at: datetime | None = None) -> Cost:
@@ -173,6 +174,12 @@ class PriceBook:
             return more
         with localcontext(EXACTLY):
             return replace(more, usd=more.usd - base.usd, low=None, high=None)
+
+    def _price_all(self, reading: UsageReading, at: datetime) -> Cost:
+        cost = self._price_one(reading, at)
+        for part in reading.also:
+            cost = together(cost, self._price_one(part, at))
+        return cost
 
     def _price_one(self, reading: UsageReading, at: datetime) -> Cost:
         if not reading.model or not reading.model.strip():
@@ -255,6 +262,12 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
         return Cost(usd=usd, basis="exact", price=price)
     low, high = (None, None) if bounds is None else (usd * bounds[0], (usd + extra) * bounds[1])
     return Cost(usd=usd, basis="estimated", price=price, low=low, high=high, reasons=tuple(doubts))
+
+
+def _what_is_open(reading: UsageReading) -> str:
+    terms = [f"{name}={value!r}" for name, value in reading.open_terms]
+    calls = [f"a call of {part.model} on the way" for part in reading.open_calls]
+    return f"the report does not say whether there was {' or '.join(terms + calls)}"
 
 
 def _unpriced(reason: str) -> Cost:

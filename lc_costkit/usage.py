@@ -7,8 +7,8 @@ nothing can be charged twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from lc_costkit.errors import ConfigurationError
@@ -28,6 +28,7 @@ _INPUT_FIELDS = (
     "cache_read_image_tokens",
 )
 _OUTPUT_FIELDS = ("output_tokens", "output_audio_tokens", "output_image_tokens")
+_TERMS = ("service_tier", "processing", "speed", "inference_geo", "model")
 _COUNT_FIELDS = (*_INPUT_FIELDS, *_OUTPUT_FIELDS, "reasoning_tokens")
 
 
@@ -161,6 +162,10 @@ class UsageReading:
         estimated: the counts are an estimate (a stream that was cut, counts that contradict each other).
         cached_locally: the framework served the answer from its own cache; no provider was called.
         also: calls the provider made on the way and bills at another model's rates.
+        open_terms: what else the report leaves possible, as (name, value): a field above that was not
+            reported and may have had this value, ``("cache_write", "all")`` for uncached input that may
+            have been written to the cache, ``("cache_retention", "12h")`` for writes that may be kept longer.
+        open_calls: calls the provider may have made on the way, with the most tokens they can have had.
     """
 
     usage: TokenUsage
@@ -173,6 +178,42 @@ class UsageReading:
     estimated: bool = False
     cached_locally: bool = False
     also: tuple[UsageReading, ...] = ()
+    open_terms: tuple[tuple[str, str], ...] = ()
+    open_calls: tuple[UsageReading, ...] = ()
+
+    def alternatives(self) -> Iterator[UsageReading]:
+        """Yield the other readings that the report leaves possible; what it leaves open may also come together.
+
+        >>> usage = TokenUsage(input_tokens=10)
+        >>> reading = UsageReading(usage=usage, model="claude-opus-5", open_terms=(("inference_geo", "us"),))
+        >>> [(other.inference_geo, other.open_terms) for other in reading.alternatives()]
+        [('us', ())]
+        """
+        settled = replace(self, open_terms=(), open_calls=())
+        known = [settled]
+        for name, value in self.open_terms:
+            known += [_with_term(reading, name, value) for reading in known]
+        if self.open_calls:
+            known += [replace(reading, also=(*reading.also, *self.open_calls)) for reading in known]
+        yield from known[1:]
+
+
+def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
+    usage = reading.usage
+    if name == "cache_write":
+        return replace(
+            reading,
+            usage=replace(usage, input_tokens=0, cache_write_tokens=usage.cache_write_tokens + usage.input_tokens),
+        )
+    if name == "cache_retention":
+        # No list has a price for it; LiteLLM's table has twice the normal one.
+        return replace(reading, usage=replace(usage, cache_write_tokens=2 * usage.cache_write_tokens))
+    if name in _TERMS:
+        changed: dict[str, Any] = {name: value}
+        if name != "model":
+            changed["also"] = tuple(_with_term(part, name, value) for part in reading.also)
+        return replace(reading, **changed)
+    return reading
 
 
 def _check_count(name: str, count: object) -> None:
