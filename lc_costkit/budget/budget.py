@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Unit = Literal["usd", "tokens", "calls"]
 Fail = Literal["open", "closed"]
 Amount = Decimal | int | float | str
+Reaction = Literal["raise", "cheapest", "wait"] | Callable[[BudgetExceeded], Any]
 
 ANY = "*"
 """In a scope: one allowance for each value."""
@@ -36,7 +37,10 @@ SOFT_SHARE = 0.8
 """The share of a limit at which somebody is told."""
 
 LEASE = timedelta(minutes=10)
-"""How long a call may take before its reservation counts as spent: what openai's and anthropic's clients wait at most."""
+"""How long a call may take before its reservation counts as spent; openai's and anthropic's clients wait as long."""
+
+MAX_WAIT = timedelta(minutes=1)
+"""How long a rate limit makes a call wait: a window of a minute, after which there is room again."""
 
 
 class Budget:
@@ -64,7 +68,9 @@ class Budget:
         on_soft: called with the ``BudgetStatus`` of that moment, on a thread of the call that reached it;
             or ``"cheapest"``: from then on calls go to the cheapest model.
         on_exceeded: ``"raise"`` a ``BudgetExceeded``; ``"cheapest"``: send the call to the cheapest model,
-            if that fits; or a function of the ``BudgetExceeded`` that returns an answer or a model, or raises.
+            if that fits; ``"wait"`` until it fits, which makes a rate limit (see ``RateLimit``); or a function of
+            the ``BudgetExceeded`` that returns an answer or a model, or raises.
+        max_wait: how long a call waits at most where ``on_exceeded="wait"``; then it is refused.
         fail: what happens while the store cannot be used: ``"closed"`` refuses calls
             (``BudgetUnavailable``), ``"open"`` lets them through and counts them later. Closed by default.
         mode: ``"observe"`` counts and warns, and never stops a call.
@@ -91,7 +97,8 @@ class Budget:
         time_zone: str | tzinfo = "UTC",
         soft: float | None = SOFT_SHARE,
         on_soft: Callable[[BudgetStatus], object] | Literal["cheapest"] | None = None,
-        on_exceeded: Literal["raise", "cheapest"] | Callable[[BudgetExceeded], Any] = "raise",
+        on_exceeded: Reaction = "raise",
+        max_wait: timedelta | float = MAX_WAIT,
         fail: Fail = "closed",
         mode: Mode = "on",
         allow_unpriced: bool = False,
@@ -108,16 +115,23 @@ class Budget:
             raise ConfigurationError(f"on_soft must be a function, 'cheapest' or None, not {on_soft!r}")
         if on_soft is not None and self.soft is None:
             raise ConfigurationError("on_soft is never called without soft; give soft a share such as 0.8")
-        if on_exceeded not in ("raise", "cheapest") and not callable(on_exceeded):
-            raise ConfigurationError(f"on_exceeded must be 'raise', 'cheapest' or a function, not {on_exceeded!r}")
+        if on_exceeded not in ("raise", "cheapest", "wait") and not callable(on_exceeded):
+            raise ConfigurationError(
+                f"on_exceeded must be 'raise', 'cheapest', 'wait' or a function, not {on_exceeded!r}"
+            )
+        if on_exceeded == "wait" and per == "total":
+            raise ConfigurationError(
+                "nothing comes back in a window that never ends; wait needs per='minute' or longer"
+            )
         if fail not in get_args(Fail):
             raise ConfigurationError(f"fail must be 'open' or 'closed', not {fail!r}")
         self.on_soft = on_soft
         self.on_exceeded = on_exceeded
+        self.max_wait_seconds = _seconds("max_wait", max_wait)
         self.fail: Fail = fail
         self.mode: Mode = checked_mode(mode)
         self.allow_unpriced = bool(allow_unpriced)
-        self.lease_seconds = _lease(lease)
+        self.lease_seconds = _seconds("lease", lease)
         self.name = self._named(name)
         self._ledger: Ledger | None = None
 
@@ -278,10 +292,10 @@ def _share(soft: object) -> float | None:
     return float(soft)
 
 
-def _lease(lease: object) -> float:
-    seconds = lease.total_seconds() if isinstance(lease, timedelta) else lease
+def _seconds(name: str, value: object) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
-        raise ConfigurationError(f"lease must be a timedelta or seconds, not {lease!r}")
+        raise ConfigurationError(f"{name} must be a timedelta or seconds, not {value!r}")
     if seconds <= 0:
-        raise ConfigurationError(f"lease must be above 0 seconds, not {lease!r}")
+        raise ConfigurationError(f"{name} must be above 0 seconds, not {value!r}")
     return float(seconds)
