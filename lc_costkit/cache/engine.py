@@ -21,13 +21,13 @@ from lc_costkit.cache.parts import assemble
 from lc_costkit.cache.policy import Policy
 from lc_costkit.cache.results import AsText, Hit, Miss
 from lc_costkit.cache.serving import ADVICE, CLOSED, Caller, Decode, as_it_is, flush_at_last, reason_of
-from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled
 from lc_costkit.cache.verifying import CLOSING_SECONDS, Ask
 from lc_costkit.embedding import BundledEmbedder, as_embedder, bundled_embedder
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
 from lc_costkit.switch import disabled
+from lc_costkit.threads import off_loop
 from lc_costkit.usage import UsageReading
 
 ASIDE = Miss(verdict="none", reason="the cache itself makes this call")

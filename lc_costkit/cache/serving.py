@@ -20,13 +20,13 @@ from lc_costkit.cache.matcher import Match, Matcher
 from lc_costkit.cache.pair_log import PairLog
 from lc_costkit.cache.results import AsText, Hit, LookupCost, Miss, MissVerdict
 from lc_costkit.cache.store import EntryStore
-from lc_costkit.cache.threads import in_own_thread
 from lc_costkit.cache.verify import FreshAnswer
 from lc_costkit.cache.verifying import SAMPLED, Ask, Verifier
 from lc_costkit.cache.writing import Writer
 from lc_costkit.cache.zone import ZoneKeeper
 from lc_costkit.embedding import ReadyEmbedder
 from lc_costkit.faults import Faults
+from lc_costkit.threads import in_own_thread
 
 Decode = Callable[[str], object]
 """Turns the JSON text of a stored answer into the caller's own objects."""

@@ -30,7 +30,6 @@ from lc_costkit.cache.results import Hit, Miss
 from lc_costkit.cache.seen_pairs import LoggedPair
 from lc_costkit.cache.stats import CacheStats
 from lc_costkit.cache.store import Entry
-from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import Sampled, asks_by_invoke
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain import payload, served
@@ -42,6 +41,7 @@ from lc_costkit.marks import MARK
 from lc_costkit.pricing import PriceBook
 from lc_costkit.readers import read_langchain
 from lc_costkit.switch import disabled
+from lc_costkit.threads import off_loop
 from lc_costkit.usage import UsageReading
 
 

@@ -14,13 +14,13 @@ from lc_costkit.cache.engine import Cache
 from lc_costkit.cache.key import CacheRequest
 from lc_costkit.cache.payloads import NotKept
 from lc_costkit.cache.results import Hit, Miss
-from lc_costkit.cache.threads import off_loop
 from lc_costkit.cache.verify import FreshAnswer
 from lc_costkit.llama_index import answers
 from lc_costkit.llama_index.aside import made_aside
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent, CacheMissEvent
 from lc_costkit.marks import MARK
 from lc_costkit.switch import disabled
+from lc_costkit.threads import off_loop
 
 _R = TypeVar("_R", ChatResponse, CompletionResponse)
 

@@ -488,7 +488,7 @@ async def test_an_answer_arrives_and_is_kept_where_no_thread_can_be_started(
         async def to_thread(*_: Any, **__: Any) -> Any:
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("lc_costkit.cache.threads.asyncio", NoThreads)
+    monkeypatch.setattr("lc_costkit.threads.asyncio", NoThreads)
     model = chat_openai(provider, cache=cache)
     first = await model.ainvoke(ASKED)
     assert (await model.ainvoke(ASKED)).text == first.text

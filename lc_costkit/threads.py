@@ -1,4 +1,4 @@
-"""How does the work of the cache leave the event loop?"""
+"""How does the work of the kit leave the event loop?"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lc_costkit.cache import Cache, Hit, Miss
-from lc_costkit.cache.threads import off_loop
+from lc_costkit.threads import off_loop
 from tests.cache.support import WordsEmbedder, ask
 
 
