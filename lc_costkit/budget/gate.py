@@ -117,6 +117,7 @@ class Gate:
         ledger: beside whose calls the accounts are kept.
         prices: how calls are priced; the public price list by default.
         can_degrade: whether there is a cheapest model to send calls to.
+        clock: gives the seconds since 1970 by which windows are told.
 
     Raises:
         ConfigurationError: no budget, something that is none, two that contradict each other, or one that wants
@@ -125,7 +126,13 @@ class Gate:
     """
 
     def __init__(
-        self, budgets: Limits, ledger: Ledger, *, prices: PriceBook | None = None, can_degrade: bool = False
+        self,
+        budgets: Limits,
+        ledger: Ledger,
+        *,
+        prices: PriceBook | None = None,
+        can_degrade: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._meter = Meter(ledger, prices=prices)
         self.ledger = ledger
@@ -135,6 +142,7 @@ class Gate:
         self.faults = Faults(_logger)
         self._book = book_of(ledger)
         self._limits = {budget.key: _units(budget) for budget in self.budgets}
+        self._clock = clock
         self._latest = 0.0
         for budget in self.budgets:
             budget.bind(ledger)
@@ -240,7 +248,7 @@ class Gate:
             return self._reserve(plan)
         position = next(at for at, part in enumerate(plan.parts) if part.account == refused.part.account)
         budget = plan.budgets[position]
-        error = refusal(budget, plan.scopes[position], refused, plan.ceiling, self._window(budget))
+        error = refusal(budget, plan.scopes[position], refused, plan.ceiling)
         if budget.on_exceeded == "wait":
             waited = time.monotonic() - plan.began
             fits_alone = refused.part.limit is None or refused.part.amount <= refused.part.limit
@@ -286,14 +294,15 @@ class Gate:
         )
 
     def _part(self, budget: Budget, values: Mapping[str, str], amount: int) -> Part:
-        window = self._window(budget)
+        now = self._now()
+        window = budget.window(datetime.fromtimestamp(now, UTC))
         scope = json.dumps(values, ensure_ascii=False, sort_keys=True)
         limit = self._limits[budget.key]
         account = _account(budget, scope, window)
         earlier, share = None, 0.0
         if budget.on_exceeded == "wait" and window.start is not None and window.end is not None:
             length = (window.end - window.start).total_seconds()
-            gone = (datetime.now(UTC) - window.start).total_seconds()
+            gone = now - window.start.timestamp()
             earlier = _account(budget, scope, budget.window(datetime.fromtimestamp(window.start.timestamp() - 1, UTC)))
             share = min(1.0, max(0.0, 1 - gone / length))
         return Part(
@@ -305,15 +314,14 @@ class Gate:
             earlier_share=share,
         )
 
-    def _window(self, budget: Budget) -> Window:
-        moment = datetime.now(UTC)
-        now = moment.timestamp()
+    def _now(self) -> float:
+        now = self._clock()
         if now < self._latest - _CLOCK_SLACK_SECONDS:
             error = BudgetUnavailable(f"the clock went back {self._latest - now:.0f} seconds")
             self.faults.record("the clock", error, "windows follow it; what was spent in each of them stays counted")
             self._latest = now
         self._latest = max(self._latest, now)
-        return budget.window(moment)
+        return now
 
     def _settle(self, plan: _Plan, outcome: Outcome) -> None:
         try:

@@ -39,4 +39,4 @@ def checked(budgets: Limits, *, can_degrade: bool) -> tuple[Budget, ...]:
             )
         if "cheapest" in (budget.on_exceeded, budget.on_soft) and not can_degrade:
             raise ConfigurationError(f"{budget!r} sends calls to the cheapest model, and there is none; give cheapest=")
-    return tuple(found)
+    return tuple(by_key.values())

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.ceiling import Ceiling
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.parts import Refused
-from lc_costkit.budget.window import Window
 from lc_costkit.errors import BudgetExceeded
 
 _UNITS = {"usd": "USD", "tokens": "tokens", "calls": "calls"}
 
 
-def refusal(
-    budget: Budget, scope: Mapping[str, str], refused: Refused, ceiling: Ceiling | None, window: Window
-) -> BudgetExceeded:
+def refusal(budget: Budget, scope: Mapping[str, str], refused: Refused, ceiling: Ceiling | None) -> BudgetExceeded:
     """Return the error for a call that does not fit, with the numbers, when it resets and what to do."""
     balance, asked = refused.balance, budget.amount(refused.part.amount)
     spent, held = budget.amount(balance.spent + balance.earlier), budget.amount(balance.held)
-    resets = "it never resets" if window.end is None else f"resets {window.end:%Y-%m-%dT%H:%MZ}"
+    end = refused.part.account.ends_at
+    resets_at = None if end is None else datetime.fromtimestamp(end, UTC)
+    resets = "it never resets" if resets_at is None else f"resets {resets_at:%Y-%m-%dT%H:%MZ}"
     said = [
         f"budget {budget.name!r}{_whose(scope)}: {_plain(spent)} spent + {_plain(held)} held + up to {_plain(asked)} "
         f"for this call exceeds {_plain(budget.limit)} {_UNITS[budget.unit]}; {resets}"
@@ -37,7 +37,7 @@ def refusal(
         spent=spent,
         held=held,
         asked=asked,
-        resets_at=window.end,
+        resets_at=resets_at,
     )
 
 
