@@ -2,82 +2,185 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 
 from sqlalchemy import Engine, insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from lc_costkit.record import CallRecord
-from lc_costkit.rows import CALLS, storable, to_row
+from lc_costkit.rows import CALLS, COLUMNS, storable, to_values
+
+Values = tuple[Any, ...]
+"""One row, in the order of ``COLUMNS``."""
+
+_TEXT_COLUMNS = tuple(place for place, name in enumerate(COLUMNS) if name in ("question", "answer"))
 
 
-def inserter(
-    engine: Engine, *, record_text: bool, turn: AbstractContextManager[object], wait_seconds: float | None = None
-) -> Callable[[list[CallRecord]], None]:
-    """Return what writes records in one transaction.
+class Inserter:
+    """Writes records, each batch in one transaction.
 
     Args:
         engine: from ``open_engine``.
         record_text: keep questions and answers.
         turn: held while writing (see ``turns.py``).
-        wait_seconds: how long to wait for another writer; ``None`` is as the engine was opened.
     """
-    execute = _executor(engine, wait_seconds)
 
-    def write(records: list[CallRecord]) -> None:
-        rows = [to_row(record) for record in records]
-        if not record_text:
-            for row in rows:
-                row["question"] = row["answer"] = None
+    def __init__(self, engine: Engine, *, record_text: bool, turn: AbstractContextManager[object]) -> None:
+        self._record_text = record_text
+        self._turn = turn
+        self._engine = engine
+        self._own = _OwnConnection(engine) if _is_file(engine) else None
+        self._statement = insert(CALLS)
+        # Given to the driver as it is: every call waits for this insert, and SQLAlchemy's own work
+        # would be most of it.
+        self._text = f"INSERT INTO {CALLS.name} ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+
+    def insert(self, records: list[CallRecord], *, wait_seconds: float | None = None) -> None:
+        """Write records.
+
+        Args:
+            records: all of them are written, or none.
+            wait_seconds: how long to wait for another writer; ``None`` is as the engine was opened.
+
+        Raises:
+            SQLAlchemyError: the store refuses them, or cannot be used now.
+        """
+        rows = [to_values(record) for record in records]
+        if not self._record_text:
+            rows = [_without_text(row) for row in rows]
         try:
-            with turn:
-                execute(rows)
+            with self._turn:
+                self._execute(rows, wait_seconds)
         except (UnicodeEncodeError, ValueError, DataError):
             # Lone surrogates anywhere, NUL on PostgreSQL: the call matters more than the character.
-            with turn:
-                execute([{name: storable(value) for name, value in row.items()} for row in rows])
+            with self._turn:
+                self._execute([tuple(map(storable, row)) for row in rows], wait_seconds)
 
-    return write
+    def close(self) -> None:
+        """Close the connection that is kept for writing; writing opens another."""
+        if self._own is not None:
+            with self._turn:
+                self._own.close()
 
-
-def _executor(engine: Engine, wait_seconds: float | None) -> Callable[[list[dict[str, Any]]], None]:
-    statement = insert(CALLS)
-    if engine.dialect.name != "sqlite":
-
-        def execute(rows: list[dict[str, Any]]) -> None:
-            with engine.begin() as connection:
-                connection.execute(statement, rows)
-
-        return execute
-
-    # Compiled once and given to the driver as it is: every call waits for this insert, and
-    # SQLAlchemy's own work would be two thirds of it.
-    columns = [column.name for column in CALLS.columns if column.name != "seq"]
-    text = str(statement.values(dict.fromkeys(columns)).compile(dialect=engine.dialect))
-
-    def execute_compiled(rows: list[dict[str, Any]]) -> None:
-        values = [tuple([row[name] for name in columns]) for row in rows]
-        connection = engine.raw_connection()
+    def _execute(self, rows: list[Values], wait_seconds: float | None) -> None:
+        if self._engine.dialect.name != "sqlite":
+            with self._engine.begin() as connection:
+                connection.execute(self._statement, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
+            return
         try:
-            cursor = connection.cursor()
-            usual = None if wait_seconds is None else cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+            if self._own is not None:
+                self._write(self._own.get(), rows, wait_seconds)
+                return
+            pooled = self._engine.raw_connection()
             try:
-                if wait_seconds is not None:
-                    cursor.execute(f"PRAGMA busy_timeout={int(wait_seconds * 1000)}")
-                cursor.executemany(text, values)
-                connection.commit()
+                self._write(_driver(pooled), rows, wait_seconds)
             finally:
-                if usual is not None:
-                    cursor.execute(f"PRAGMA busy_timeout={usual}")
+                # Back to the pool, which rolls back what was not committed.
+                pooled.close()
         except sqlite3.IntegrityError as error:
-            raise IntegrityError(text, None, error) from error
+            raise IntegrityError(self._text, None, error) from error
         except sqlite3.Error as error:
-            raise DBAPIError(text, None, error) from error
-        finally:
-            # Back to the pool, which rolls back what was not committed.
-            connection.close()
+            raise DBAPIError(self._text, None, error) from error
 
-    return execute_compiled
+    def _write(self, connection: sqlite3.Connection, rows: list[Values], wait_seconds: float | None) -> None:
+        if wait_seconds is None:
+            self._write_now(connection, rows)
+            return
+        usual = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        connection.execute(f"PRAGMA busy_timeout={int(wait_seconds * 1000)}")
+        try:
+            self._write_now(connection, rows)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={usual}")
+
+    def _write_now(self, connection: sqlite3.Connection, rows: list[Values]) -> None:
+        if connection.isolation_level is None and len(rows) == 1:
+            connection.execute(self._text, rows[0])  # a transaction of its own
+            return
+        with _transaction(connection):
+            connection.executemany(self._text, rows)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is written inside, or roll it back; inside of another transaction, leave both to that."""
+    if _is_open(connection):
+        # The collector may run what writes here in the middle of a batch.
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if _is_open(connection):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    return connection.in_transaction
+
+
+class _OwnConnection:
+    """One connection to a SQLite file in autocommit mode, used by one thread at a time.
+
+    Going to the pool and back for every write would cost a third of it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._held: _Held | None = None
+
+    def get(self) -> sqlite3.Connection:
+        """Return the connection of this process; in a forked child that is another one."""
+        held = self._held
+        if held is None or held.process_id != os.getpid():
+            held = self._held = _Held(self._engine)
+        return held.connection
+
+    def close(self) -> None:
+        """Give it back to the pool."""
+        if self._held is not None:
+            self._held.end()
+            self._held = None
+
+
+class _Held:
+    """A connection that is kept out of the pool."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.process_id = os.getpid()
+        pooled = engine.raw_connection()
+        self.connection = _driver(pooled)
+        self.connection.isolation_level = None
+        # Also when the ledger is forgotten, or the process ends.
+        self.end = weakref.finalize(self, _give_back, pooled, self.process_id)
+
+
+def _give_back(pooled: PoolProxiedConnection, process_id: int) -> None:
+    # What a forked child inherits stays in the pool of the parent, which nobody uses there.
+    if process_id == os.getpid():
+        _driver(pooled).isolation_level = ""  # type: ignore[assignment]  # as sqlite3 has it by default
+        pooled.close()
+
+
+def _driver(pooled: PoolProxiedConnection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, pooled.dbapi_connection)
+
+
+def _is_file(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:")
+
+
+def _without_text(row: Values) -> Values:
+    changed = list(row)
+    for place in _TEXT_COLUMNS:
+        changed[place] = None
+    return tuple(changed)

@@ -7,6 +7,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from lc_costkit.backoff import Backoff
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.faults import Faults
-from lc_costkit.insert import inserter
+from lc_costkit.insert import Inserter
 from lc_costkit.record import CallRecord, Score
 from lc_costkit.report import Report
 from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES, SCORES, from_row, instant_text
@@ -109,13 +110,14 @@ class Ledger:
         self._closed = False
         # Bound to the engine, not to this object, so that a forgotten ledger can be collected.
         self._turn = turn_of(self._engine)
-        self._insert = inserter(self._engine, record_text=record_text, turn=self._turn)
-        self._insert_patiently = inserter(
-            self._engine, record_text=record_text, turn=self._turn, wait_seconds=PATIENT_SECONDS
-        )
+        self._inserter = Inserter(self._engine, record_text=record_text, turn=self._turn)
+        self._insert = self._inserter.insert
         self._backoff = Backoff()
         self._writer = BackgroundWriter(
-            self._insert, self.faults, backoff=self._backoff, patient=self._insert_patiently
+            self._insert,
+            self.faults,
+            backoff=self._backoff,
+            patient=partial(self._insert, wait_seconds=PATIENT_SECONDS),
         )
 
     @property
@@ -312,6 +314,7 @@ class Ledger:
             # First, so that no call is taken that nobody would write any more.
             self._closed = True
             self._writer.close()
+            self._inserter.close()
             self._engine.dispose()
 
     def __len__(self) -> int:

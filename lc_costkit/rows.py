@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
@@ -131,6 +132,28 @@ _AS_JSON: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_GET_AS_IS = attrgetter(*_AS_IS.values())
+_GET_AS_JSON = attrgetter(*_AS_JSON)
+
+COLUMNS = (
+    *_AS_IS,
+    *_AS_JSON,
+    "started_at",
+    "input_tokens",
+    "output_tokens",
+    "usage",
+    "cost_usd",
+    "cost_low_usd",
+    "cost_high_usd",
+    "cost_basis",
+    "cost_reasons",
+    "price",
+    "side_cost_usd",
+    "saved",
+    "prefix_hashes",
+)
+"""All columns but ``seq``, which the database gives."""
+
 # json.dumps would build an encoder for every value.
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
@@ -140,41 +163,43 @@ def instant_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def to_row(record: CallRecord) -> dict[str, Any]:
-    """Return the column values of ``record``."""
-    row = {column: getattr(record, name) for column, name in _AS_IS.items()}
-    for name in _AS_JSON:
-        row[name] = _json_or_none(getattr(record, name))
-    cost = record.cost
-    row["started_at"] = instant_text(record.started_at)
-    row["input_tokens"] = record.usage.total_input
-    row["output_tokens"] = record.usage.total_output
-    row["usage"] = _json_or_none(record.usage.to_dict())
-    row["cost_usd"] = _text_or_none(cost.usd)
-    row["cost_low_usd"] = _text_or_none(cost.low)
-    row["cost_high_usd"] = _text_or_none(cost.high)
-    row["cost_basis"] = cost.basis
-    row["cost_reasons"] = _json_or_none(cost.reasons)
-    row["price"] = _json_or_none(cost.price and [price.to_dict() for price in (cost.price, *cost.also)])
-    row["side_cost_usd"] = str(record.side_cost_usd) if record.side_cost_usd else None
-    row["saved"] = _json_or_none([_saving_data(saving) for saving in record.saved])
-    row["prefix_hashes"] = " ".join(record.prefix_hashes) or None
-    return row
+def to_values(record: CallRecord) -> tuple[Any, ...]:
+    """Return the column values of ``record``, in the order of ``COLUMNS``."""
+    cost, usage = record.cost, record.usage
+    return (
+        *_GET_AS_IS(record),
+        *[_ENCODE(value) if value else None for value in _GET_AS_JSON(record)],
+        instant_text(record.started_at),
+        usage.total_input,
+        usage.total_output,
+        _json_or_none(usage.to_dict()),
+        *cost_values(cost).values(),
+        str(record.side_cost_usd) if record.side_cost_usd else None,
+        savings_text(record.saved),
+        " ".join(record.prefix_hashes) or None,
+    )
 
 
-def from_row(row: Mapping[str, Any]) -> CallRecord:
-    """Read a record back.
+def cost_values(cost: Cost) -> dict[str, Any]:
+    """Return the columns that hold a cost."""
+    return {
+        "cost_usd": _text_or_none(cost.usd),
+        "cost_low_usd": _text_or_none(cost.low),
+        "cost_high_usd": _text_or_none(cost.high),
+        "cost_basis": cost.basis,
+        "cost_reasons": _json_or_none(cost.reasons),
+        "price": _json_or_none(cost.price and [price.to_dict() for price in (cost.price, *cost.also)]),
+    }
+
+
+def cost_from(row: Mapping[str, Any]) -> Cost:
+    """Read a cost back.
 
     Raises:
-        ValueError: a column does not hold what ``to_row`` writes.
+        ValueError: a column does not hold what ``cost_values`` gives.
     """
-    values: dict[str, Any] = {name: row[column] for column, name in _AS_IS.items()}
-    for name, read in _AS_JSON.items():
-        values[name] = read(_json_value(row[name]))
-    values["started_at"] = datetime.fromisoformat(row["started_at"])
-    values["usage"] = TokenUsage.from_dict(_json_value(row["usage"]) or {})
     prices = [AppliedPrice.from_dict(price) for price in _json_value(row["price"]) or ()]
-    values["cost"] = Cost(
+    return Cost(
         usd=_decimal_or_none(row["cost_usd"]),
         basis=row["cost_basis"],
         price=prices[0] if prices else None,
@@ -183,6 +208,20 @@ def from_row(row: Mapping[str, Any]) -> CallRecord:
         low=_decimal_or_none(row["cost_low_usd"]),
         high=_decimal_or_none(row["cost_high_usd"]),
     )
+
+
+def from_row(row: Mapping[str, Any]) -> CallRecord:
+    """Read a record back.
+
+    Raises:
+        ValueError: a column does not hold what ``to_values`` gives.
+    """
+    values: dict[str, Any] = {name: row[column] for column, name in _AS_IS.items()}
+    for name, read in _AS_JSON.items():
+        values[name] = read(_json_value(row[name]))
+    values["started_at"] = datetime.fromisoformat(row["started_at"])
+    values["usage"] = TokenUsage.from_dict(_json_value(row["usage"]) or {})
+    values["cost"] = cost_from(row)
     values["side_cost_usd"] = _decimal_or_none(row["side_cost_usd"]) or Decimal(0)
     values["saved"] = savings_from_text(row["saved"])
     values["prefix_hashes"] = tuple((row["prefix_hashes"] or "").split())
@@ -208,6 +247,11 @@ def savings_from_text(text: str | None) -> tuple[Saving, ...]:
         )
         for data in _json_value(text) or ()
     )
+
+
+def savings_text(saved: tuple[Saving, ...]) -> str | None:
+    """Write the ``saved`` column."""
+    return _ENCODE([_saving_data(saving) for saving in saved]) if saved else None
 
 
 def _saving_data(saving: Saving) -> dict[str, Any]:
