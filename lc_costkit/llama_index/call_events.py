@@ -78,7 +78,7 @@ def open_call(
         parent_id=parent_id,
         framework="llama_index",
         operation=operation,
-        provider=_provider(str(model_dict.get("class_name") or "")),
+        provider=provider_of(str(model_dict.get("class_name") or "")),
         model_asked=next((str(model_dict[key]) for key in ("model_name", "model") if model_dict.get(key)), None),
         feature=owner(tags, "feature"),
         user=owner(tags, "user"),
@@ -142,6 +142,7 @@ def answer_text(response: Any) -> str:
     return "\n".join([message.content or "", *(str(call) for call in calls)]).strip()
 
 
-def _provider(class_name: str) -> str | None:
+def provider_of(class_name: str) -> str | None:
+    """Return the provider that the class of an LLM or embedding calls, as far as its name says."""
     name = class_name.lower()
     return next((provider for part, provider in _PROVIDERS.items() if part in name), None)

@@ -1,0 +1,141 @@
+"""How does an LLM answer through another one, whichever way it is asked?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+)
+from llama_index.core.llms import LLM
+
+R = TypeVar("R", ChatResponse, CompletionResponse)
+_R = TypeVar("_R", ChatResponse, CompletionResponse, covariant=True)
+
+
+class Request(Protocol[_R]):
+    """What an LLM is asked; any LLM can be asked it, in four ways."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Keyword arguments of the call."""
+
+    def send(self, llm: LLM) -> _R:
+        """Ask for the whole answer."""
+
+    async def asend(self, llm: LLM) -> _R:
+        """Ask for the whole answer."""
+
+    def stream(self, llm: LLM) -> Generator[_R, None, None]:
+        """Ask for the answer in pieces."""
+
+    async def astream(self, llm: LLM) -> AsyncGenerator[_R, None]:
+        """Ask for the answer in pieces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """A chat."""
+
+    messages: Sequence[ChatMessage]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def send(self, llm: LLM) -> ChatResponse:
+        """Ask for the whole answer."""
+        return llm.chat(self.messages, **self.options)
+
+    async def asend(self, llm: LLM) -> ChatResponse:
+        """Ask for the whole answer."""
+        return await llm.achat(self.messages, **self.options)
+
+    def stream(self, llm: LLM) -> ChatResponseGen:
+        """Ask for the answer in pieces."""
+        return llm.stream_chat(self.messages, **self.options)
+
+    async def astream(self, llm: LLM) -> ChatResponseAsyncGen:
+        """Ask for the answer in pieces."""
+        return await llm.astream_chat(self.messages, **self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """A completion."""
+
+    prompt: str
+    formatted: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def send(self, llm: LLM) -> CompletionResponse:
+        """Ask for the whole answer."""
+        return llm.complete(self.prompt, formatted=self.formatted, **self.options)
+
+    async def asend(self, llm: LLM) -> CompletionResponse:
+        """Ask for the whole answer."""
+        return await llm.acomplete(self.prompt, formatted=self.formatted, **self.options)
+
+    def stream(self, llm: LLM) -> CompletionResponseGen:
+        """Ask for the answer in pieces."""
+        return llm.stream_complete(self.prompt, formatted=self.formatted, **self.options)
+
+    async def astream(self, llm: LLM) -> CompletionResponseAsyncGen:
+        """Ask for the answer in pieces."""
+        return await llm.astream_complete(self.prompt, formatted=self.formatted, **self.options)
+
+
+class DelegatingLLM(LLM):
+    """An LLM whose eight methods become four, which a subclass implements.
+
+    They carry no callback decorator: the LLM that is asked in the end emits the events of a call, once.
+    """
+
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer a chat."""
+        return self._send(ChatRequest(messages=messages, options=kwargs))
+
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer a chat."""
+        return await self._asend(ChatRequest(messages=messages, options=kwargs))
+
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Answer a chat in pieces."""
+        return self._stream(ChatRequest(messages=messages, options=kwargs))
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        """Answer a chat in pieces."""
+        return await self._astream(ChatRequest(messages=messages, options=kwargs))
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Complete a prompt."""
+        return self._send(CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs))
+
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Complete a prompt."""
+        return await self._asend(CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs))
+
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """Complete a prompt in pieces."""
+        return self._stream(CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs))
+
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """Complete a prompt in pieces."""
+        return await self._astream(CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs))
+
+    def _send(self, request: Request[R]) -> R:
+        raise NotImplementedError
+
+    async def _asend(self, request: Request[R]) -> R:
+        raise NotImplementedError
+
+    def _stream(self, request: Request[R]) -> Generator[R, None, None]:
+        raise NotImplementedError
+
+    async def _astream(self, request: Request[R]) -> AsyncGenerator[R, None]:
+        raise NotImplementedError
