@@ -45,6 +45,10 @@ class Payload:
             return 0
         return 0
 
+    def most(self, *names: str) -> int:
+        """Return the largest of ``names``, which are several words for the same count."""
+        return max(self.count(name) for name in names)
+
     def renamed(self, name: str, prefixes: tuple[str, ...]) -> int:
         """Return ``name`` or, where that is 0, ``<prefix>_<name>``; detail keys overlap and are never added up."""
         return next((count for key in (name, *(f"{p}_{name}" for p in prefixes)) if (count := self.count(key))), 0)
@@ -120,75 +124,41 @@ def input_split(
     )
 
 
-_STANDARD_TOOLS = ("web_search", "file_search", "code_interpreter", "image_generation")
+def lifetimes_of(payload: Payload, stated: int, lifetimes: Payload) -> tuple[int, int, int]:
+    """Split a count of written tokens by the lifetimes that are said of them: none, five minutes, an hour."""
+    hour, minutes = lifetimes.count("ephemeral_1h_input_tokens"), lifetimes.count("ephemeral_5m_input_tokens")
+    if stated and hour + minutes > stated:
+        hour = payload.at_most(hour, stated)
+        minutes = payload.at_most(minutes, stated - hour)
+    return max(0, stated - hour - minutes), minutes, hour
 
 
-def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
-    """Return how often the provider's own paid tools ran, by what an answer holds of them.
-
-    OpenAI never counts them in its usage report, and Anthropic's count does not outlive
-    LangChain's streams. A search that failed is not billed and not counted.
-
-    >>> tools_used([{"type": "web_search_call", "action": {"type": "search"}}, {"type": "text", "text": "Yes."}])
-    (('web_search', 1),)
-    """
-    counts: defaultdict[str, int] = defaultdict(int)
-    found = 0
-    for block in blocks if isinstance(blocks, (list, tuple)) else ():
-        inside = as_mapping(block) or {}
-        kind = inside.get("type")
-        if kind == "web_search_call":
-            action = as_mapping(inside.get("action")) or {}
-            counts["web_search"] += action.get("type", "search") == "search" and inside.get("status") != "failed"
-        elif kind == "web_search_tool_result":
-            found += isinstance(inside.get("content"), (list, tuple))
-        elif kind in ("file_search_call", "code_interpreter_call", "image_generation_call"):
-            counts[kind.removesuffix("_call")] += 1
-        elif kind == "server_tool_call" and inside.get("name") in _STANDARD_TOOLS:  # LangChain's output_version="v1"
-            counts[inside["name"]] += 1
-        elif kind == "server_tool_result":  # the same, of Anthropic's tools, whose calls lose their type in streams
-            origin = (as_mapping(inside.get("extras")) or {}).get("block_type")
-            found += origin == "web_search_tool_result" and inside.get("status") == "success"
-    counts["web_search"] = found or counts["web_search"]
-    return tuple((tool, count) for tool, count in counts.items() if count)
-
-
-def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, list[tuple[str, TokenUsage]]]:
-    """Return what is billed at the answering model's rates, and what at those of others."""
-    top = _anthropic_counts(payload)
-    main: TokenUsage | None = None
-    others: list[tuple[str, TokenUsage]] = []
-    for iteration in payload.entries("iterations"):
-        counts = _anthropic_counts(iteration)
-        own = text(iteration.data.get("model"))
-        if not counts.total_output:
-            continue
-        if own is None or model is None or own == model:
-            main = counts if main is None else main + counts
-        else:
-            others.append((own, counts))
-    if main is None:
-        return top, others
-    if main.total_input < top.total_input or main.total_output < top.total_output:
-        payload.repaired()
-    # Only the top level tells how much of the output was reasoning.
-    reasoning = min(max(main.reasoning_tokens, top.reasoning_tokens), main.output_tokens)
-    return replace(main, reasoning_tokens=reasoning), others
-
-
-def _anthropic_counts(payload: Payload) -> TokenUsage:
-    split = payload.part("cache_creation")
-    write_5m, write_1h = split.count("ephemeral_5m_input_tokens"), split.count("ephemeral_1h_input_tokens")
-    output = payload.count("output_tokens")
-    return TokenUsage(
-        input_tokens=payload.count("input_tokens"),
-        cache_read_tokens=payload.count("cache_read_input_tokens"),
-        cache_write_tokens=max(0, payload.count("cache_creation_input_tokens") - write_5m - write_1h),
-        cache_write_5m_tokens=write_5m,
-        cache_write_1h_tokens=write_1h,
-        output_tokens=output,
-        reasoning_tokens=payload.at_most(payload.part("output_tokens_details").count("thinking_tokens"), output),
+def with_output(
+    payload: Payload, counts: TokenUsage, *, total: int, reasoning: int = 0, audio: int = 0, image: int = 0
+) -> TokenUsage:
+    """Add the output to what was counted of the input; ``total`` includes all of it."""
+    check_input(payload, counts, total)
+    audio = payload.at_most(audio, total)
+    image = payload.at_most(image, total - audio)
+    plain = total - audio - image
+    return replace(
+        counts,
+        output_tokens=plain,
+        reasoning_tokens=payload.at_most(reasoning, plain),
+        output_audio_tokens=audio,
+        output_image_tokens=image,
     )
+
+
+def check_input(payload: Payload, counts: TokenUsage, output: int) -> None:
+    """Mark a report of output without input: it is a part of one (a stream's last event), since no call has none."""
+    if output and not counts.total_input:
+        payload.repaired()
+
+
+def has_any(data: Mapping[str, Any], *names: str) -> bool:
+    """Tell whether one of ``names`` is there and not null."""
+    return any(data.get(name) is not None for name in names)
 
 
 def as_mapping(value: object) -> Mapping[str, Any] | None:

@@ -208,6 +208,8 @@ def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
     if name == "cache_retention":
         # No list has a price for it; LiteLLM's table has twice the normal one.
         return replace(reading, usage=replace(usage, cache_write_tokens=2 * usage.cache_write_tokens))
+    if name == "tool_requests":
+        return replace(reading, usage=replace(usage, tool_requests=()))
     if name in _TERMS:
         changed: dict[str, Any] = {name: value}
         if name != "model":

@@ -15,7 +15,7 @@ from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
 from lc_costkit.metering import OpenCall, owner, plain_metadata
 from lc_costkit.prompt import Prompt
-from lc_costkit.readers import find_cache_ttl, read_langchain, read_usage
+from lc_costkit.readers import read_langchain, read_usage, what_was_asked
 from lc_costkit.record import Operation
 from lc_costkit.underway import Running
 from lc_costkit.usage import UsageReading
@@ -71,6 +71,8 @@ def open_call(
         hints={
             "start": metadata,
             "request": [params, *(message.content for message in messages if not isinstance(message.content, str))],
+            # The model as it was made has settings that its parameters leave out, such as Anthropic's inference_geo.
+            "parameters": [params, (event.get("serialized") or {}).get("kwargs")],
         },
     )
 
@@ -97,10 +99,12 @@ def usage_reader(
         return lambda: None if completion is None else read_usage(completion, running.call.provider)
 
     def read() -> UsageReading | None:
-        start = running.call.hints.get("start")
-        wrote = (usage.get("input_token_details") or {}).get("cache_creation")
-        ttl = find_cache_ttl(running.call.hints.get("request")) if wrote else None
-        reading = read_langchain(usage or None, details or None, start_metadata=start, cache_ttl=ttl, content=blocks)
+        hints = running.call.hints
+        start, into = hints.get("start"), usage.get("input_token_details") or {}
+        # Only what was written needs the lifetimes, for which the whole request is walked through.
+        wrote = any(value for name, value in into.items() if name.endswith("cache_creation"))
+        asked = what_was_asked(hints.get("request") if wrote else None, hints.get("parameters") or ())
+        reading = read_langchain(usage or None, details or None, start_metadata=start, content=blocks, asked=asked)
         return reading or read_langchain(None, {**extra, **totals}, start_metadata=start)
 
     return read

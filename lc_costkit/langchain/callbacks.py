@@ -90,8 +90,9 @@ class CostCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Note that a chat model was called."""
         if self._takes_on(run_id):
+            noted = {**event, "serialized": serialized}
             self._start(
-                lambda: open_call("chat", chat_prompt(messages[0], event), run_id, event, messages=messages[0]), event
+                lambda: open_call("chat", chat_prompt(messages[0], event), run_id, noted, messages=messages[0]), event
             )
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **event: Any) -> None:

@@ -1,0 +1,83 @@
+"""What did one Anthropic message cost the models that worked on it?
+
+A message may take several calls of models: compaction summarizes the conversation first,
+an advisor is asked, a fallback takes over after a refusal. ``usage.iterations`` lists them.
+The top level counts the answering model's own work and leaves compaction and advisors out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lc_costkit.payloads import Payload, lifetimes_of, text
+from lc_costkit.usage import TokenUsage
+
+SHORTEST_LONG_CONTEXT = 100_000
+"""Input tokens above which the first of Anthropic's models (Haiku 5.5) costs more (platform.claude.com, pricing).
+
+Each iteration is a request of its own to that rule, so what exceeds it together is kept apart."""
+
+
+def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, list[tuple[str | None, TokenUsage]]]:
+    """Return what is billed at the answering model's rates, and what by itself, with its model.
+
+    An attempt without output was declined and is not billed. ``None`` for a model is the answering one.
+    """
+    top = anthropic_counts(payload)
+    own: list[TokenUsage] = []
+    beside: list[TokenUsage] = []
+    others: list[tuple[str | None, TokenUsage]] = []
+    for iteration in payload.entries("iterations"):
+        counts = anthropic_counts(iteration)
+        name = text(iteration.data.get("model"))
+        if not counts.total_output:
+            continue
+        if name is not None and model is not None and not _same(name, model):
+            others.append((name, counts))
+        elif iteration.data.get("type") == "compaction":
+            beside.append(counts)
+        else:
+            own.append(counts)
+    answer = sum(own, TokenUsage())
+    if not own:
+        answer = top
+    elif answer.total_input < top.total_input or answer.total_output < top.total_output:
+        # Not all iterations are listed: the top level has them.
+        payload.repaired()
+        answer, own = top, [top]
+    # Only the top level tells how much of the output was reasoning.
+    answer = replace(
+        answer, reasoning_tokens=min(max(answer.reasoning_tokens, top.reasoning_tokens), answer.output_tokens)
+    )
+    together = sum(beside, answer)
+    if together.total_input <= SHORTEST_LONG_CONTEXT:
+        return together, others
+    if len(own) > 1:
+        last = replace(own[-1], reasoning_tokens=min(answer.reasoning_tokens, own[-1].output_tokens))
+        return last, [*((None, counts) for counts in (*beside, *own[:-1])), *others]
+    return answer, [*((None, counts) for counts in beside), *others]
+
+
+def anthropic_counts(payload: Payload) -> TokenUsage:
+    """Count one entry, whose input excludes what was read from or written to the cache."""
+    stated = payload.count("cache_creation_input_tokens")
+    write, write_5m, write_1h = lifetimes_of(payload, stated, payload.part("cache_creation"))
+    output = payload.count("output_tokens")
+    return TokenUsage(
+        input_tokens=payload.count("input_tokens"),
+        cache_read_tokens=payload.count("cache_read_input_tokens"),
+        cache_write_tokens=write,
+        cache_write_5m_tokens=write_5m,
+        cache_write_1h_tokens=write_1h,
+        output_tokens=output,
+        reasoning_tokens=payload.at_most(payload.part("output_tokens_details").count("thinking_tokens"), output),
+    )
+
+
+def _same(name: str, model: str) -> bool:
+    """Tell whether two names mean one model: the dated name, or with a provider in front, or without."""
+    short, long = sorted((name.rpartition("/")[2].lower(), model.rpartition("/")[2].lower()), key=len)
+    rest = long.removeprefix(short)
+    return short == long or (
+        rest != long and rest[:1] in "-@" and rest[1:].replace("-", "").isdigit() and len(rest) > 8
+    )
