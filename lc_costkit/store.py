@@ -146,7 +146,7 @@ def telling(engine: Engine) -> Iterator[None]:
     except DatabaseError as error:
         # Its own kinds (a broken constraint, say) are faults of the caller, not of the store.
         if isinstance(error, OperationalError) or type(error) is DatabaseError:
-            raise StoreError(_cannot_use(engine.url, error)) from error
+            raise StoreError(cannot_use(engine.url, error)) from error
         raise
 
 
@@ -289,10 +289,11 @@ def _survive_fork(engine: Engine) -> None:
 
 def cannot_open(url: URL, error: BaseException) -> str:
     """Say why a store cannot be opened, and what to do."""
-    return _cannot_use(url, error, verb="opened")
+    return cannot_use(url, error, verb="opened")
 
 
-def _cannot_use(url: URL, error: BaseException, *, verb: str = "used") -> str:
+def cannot_use(url: URL, error: BaseException, *, verb: str = "used") -> str:
+    """Say why a store cannot be used, and what to do."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     name = _describe_url(url)
     reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
@@ -304,6 +305,8 @@ def _cannot_use(url: URL, error: BaseException, *, verb: str = "used") -> str:
         return f"{name} cannot be written to ({reason}); check the permissions of the file and its folder"
     if "locked" in reason:
         return f"{name} is locked by another process ({reason}); end it or wait"
+    if "disk is full" in reason or "No space left" in reason:
+        return f"{name} cannot be written to ({reason}); free some space"
     return f"{name} cannot be {verb}: {reason}"
 
 

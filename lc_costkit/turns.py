@@ -29,6 +29,14 @@ class Turn:
     ) -> None:
         self._lock.release()
 
+    def taken_within(self, seconds: float) -> bool:
+        """Wait at most this long for the turn; whoever gets it calls ``give_back``."""
+        return self._lock.acquire(timeout=seconds)
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self._lock.release()
+
     def renew(self) -> None:
         """Forget who holds it: after a fork nobody does."""
         self._lock = threading.RLock()
