@@ -138,3 +138,6 @@ PRUNE_EVENT = "lc_costkit.prune"
 
 ROUTE_KEY = "route"
 """Callback metadata key that carries a ``RouteMark`` as a mapping."""
+
+BUDGET_KEY = "budget"
+"""Key under ``MARK`` of an answer that a budget had given in place of the model's: ``{"answered_by": who}``."""

@@ -9,15 +9,18 @@ try:
 except ImportError as error:
     raise MissingDependency("lc_costkit.llama_index", "llama-index") from error
 
+from lc_costkit.llama_index.budgeted import budgeted_llm
 from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.handler import CostEventHandler
 from lc_costkit.llama_index.hits import CacheHitEvent, CacheMissEvent
 from lc_costkit.llama_index.judging import ModelJudge
 from lc_costkit.llama_index.llm import cached_llm
 from lc_costkit.llama_index.postprocessor import PruneEvent, PruningPostprocessor
+from lc_costkit.llama_index.refusals import BudgetExceededEvent
 from lc_costkit.llama_index.routed import RouteEvent, routed_llm
 
 __all__ = [
+    "BudgetExceededEvent",
     "CacheHitEvent",
     "CacheMissEvent",
     "CostEventHandler",
@@ -25,6 +28,7 @@ __all__ = [
     "PruneEvent",
     "PruningPostprocessor",
     "RouteEvent",
+    "budgeted_llm",
     "cached_llm",
     "instrument",
     "routed_llm",

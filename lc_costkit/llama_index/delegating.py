@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -28,6 +28,9 @@ class Request(Protocol[_R]):
     def options(self) -> Mapping[str, Any]:
         """Keyword arguments of the call."""
 
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Return the same with other keyword arguments."""
+
     def send(self, llm: LLM) -> _R:
         """Ask for the whole answer."""
 
@@ -47,6 +50,10 @@ class ChatRequest:
 
     messages: Sequence[ChatMessage]
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Return the same with other keyword arguments."""
+        return replace(self, options=options)
 
     def send(self, llm: LLM) -> ChatResponse:
         """Ask for the whole answer."""
@@ -72,6 +79,10 @@ class CompletionRequest:
     prompt: str
     formatted: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Return the same with other keyword arguments."""
+        return replace(self, options=options)
 
     def send(self, llm: LLM) -> CompletionResponse:
         """Ask for the whole answer."""

@@ -40,6 +40,7 @@ from lc_costkit.llama_index.call_events import (
 )
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
 from lc_costkit.llama_index.postprocessor import PruneEvent
+from lc_costkit.llama_index.refusals import BudgetExceededEvent
 from lc_costkit.marks import VERIFICATION_FEATURE, PruneMark
 from lc_costkit.metering import Meter, OpenCall, Outcome
 from lc_costkit.pricing import PriceBook
@@ -144,6 +145,8 @@ class CostEventHandler(BaseEventHandler):
             self.failed(span, event.exception)
         elif isinstance(event, CacheHitEvent):
             self._hit(event, span)
+        elif isinstance(event, BudgetExceededEvent) and not is_part_of_a_lookup(event):
+            self._refused(event, span)
         elif isinstance(event, PruneEvent):
             mark = PruneMark.from_dict(event.mark)
             if mark is not None:
@@ -203,6 +206,19 @@ class CostEventHandler(BaseEventHandler):
         outcome = hit_outcome(event)
         seconds = (outcome.cache.lookup_seconds or 0.0) if outcome.cache is not None else 0.0
         self._finish(replace(call, trace_id=self._calls.root(span)), outcome, seconds=seconds)
+
+    def _refused(self, event: BudgetExceededEvent, span: str) -> None:
+        self._calls.use_up(span)
+        call = open_call(
+            "completion" if event.operation == "completion" else "chat",
+            completion_prompt(event.question),
+            event,
+            call_id=str(uuid.uuid4()),
+            parent_id=span,
+            model_dict={"model_name": event.model, "class_name": event.class_name_of_llm},
+        )
+        outcome = Outcome(error=event.error, billed=False, streamed=event.streamed)
+        self._finish(replace(call, trace_id=self._calls.root(span)), outcome)
 
     def _finish(self, call: OpenCall, outcome: Outcome, *, seconds: float | None = None) -> None:
         if seconds is not None:
