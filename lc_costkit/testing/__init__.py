@@ -13,6 +13,7 @@ _HOME = {
     "CacheRule": "lc_costkit.testing.prompt_cache",
     "FakeAnswer": "lc_costkit.testing.records",
     "FakeClock": "lc_costkit.testing.clock",
+    "FakeIteration": "lc_costkit.testing.records",
     "FakeMessage": "lc_costkit.testing.records",
     "FakeProvider": "lc_costkit.testing.provider",
     "FakeRequest": "lc_costkit.testing.records",
@@ -28,6 +29,7 @@ __all__ = [
     "CacheRule",
     "FakeAnswer",
     "FakeClock",
+    "FakeIteration",
     "FakeMessage",
     "FakeProvider",
     "FakeRequest",
@@ -45,7 +47,15 @@ if TYPE_CHECKING:
     from lc_costkit.testing.prompt_cache import CacheRule
     from lc_costkit.testing.provider import FakeProvider
     from lc_costkit.testing.rates import ModelRate
-    from lc_costkit.testing.records import BilledCall, FakeAnswer, FakeMessage, FakeRequest, FakeTool, FakeToolCall
+    from lc_costkit.testing.records import (
+        BilledCall,
+        FakeAnswer,
+        FakeIteration,
+        FakeMessage,
+        FakeRequest,
+        FakeTool,
+        FakeToolCall,
+    )
 else:
 
     def __getattr__(name: str) -> object:

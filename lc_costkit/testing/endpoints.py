@@ -6,16 +6,18 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
 from lc_costkit.testing.answers import AnswerFunction, as_answer
 from lc_costkit.testing.anthropic_prompt import prepare_messages
 from lc_costkit.testing.call_log import CallLog
+from lc_costkit.testing.charges import terms_of
 from lc_costkit.testing.clock import FakeClock
 from lc_costkit.testing.faults import FaultQueue
 from lc_costkit.testing.prompt_cache import Count, PromptCache
-from lc_costkit.testing.rates import Metered, ModelRate, find_rate
+from lc_costkit.testing.rates import Metered, ModelRate
 from lc_costkit.testing.records import FakeAnswer, FakeRequest, Provider
 from lc_costkit.testing.wire import Frame, Prepared, Reply, Wire, WireError, generate
 from lc_costkit.tokens import TokenCounter
@@ -60,6 +62,8 @@ class Outcome:
     usage_of: Callable[[Metered], dict[str, Any] | None]
     """The usage in the provider's words, for these counts."""
     model: str
+    usd_of: Callable[[Metered], Decimal | None] | None = None
+    """What is billed for these counts (USD); by the model's plain rate if it is not given."""
     tier: str | None = None
     frames: Iterator[Frame] | None = None
     """The events of a stream, if one was asked for."""
@@ -101,10 +105,9 @@ class Chat:
         """Ask the answer function, count, and apply the prompt cache; see ``Endpoint``."""
         request = prepared.request
         count = state.count_for(request.model)
-        generations = tuple(
-            generate(asked(state.answer, request, choice), prepared, self._wire, count)
-            for choice in range(prepared.choices)
-        )
+        answers = [asked(state.answer, request, choice) for choice in range(prepared.choices)]
+        generations = tuple(generate(answer, prepared, self._wire, count) for answer in answers)
+        terms = terms_of(answers, request, prepared.tier, state.rates)
         now = state.clock.timestamp()
         read = state.cache.meter(request.model, prepared.blocks, now=now, count=count, retention=prepared.retention)
         metered = Metered(
@@ -114,17 +117,19 @@ class Chat:
             cache_write_1h=read.cache_write_1h,
             output=sum(one.tokens for one in generations),
             reasoning=sum(one.reasoning for one in generations),
+            input_audio=terms.input_audio,
+            output_audio=terms.output_audio,
         )
-        rate = find_rate(state.rates, request.model)
-        tier = prepared.tier if rate is not None and prepared.tier in rate.tiers else "default"
+        if (request.body.get("prompt_cache_options") or {}).get("ttl") == "12h":
+            metered = replace(metered, cache_write=0, cache_write_12h=metered.cache_write)
 
         def reply(counts: Metered) -> Reply:
             return Reply(
                 prepared=prepared,
                 generations=generations,
                 metered=counts,
-                model=_answered_name(state.rates, request.model),
-                tier=tier or "default",
+                model=_answered_name(state.rates, terms.answered_by or request.model),
+                terms=terms,
                 created=math.floor(now),
             )
 
@@ -134,7 +139,8 @@ class Chat:
             metered=metered,
             usage_of=lambda counts: self._wire.usage(reply(counts)),
             model=whole.model,
-            tier=tier,
+            tier=terms.tier,
+            usd_of=lambda counts: terms.usd(state.rates, request.model, counts),
             frames=self._wire.frames(whole) if request.stream else None,
         )
 

@@ -195,7 +195,10 @@ class _Exchange:
         usage = None
         if outcome is not None and sent.metered is not None and not outcome.free:
             rate = find_rate(self._state.rates, model_of(body or {}))
-            usd = None if rate is None else bill(rate, sent.metered, tier=outcome.tier)
+            if outcome.usd_of is not None:
+                usd = outcome.usd_of(sent.metered)
+            else:
+                usd = None if rate is None else bill(rate, sent.metered, tier=outcome.tier)
             usage = outcome.usage_of(sent.metered)
         self._state.log.add(
             BilledCall(

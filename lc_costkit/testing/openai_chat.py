@@ -40,24 +40,29 @@ class OpenAIChat:
     def usage(self, reply: Reply) -> dict[str, Any]:
         """The usage as ``prompt_tokens`` and ``completion_tokens`` with their details."""
         metered = reply.metered
-        prompt_details: dict[str, int] = {"cached_tokens": metered.cache_read, "audio_tokens": 0}
+        prompt_details: dict[str, int] = {"cached_tokens": metered.cache_read, "audio_tokens": metered.input_audio}
         if reply.model.startswith(_REPORTS_WRITES):
-            prompt_details["cache_write_tokens"] = metered.cache_write
+            prompt_details["cache_write_tokens"] = metered.written
         return {
             "prompt_tokens": metered.input,
-            "completion_tokens": metered.output,
-            "total_tokens": metered.input + metered.output,
+            "completion_tokens": metered.all_output,
+            "total_tokens": metered.input + metered.all_output,
             "prompt_tokens_details": prompt_details,
             "completion_tokens_details": {
                 "reasoning_tokens": metered.reasoning,
-                "audio_tokens": 0,
+                "audio_tokens": metered.output_audio,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,
             },
         }
 
     def render(self, reply: Reply) -> dict[str, Any]:
-        """One ``chat.completion`` object."""
+        """One ``chat.completion`` object.
+
+        Raises:
+            WireError: the answer holds paid tools, which this endpoint does not report.
+        """
+        _refuse_tools(reply)
         return {
             **_head(reply, "chat.completion"),
             "choices": [_choice(at, generation) for at, generation in enumerate(reply.generations)],
@@ -66,6 +71,7 @@ class OpenAIChat:
 
     def frames(self, reply: Reply) -> Iterator[Frame]:
         """``chat.completion.chunk`` events, the usage if it was asked for, and ``[DONE]``."""
+        _refuse_tools(reply)
         options = reply.prepared.request.body.get("stream_options") or {}
         with_usage = options.get("include_usage") is True
         head = _head(reply, "chat.completion.chunk")
@@ -89,6 +95,11 @@ class OpenAIChat:
         if with_usage:
             yield Frame(data=_event(compact({**head, "choices": [], "usage": self.usage(reply)})), carries_usage=True)
         yield Frame(data=_event("[DONE]"))
+
+
+def _refuse_tools(reply: Reply) -> None:
+    if reply.terms.web_searches or reply.terms.file_searches:
+        raise WireError("the answer function failed: chat completions have no paid tools; ask for /v1/responses")
 
 
 _REPORTS_WRITES = ("gpt-5.6", "gpt-6")

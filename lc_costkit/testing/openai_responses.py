@@ -12,6 +12,7 @@ from typing import Any
 from lc_costkit.testing.openai_prompt import prepare_chat
 from lc_costkit.testing.prompt_cache import Count
 from lc_costkit.testing.records import Provider
+from lc_costkit.testing.server_tools import tool_items
 from lc_costkit.testing.wire import Frame, Generation, Prepared, Reply, WireError, compact, pieces
 
 _KEPT = 1000
@@ -46,9 +47,13 @@ class OpenAIResponses:
     def usage(self, reply: Reply) -> dict[str, Any]:
         """The usage as ``input_tokens`` and ``output_tokens`` with their details."""
         metered = reply.metered
+        details: dict[str, Any] = {"cached_tokens": metered.cache_read, "cache_write_tokens": metered.written}
+        if metered.cache_write_12h:
+            split = {"ttl_12h_tokens": metered.cache_write_12h, "ttl_30m_tokens": metered.cache_write}
+            details["cache_write_tokens_details"] = split
         return {
             "input_tokens": metered.input,
-            "input_tokens_details": {"cached_tokens": metered.cache_read, "cache_write_tokens": metered.cache_write},
+            "input_tokens_details": details,
             "output_tokens": metered.output,
             "output_tokens_details": {"reasoning_tokens": metered.reasoning},
             "total_tokens": metered.input + metered.output,
@@ -57,7 +62,7 @@ class OpenAIResponses:
     def render(self, reply: Reply) -> dict[str, Any]:
         """One ``response`` object."""
         generation = reply.generations[0]
-        output = _output(generation)
+        output = [*tool_items(reply.terms), *_output(generation)]
         response = self._head(reply)
         self._keep(reply, str(response["id"]), output)
         return {**response, **_ending(generation), "output": output, "usage": self.usage(reply)}

@@ -9,7 +9,8 @@ platform.claude.com/docs/en/about-claude/pricing): the input price of GPT-5.6 So
 rows of Terra and Luna; that from GPT-5.6 on a write costs 1.25x and that above 272,000
 input tokens the long-context rates hold for the whole request; the priority rows of
 GPT-4o, 4.1, 5, 5-mini and 5.1; and the Claude rows from 4.5 to 5. The other rows are
-published prices as secondary sources list them.
+published prices as secondary sources list them; that a write kept for 12 hours costs twice
+the normal one is LiteLLM's table alone.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class ModelRate:
     cache_write: Decimal | None = None
     """Writes of OpenAI's models from GPT-5.6 on, and Anthropic's for 5 minutes."""
     cache_write_1h: Decimal | None = None
+    cache_write_12h: Decimal | None = None
+    """OpenAI's writes that are kept for 12 hours."""
+    input_audio: Decimal | None = None
+    output_audio: Decimal | None = None
+    """None: as other output."""
+    fast: Decimal | None = None
+    """Anthropic's factor on all token prices for ``speed="fast"``; a model without one refuses it."""
     tiers: Mapping[str, ModelRate] = field(default_factory=dict)
     """The rates of each ``service_tier`` the model has; a request for another is served as ``default``."""
     long_above: int | None = None
@@ -50,9 +58,9 @@ class ModelRate:
     """The dated name the provider answers with when it is asked for the plain one."""
 
     def __post_init__(self) -> None:
-        for name in ("input", "output", "cache_read", "cache_write", "cache_write_1h"):
+        for name in _PRICES:
             price = getattr(self, name)
-            if price is None and name.startswith("cache"):
+            if price is None and name not in ("input", "output"):
                 continue
             if not isinstance(price, Decimal) or not price.is_finite() or price < 0:
                 raise ConfigurationError(
@@ -65,6 +73,12 @@ class ModelRate:
             raise ConfigurationError("long_above and long go together: give both or neither")
 
 
+_PRICES = (
+    *("input", "output", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h"),
+    *("input_audio", "output_audio", "fast"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
     """Disjoint token counts of one call, as the fake provider bills them."""
@@ -73,14 +87,27 @@ class Metered:
     cache_read: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
+    cache_write_12h: int = 0
+    input_audio: int = 0
     output: int = 0
     """Includes reasoning."""
     reasoning: int = 0
+    output_audio: int = 0
+
+    @property
+    def written(self) -> int:
+        """All that was written to the cache, whatever its lifetime."""
+        return self.cache_write + self.cache_write_1h + self.cache_write_12h
 
     @property
     def input(self) -> int:
         """All input tokens, cached or not."""
-        return self.uncached + self.cache_read + self.cache_write + self.cache_write_1h
+        return self.uncached + self.cache_read + self.written + self.input_audio
+
+    @property
+    def all_output(self) -> int:
+        """All output tokens, text or not."""
+        return self.output + self.output_audio
 
 
 def bill(rate: ModelRate, metered: Metered, *, tier: str | None = None) -> Decimal:
@@ -101,7 +128,10 @@ def bill(rate: ModelRate, metered: Metered, *, tier: str | None = None) -> Decim
         + metered.cache_read * read
         + metered.cache_write * write
         + metered.cache_write_1h * write_1h
+        + metered.cache_write_12h * (2 * write if rate.cache_write_12h is None else rate.cache_write_12h)
+        + metered.input_audio * (rate.input if rate.input_audio is None else rate.input_audio)
         + metered.output * rate.output
+        + metered.output_audio * (rate.output if rate.output_audio is None else rate.output_audio)
     )
     return total / _MILLION
 
@@ -178,6 +208,18 @@ _OPENAI: tuple[tuple[str, str, str, str, str | None, str, str | None], ...] = (
     ("gpt-6-luna", "priority", "0.20", "0.02", "0.25", "1.00", None),
 )
 
+_AUDIO: tuple[tuple[str, str, str, str, str, str | None], ...] = (
+    # model, input, output, audio input, audio output, dated name
+    ("gpt-audio", "2.50", "10.00", "32.00", "64.00", None),
+)
+
+_FAST: tuple[tuple[str, str], ...] = (
+    # model, factor
+    ("claude-opus-4-8", "2"),
+    ("claude-opus-5", "2"),
+    ("claude-opus-5-5", "2"),
+)
+
 _EMBEDDINGS: tuple[tuple[str, str], ...] = (
     ("text-embedding-3-small", "0.02"),
     ("text-embedding-3-large", "0.13"),
@@ -227,6 +269,14 @@ def _openai_rates() -> dict[str, ModelRate]:
             rates[model] = base
         else:
             rates[model] = replace(rates[model], tiers={**rates[model].tiers, tier: base})
+    for model, price, output, heard, said, snapshot in _AUDIO:
+        rates[model] = ModelRate(
+            input=Decimal(price),
+            output=Decimal(output),
+            input_audio=Decimal(heard),
+            output_audio=Decimal(said),
+            snapshot=snapshot,
+        )
     return rates
 
 
@@ -255,6 +305,8 @@ def _anthropic_rates() -> dict[str, ModelRate]:
     rates = {row[0]: replace(_anthropic_rate(*row[1:6]), snapshot=row[6]) for row in _ANTHROPIC}
     for row in _ANTHROPIC_LONG:
         rates[row[0]] = replace(rates[row[0]], long_above=row[1], long=_anthropic_rate(*row[2:]))
+    for model, factor in _FAST:
+        rates[model] = replace(rates[model], fast=Decimal(factor))
     return rates
 
 

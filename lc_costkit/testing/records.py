@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
+
+from lc_costkit.errors import ConfigurationError
 
 Provider = Literal["openai", "anthropic"]
 FinishReason = Literal["stop", "stop_sequence", "length", "tool_calls", "content_filter"]
@@ -75,18 +77,101 @@ class FakeRequest:
         return bool(self.messages) and self.messages[-1].role == "tool"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeIteration:
+    """One call of a model on the way to Anthropic's answer, as ``usage.iterations`` lists it.
+
+    ``compaction`` and ``advisor_message`` are left out of the top-level usage, ``message`` (an
+    earlier turn of a loop of server tools) is in it; one without output was declined and is free.
+
+    Raises:
+        ConfigurationError: an unknown kind, an advisor without a model, or a count below 0.
+    """
+
+    kind: Literal["message", "compaction", "advisor_message"] = "message"
+    model: str | None = None
+    """None: the answering model."""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("message", "compaction", "advisor_message"):
+            raise ConfigurationError(f"kind must be 'message', 'compaction' or 'advisor_message', not {self.kind!r}")
+        if self.kind == "advisor_message" and not self.model:
+            raise ConfigurationError("an advisor_message needs a model: Anthropic names the advisor's")
+        for name in ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"):
+            _check_count(name, getattr(self, name))
+        _check_count("output_tokens", self.output_tokens)
+
+
 @dataclass(frozen=True, slots=True)
 class FakeAnswer:
-    """What the model is made to say.
+    """What the model is made to say, and what the provider says and bills of it besides.
 
     ``finish_reason`` is worked out (``stop``, ``length``, ``tool_calls``) when it is not given.
     ``reasoning_tokens`` are billed as output beside the text, as hidden reasoning is.
+
+    Raises:
+        ConfigurationError: a count below 0, or something that is not of the kind its field says.
     """
 
     text: str = ""
     tool_calls: tuple[FakeToolCall, ...] = ()
     finish_reason: FinishReason | None = None
     reasoning_tokens: int = 0
+    _: KW_ONLY
+    service_tier: str | None = None
+    """The tier that the answer names, whatever was asked for; a tier without a rate is billed as the standard one."""
+    speed: Literal["standard", "fast"] | None = None
+    """Anthropic's; what was asked for when it is not given."""
+    inference_geo: str | None = None
+    """Anthropic's; what was asked for when it is not given. ``us`` costs more."""
+    input_audio_tokens: int = 0
+    """OpenAI's, in chat: of a prompt's audio, beside its text."""
+    output_audio_tokens: int = 0
+    web_searches: int = 0
+    """Billed by the call; Anthropic's, and OpenAI's in responses."""
+    failed_web_searches: int = 0
+    """Shown in the answer, and free."""
+    web_fetches: int = 0
+    """Anthropic's; free but for the tokens."""
+    file_searches: int = 0
+    """OpenAI's, in responses."""
+    iterations: tuple[FakeIteration, ...] = ()
+    """Anthropic's: what came before the answer."""
+    answered_by: str | None = None
+    """Anthropic's: the fallback model that answered after the one asked had declined."""
+
+    def __post_init__(self) -> None:
+        for name in _ANSWER_COUNTS:
+            _check_count(name, getattr(self, name))
+        if self.speed not in (None, "standard", "fast"):
+            raise ConfigurationError(f"speed must be 'standard' or 'fast', not {self.speed!r}")
+        for name in ("service_tier", "inference_geo", "answered_by"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise ConfigurationError(f"{name} must be text or None, not {value!r}")
+        if not isinstance(self.iterations, tuple) or not all(isinstance(one, FakeIteration) for one in self.iterations):
+            raise ConfigurationError(f"iterations must be a tuple of FakeIteration, not {self.iterations!r}")
+
+
+_ANSWER_COUNTS = (
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "web_searches",
+    "failed_web_searches",
+    "web_fetches",
+    "file_searches",
+)
+
+
+def _check_count(name: str, value: object) -> None:
+    if type(value) is not int or value < 0:
+        raise ConfigurationError(f"{name} must be a whole number of at least 0, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

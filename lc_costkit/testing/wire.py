@@ -7,11 +7,14 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lc_costkit.testing.prompt_cache import Block, Count
 from lc_costkit.testing.rates import Metered
 from lc_costkit.testing.records import FakeAnswer, FakeRequest, FinishReason, Provider
+
+if TYPE_CHECKING:
+    from lc_costkit.testing.charges import Terms
 
 _PIECE = re.compile(r"\s*[^\s]{1,12}|\s+$")
 
@@ -76,9 +79,14 @@ class Reply:
     metered: Metered
     model: str
     """The name the provider answers with."""
-    tier: str
+    terms: Terms
     created: int
     """Seconds since 1970."""
+
+    @property
+    def tier(self) -> str:
+        """The service tier that the answer names."""
+        return self.terms.tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
