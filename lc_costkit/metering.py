@@ -208,7 +208,7 @@ class Meter:
         if reading.model is None or reading.provider is None:
             model, provider = reading.model or call.model_asked, reading.provider or call.provider
             reading = replace(reading, model=model, provider=provider)
-        return reading, self._cost(reading, call.started_at)
+        return reading, self._cost(reading, call.started_at, max(0.0, outcome.ended - call.started))
 
     def _hit(self, call: OpenCall, outcome: Outcome, mark: CacheMark, reading: UsageReading | None) -> CallRecord:
         answer = Cost(usd=None, basis="unpriced")
@@ -246,9 +246,9 @@ class Meter:
             self.ledger.faults.record("reading usage", error, "the call is in the ledger with an estimated cost")
             return None
 
-    def _cost(self, reading: UsageReading, at: datetime) -> Cost:
+    def _cost(self, reading: UsageReading, at: datetime, seconds: float | None = None) -> Cost:
         try:
-            return self.prices.price(reading, at=at)
+            return self.prices.price(reading, at=at, duration_seconds=seconds)
         except Exception as error:
             self.ledger.faults.record("pricing", error, "the call is in the ledger, unpriced")
             return Cost(usd=None, basis="unpriced", reasons=(f"pricing failed ({type(error).__name__})",))
