@@ -1,61 +1,41 @@
 """Which entry of the price list is meant by a model name?
 
-The same model goes by many names: ``models/gemini-2.5-flash``, ``anthropic/claude-...``,
-a Bedrock id or ARN, an Azure deployment. A name that is not understood finds nothing,
-which the price book reports as unpriced; it never finds something similar.
+A name that is not understood finds nothing, which the price book reports as unpriced. A
+name that the list only seems to know, or knows from another provider, is found with a doubt.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC
+from decimal import Decimal
+from difflib import get_close_matches
+from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from lc_costkit.model_names import SELF_HOSTED, is_own_model, location_of, provider_id, spellings
+from lc_costkit.name_match import is_named
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, Provider
 
-_PROVIDER_IDS = {
-    "azure_openai": "azure",
-    "azure-openai": "azure",
-    "azure_ai": "azure",
-    "amazon_bedrock": "aws",
-    "bedrock": "aws",
-    "bedrock_converse": "aws",
-    "anthropic_bedrock": "aws",
-    "google_genai": "google",
-    "google_vertexai": "google",
-    "google_anthropic_vertex": "google",
-    "google-genai": "google",
-    "gemini": "google",
-    "vertex_ai": "google",
-    "vertexai": "google",
-    "mistralai": "mistral",
-    "mistral_ai": "mistral",
-    "xai": "x-ai",
-    "x_ai": "x-ai",
-    "together_ai": "together",
-    "togetherai": "together",
-    "fireworks_ai": "fireworks",
-    "moonshot": "moonshotai",
-    "voyage": "voyageai",
-}
-"""What LangChain (``ls_provider``, ``model_provider``), LiteLLM and users call a provider, as genai-prices ids."""
+__all__ = ["Catalog", "Entry", "provider_id", "spellings"]
 
-_SELF_HOSTED = frozenset(
-    {"ollama", "vllm", "llamacpp", "llama_cpp", "llamafile", "lmstudio", "lm_studio", "gpt4all", "mlx", "huggingface"}
-)
-"""Providers that bill no tokens of their own: the price of a namesake elsewhere says nothing about them."""
-
-_BEDROCK_NAME = re.compile(
-    r"^(?:(?:us|us-gov|eu|apac|jp|au|ca|sa|global|regional)\.)?"
-    r"(?:anthropic|amazon|meta|mistral|cohere|ai21|deepseek|qwen|openai|google|nvidia|writer|moonshotai|zai)\.[a-z]"
-)
-_LEADING_PATHS = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?(?:models|tunedmodels)/")
-_OPENAI_NAME = re.compile(r"^(?:text-embedding-|text-moderation-|ft:|chatgpt-|computer-use-|codex-|davinci-|babbage-)")
 _MEMO_LIMIT = 4096
+
+REGIONAL_FACTOR = Decimal("1.1")
+"""What a region costs beside the global endpoint: Claude since 4.5 on Vertex AI (notes of the price list, from
+cloud.google.com/vertex-ai/generative-ai/pricing), OpenAI's models in an Azure region or data zone (azure.microsoft.com,
+pricing of the Azure OpenAI service: gpt-4o 2.75 and 2.50 USD)."""
+
+_REGIONAL = {
+    "google": re.compile(r"claude-(?!3|4-opus$|4-sonnet$|sonnet-4-0$|opus-4-[01]$|2|v1)"),
+    "azure": re.compile(r"gpt-|o\d|text-embedding-|codex"),
+}
+"""Models whose listed price is that of the global endpoint, by provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +47,18 @@ class Entry:
         model: the genai-prices model.
         native: whether the model is listed by this provider itself, and not borrowed from another one.
         doubt: why the match may not be the price that is billed; ``None`` for none.
+        location: where it runs, if the name says so and the price depends on it.
+        regional: whether the price is that of a global endpoint and others cost ``REGIONAL_FACTOR`` times as much.
+        source: which list it is from.
     """
 
     provider: Provider
     model: ModelInfo
     native: bool
     doubt: str | None = None
+    location: str | None = None
+    regional: bool = False
+    source: str = "genai-prices"
 
 
 @dataclass(slots=True)
@@ -80,110 +66,129 @@ class Catalog:
     """Finds entries in the price list of genai-prices and remembers what it found.
 
     genai-prices is imported (0.2 s) at the first look-up. Several threads may share one.
+
+    Attributes:
+        refreshed: gives a newer list than the one in force in the process, or ``None``.
     """
 
-    _snapshot: DataSnapshot | None = None
-    _memo: dict[tuple[str, str | None], Entry | None] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    refreshed: Callable[[], DataSnapshot | None] = lambda: None
+    _found: tuple[DataSnapshot | None, dict[tuple[str, str | None], Entry | None]] = field(
+        default_factory=lambda: (None, {})
+    )
+
+    def snapshot(self) -> DataSnapshot:
+        """Return the list in force: a refreshed one, one that the process has set, or the one in the package."""
+        from genai_prices.data_snapshot import get_snapshot
+
+        return self.refreshed() or get_snapshot()
 
     def find(self, model: str, provider: str | None) -> Entry | None:
         """Return the entry for ``model``, or ``None`` for an unknown one."""
-        from genai_prices.data_snapshot import get_snapshot
-
-        snapshot = get_snapshot()
+        snapshot = self.snapshot()
+        # List and memo change together, in one assignment: no lock that a fork could leave closed.
+        listed, memo = self._found
+        if snapshot is not listed or len(memo) >= _MEMO_LIMIT:
+            memo = {}
+            self._found = (snapshot, memo)
         key = (model, provider)
-        with self._lock:
-            if snapshot is not self._snapshot or len(self._memo) >= _MEMO_LIMIT:
-                self._snapshot = snapshot
-                self._memo = {}
-            if key in self._memo:
-                return self._memo[key]
-        entry = _look_up(snapshot, model, provider)
-        with self._lock:
-            if snapshot is self._snapshot:
-                self._memo[key] = entry
-        return entry
+        if key not in memo:
+            memo[key] = _look_up(snapshot, model, provider)
+        return memo[key]
+
+    def near(self, model: str, provider: str | None, *, most: int = 5) -> tuple[str, ...]:
+        """Return names in the list that are written like ``model``, as ``provider/name``, the nearest first."""
+        listed = [
+            (entry.id.lower(), owner.id)
+            for owner in self.snapshot().providers
+            if provider is None or owner.id == provider or provider not in self.providers()
+            for entry in owner.models
+        ]
+        wanted = [name for _, name, _ in spellings(model, provider)][-1].rpartition("/")[2]
+        owners: dict[str, list[str]] = {}
+        for name, owner in listed:
+            owners.setdefault(name, []).append(owner)
+        close = get_close_matches(wanted, owners, n=most, cutoff=0.6)
+        # The maker's own entry says more than the same name at a reseller.
+        return tuple(f"{min(owners[name], key=lambda owner: (owner not in _MAKERS, owner))}/{name}" for name in close)
+
+    def providers(self) -> frozenset[str]:
+        """Return the ids of the providers in the list."""
+        return frozenset(provider.id for provider in self.snapshot().providers)
 
 
-def provider_id(name: str | None) -> str | None:
-    """Return the genai-prices id for what a framework calls a provider.
-
-    >>> provider_id("google_genai"), provider_id("bedrock_converse"), provider_id("openai"), provider_id(None)
-    ('google', 'aws', 'openai', None)
-    """
-    if not name or not isinstance(name, str):
-        return None
-    plain = name.strip().lower()
-    return _PROVIDER_IDS.get(plain, plain) or None
+_MAKERS = frozenset(
+    {"openai", "anthropic", "google", "mistral", "deepseek", "x-ai", "cohere", "voyageai", "moonshotai"}
+)
 
 
-def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, str, bool]]:
-    """Yield (provider, name, provider is certain) in the order in which they are tried.
+def list_name(snapshot: DataSnapshot) -> str:
+    """Say which list a snapshot is: the package's version, and when it was refreshed."""
+    from genai_prices.data_snapshot import _bundled_snapshot  # no public name tells the packaged list
 
-    >>> list(spellings("models/gemini-2.5-flash", None))
-    [(None, 'gemini-2.5-flash', True)]
-    >>> list(spellings("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None))
-    [('aws', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', True)]
-    >>> list(spellings("anthropic/claude-sonnet-4-5", None))
-    [('anthropic', 'claude-sonnet-4-5', True), (None, 'anthropic/claude-sonnet-4-5', True)]
-    """
-    name = model.strip().lower()
-    if name.startswith("arn:"):
-        name = name.rpartition("/")[2]
-    head, _, tail = _LEADING_PATHS.sub("", name).partition("/")
-    stripped = f"{head}/{tail}" if tail else head
-    if provider is not None:
-        yield provider, stripped, True
-        if tail and provider_id(head) == provider:
-            yield provider, tail, True
-        elif tail and provider not in _SELF_HOSTED:
-            yield provider_id(head), tail, False
-        elif _BEDROCK_NAME.match(stripped) and provider != "aws":
-            yield "aws", stripped, True
-        return
-    if tail:
-        yield provider_id(head), tail, True
-        if head in _SELF_HOSTED:
-            return
-    elif _BEDROCK_NAME.match(stripped):
-        yield "aws", stripped, True
-        return
-    elif _OPENAI_NAME.match(stripped):
-        yield "openai", stripped, True
-        return
-    yield None, stripped, True
+    name = f"genai-prices {version('genai-prices')}"
+    if snapshot.from_auto_update:
+        # The stamp is the machine's local time without a zone.
+        return f"{name}, refreshed {snapshot.timestamp.astimezone(UTC).isoformat(timespec='seconds')}"
+    return name if snapshot is _bundled_snapshot() else f"{name}, list set by the application"
 
 
 def _look_up(snapshot: DataSnapshot, model: str, provider: str | None) -> Entry | None:
+    if is_own_model(model):
+        return None
+    location = location_of(model)
     for candidate, name, certain in spellings(model, provider):
         found = _find(snapshot, name, candidate)
         if found is not None:
             doubt = None if certain else f"{provider} has no price for {model!r}; that of {candidate} was used"
-            return _entry(found, doubt)
-    if provider is None or provider in _SELF_HOSTED or _is_known(snapshot, provider):
+            return _entry(snapshot, found, name, doubt, location)
+    if provider is None or provider in SELF_HOSTED or any(provider == listed.id for listed in snapshot.providers):
         return None
-    inferred = _look_up(snapshot, model, None)
+    inferred = _guess(snapshot, model, provider, location) or _look_up(snapshot, model, None)
     if inferred is None:
         return None
-    doubt = f"provider {provider!r} is not in the price list; {inferred.provider.id} was inferred from the model name"
-    return Entry(inferred.provider, inferred.model, inferred.native, doubt)
+    doubt = f"provider {provider!r} is not in the price list; {inferred.provider.id} was inferred from the names"
+    return _entry(snapshot, (inferred.provider, inferred.model), None, doubt, location)
+
+
+def _guess(snapshot: DataSnapshot, model: str, provider: str, location: str | None) -> Entry | None:
+    """Let the list guess whom a provider's name means: it takes ``my-openai-proxy`` for OpenAI."""
+    for _, name, _ in spellings(model, provider):
+        try:
+            found = snapshot.find_provider_model(name, None, provider, None)
+        except LookupError:
+            continue
+        return _entry(snapshot, found, name, None, location)
+    return None
 
 
 def _find(snapshot: DataSnapshot, name: str, provider: str | None) -> tuple[Provider, ModelInfo] | None:
+    if provider is not None and not any(provider == listed.id for listed in snapshot.providers):
+        return None
     try:
         return snapshot.find_provider_model(name, None, provider, None)
     except LookupError:
         return None
 
 
-def _entry(found: tuple[Provider, ModelInfo], doubt: str | None) -> Entry:
+def _entry(
+    snapshot: DataSnapshot,
+    found: tuple[Provider, ModelInfo],
+    name: str | None,
+    doubt: str | None,
+    location: str | None,
+) -> Entry:
     provider, model = found
-    return Entry(provider, model, any(model is listed for listed in provider.models), doubt)
-
-
-def _is_known(snapshot: DataSnapshot, provider: str) -> bool:
-    try:
-        snapshot.find_provider(None, provider, None)
-    except LookupError:
-        return False
-    return True
+    if name is not None and doubt is None and not is_named(model.match, model.id, name):
+        doubt = (
+            f"the price list takes {name!r} for {model.id!r}, which may be another model; give it an alias if it is not"
+        )
+    regional = _REGIONAL.get(provider.id)
+    return Entry(
+        provider,
+        model,
+        native=any(model is listed for listed in provider.models),
+        doubt=doubt,
+        location=location,
+        regional=regional is not None and regional.match(model.id) is not None,
+        source=list_name(snapshot),
+    )

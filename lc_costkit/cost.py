@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Self
 
 from lc_costkit.errors import ConfigurationError
@@ -13,6 +13,9 @@ from lc_costkit.usage import Basis, TokenUsage
 
 MILLION = Decimal(1_000_000)
 """Rates are quoted for so many tokens."""
+
+_SECONDS_PER_HOUR = 3600
+_STEP = Decimal("1e-12")
 
 EXACTLY = Context(prec=60)
 """Precision of all arithmetic with money, digits; the caller's own decimal context plays no part."""
@@ -31,12 +34,14 @@ class AppliedPrice:
     Attributes:
         model: the model of the price list that was matched, or the user's own name for it.
         provider: its provider in the price list; ``None`` for a price of the user's.
-        source: ``genai-prices <version>`` or ``override``.
+        source: ``genai-prices <version>``, with when it was refreshed if it was, or ``override`` with its dates.
         at: the moment whose prices were used (UTC).
         rates: USD per million tokens, by field of ``TokenUsage``; input, output and what the call used.
         requests: USD per request, by paid tool.
         per_call: USD for the call as such.
         notes: what was applied or assumed beyond the plain rates.
+        per_hour: USD for an hour of the machine the model ran on.
+        seconds: how long the call had it.
     """
 
     model: str
@@ -47,9 +52,14 @@ class AppliedPrice:
     requests: tuple[tuple[str, Decimal], ...] = ()
     per_call: Decimal = Decimal(0)
     notes: tuple[str, ...] = ()
+    per_hour: Decimal | None = None
+    seconds: Decimal | None = None
 
     def amount(self, usage: TokenUsage) -> Decimal | None:
-        """Return USD for ``usage`` at these rates; ``None`` if it holds tokens without a rate."""
+        """Return USD for ``usage`` at these rates; ``None`` if it holds tokens without a rate.
+
+        What time costs is rounded, half to even, to 1e-12 USD: an hour has 3600 seconds, which no decimal divides.
+        """
         counts = usage.priced_counts
         rates = dict(self.rates)
         if not counts.keys() <= rates.keys():
@@ -58,7 +68,12 @@ class AppliedPrice:
         with localcontext(EXACTLY):
             tokens = sum((count * rates[name] for name, count in counts.items()), Decimal(0)) / MILLION
             tools = sum((requests.get(name, Decimal(0)) * count for name, count in usage.tool_requests), Decimal(0))
-            return tokens + tools + self.per_call
+            return tokens + tools + self.per_call + self._for_time()
+
+    def _for_time(self) -> Decimal:
+        if not self.per_hour or not self.seconds:
+            return Decimal(0)
+        return (self.per_hour * self.seconds / _SECONDS_PER_HOUR).quantize(_STEP, ROUND_HALF_EVEN)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-safe values; amounts are strings."""
@@ -71,6 +86,7 @@ class AppliedPrice:
             "requests": {name: str(rate) for name, rate in self.requests},
             "per_call": str(self.per_call),
             "notes": list(self.notes),
+            **({} if self.per_hour is None else {"per_hour": str(self.per_hour), "seconds": str(self.seconds or 0)}),
         }
 
     @classmethod
@@ -85,6 +101,8 @@ class AppliedPrice:
             requests=tuple((name, Decimal(rate)) for name, rate in data["requests"].items()),
             per_call=Decimal(data["per_call"]),
             notes=tuple(data["notes"]),
+            per_hour=None if data.get("per_hour") is None else Decimal(data["per_hour"]),
+            seconds=None if data.get("per_hour") is None else Decimal(data["seconds"]),
         )
 
 

@@ -8,95 +8,54 @@ never 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation, localcontext
-from functools import cache
-from importlib.metadata import version
-from typing import Any
+import math
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import Any, Self
 
-from lc_costkit.catalog import Catalog, provider_id, spellings
-from lc_costkit.cost import EXACTLY, MILLION, AppliedPrice, Cost, between, together
+from lc_costkit.amounts import as_utc
+from lc_costkit.applying import apply_rates, unpriced
+from lc_costkit.catalog import Catalog, Entry
+from lc_costkit.cost import EXACTLY, AppliedPrice, Cost, between, together
+from lc_costkit.discounts import Discount, checked_discounts, discounted
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.explanation import PriceExplanation, of_list, of_own, of_unknown
+from lc_costkit.model_names import provider_id, spellings
+from lc_costkit.model_price import ModelPrice, OwnPrices, machine_seconds, model_key
 from lc_costkit.rates import Rates, listed_rates, unusual
+from lc_costkit.refresh import Refresher
 from lc_costkit.usage import TokenUsage, UsageReading
 
-__all__ = ["AppliedPrice", "Cost", "ModelPrice", "PriceBook"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPrice:
-    """What a model costs you, in USD per million tokens.
-
-    Amounts are ``Decimal``, ``int`` or ``str``; a ``float`` is refused, because 0.1 is not
-    a tenth there. Rates that are not given follow those that are: cache reads, cache
-    writes, audio and images cost what plain input costs, reasoning what output costs.
-    Without ``output_per_million`` a call that produced output is unpriced.
-
-    Attributes:
-        input_per_million: uncached input.
-        output_per_million: output, reasoning included.
-        cache_read_per_million: input read from the prompt cache.
-        cache_write_per_million: input written to it, for any lifetime without a rate of its own.
-        cache_write_5m_per_million: input written for five minutes.
-        cache_write_1h_per_million: input written for an hour.
-        reasoning_per_million: reasoning, where it is billed apart from other output.
-        input_audio_per_million: audio input.
-        output_audio_per_million: audio output.
-        input_image_per_million: image input.
-        output_image_per_million: image output.
-        per_call: USD for each call, whatever its tokens.
-        per_request: USD for each request of a paid tool, by tool name.
-
-    Raises:
-        ConfigurationError: an amount is a float, negative, infinite or no number.
-
-    >>> ModelPrice(input_per_million="0.15", output_per_million="0.60").input_per_million
-    Decimal('0.15')
-    """
-
-    input_per_million: Decimal | int | str
-    output_per_million: Decimal | int | str | None = None
-    cache_read_per_million: Decimal | int | str | None = None
-    cache_write_per_million: Decimal | int | str | None = None
-    cache_write_5m_per_million: Decimal | int | str | None = None
-    cache_write_1h_per_million: Decimal | int | str | None = None
-    reasoning_per_million: Decimal | int | str | None = None
-    input_audio_per_million: Decimal | int | str | None = None
-    output_audio_per_million: Decimal | int | str | None = None
-    input_image_per_million: Decimal | int | str | None = None
-    output_image_per_million: Decimal | int | str | None = None
-    per_call: Decimal | int | str = 0
-    per_request: Mapping[str, Decimal | int | str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "per_request":
-                amounts = {tool: _amount(f"per_request[{tool!r}]", price) for tool, price in value.items()}
-                object.__setattr__(self, item.name, amounts)
-            elif value is not None or item.name == "input_per_million":
-                object.__setattr__(self, item.name, _amount(item.name, value))
+__all__ = ["AppliedPrice", "Cost", "Discount", "ModelPrice", "PriceBook", "PriceExplanation"]
 
 
 class PriceBook:
     """Prices readings of usage: your own prices first, then those of genai-prices.
 
     ``price`` never raises for a model it does not know and makes no request to the
-    network. One book may serve many threads.
+    network. One book may serve many threads, and may be pickled.
 
     Args:
         overrides: your prices by model name: the name as answered, ``provider/name``, or
             the name the price list knows it by (so that a price for ``gpt-4o`` also holds
-            for ``gpt-4o-2024-08-06``). An override is the whole price: tiers, batch
-            discounts and regions of the list do not apply to it.
+            for ``gpt-4o-2024-08-06``). One ``ModelPrice``, or several for different dates;
+            outside of them the price list applies. An override is the whole price: tiers,
+            batch discounts, regions and negotiated discounts do not apply to it.
         aliases: model names to look up instead, such as Azure deployments, Bedrock
             profile ARNs and fine-tunes: ``{"my-deployment": "gpt-4o-mini"}`` or
             ``{"my-deployment": "azure/gpt-4o-mini"}``.
+        discounts: what your providers take off the price list; see ``Discount``.
+        refresh_every: fetch the price list anew this often, on a thread of this book's; ``None``, the
+            default, for never. A list that cannot be fetched, or is not sound, changes nothing. Close the
+            book, or use it in a ``with`` statement, to end the thread; it prices on with the list it has.
+        refresh_url: where to fetch it; the repository of genai-prices by default.
 
     Raises:
-        ConfigurationError: an override is not a ``ModelPrice``, or an alias leads to another alias.
+        ConfigurationError: an override is not a ``ModelPrice`` or two hold on the same day, an alias leads to
+            another alias, two discounts hold for the same calls on the same day, or the refresh is too frequent.
 
     >>> book = PriceBook()
     >>> usage = TokenUsage(input_tokens=1000, output_tokens=100)
@@ -108,41 +67,122 @@ class PriceBook:
     """
 
     def __init__(
-        self, *, overrides: Mapping[str, ModelPrice] | None = None, aliases: Mapping[str, str] | None = None
+        self,
+        *,
+        overrides: Mapping[str, ModelPrice | Sequence[ModelPrice]] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        discounts: Iterable[Discount] = (),
+        refresh_every: timedelta | None = None,
+        refresh_url: str | None = None,
     ) -> None:
-        self._overrides = {_name(model): _checked_price(model, price) for model, price in (overrides or {}).items()}
-        self._aliases = {_name(model): _name(target) for model, target in (aliases or {}).items()}
+        self._discounts = checked_discounts(discounts)
+        self._own = OwnPrices(overrides or {})
+        self._aliases = {model_key(model): model_key(target) for model, target in (aliases or {}).items()}
         for model, target in self._aliases.items():
             if target in self._aliases:
                 raise ConfigurationError(f"alias {model!r} leads to {target!r}, which is an alias too; name the model")
-        self._catalog = Catalog()
+        if refresh_every is None and refresh_url is not None:
+            raise ConfigurationError(f"refresh_url={refresh_url!r} does nothing without refresh_every=timedelta(...)")
+        self._refresher = None if refresh_every is None else Refresher(every=refresh_every, url=refresh_url)
+        self._catalog = Catalog() if self._refresher is None else Catalog(refreshed=self._refresher.latest)
+        if self._refresher is not None:
+            weakref.finalize(self, self._refresher.close)
+        self._arguments: dict[str, Any] = {
+            "overrides": dict(overrides or {}),
+            "aliases": self._aliases,
+            "discounts": self._discounts,
+            "refresh_every": refresh_every,
+            "refresh_url": refresh_url,
+        }
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"overrides": self._overrides, "aliases": self._aliases}
+        return self._arguments
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
-    def price(self, reading: UsageReading, *, at: datetime | None = None) -> Cost:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop refreshing the price list; a book without ``refresh_every`` has nothing to stop."""
+        if self._refresher is not None:
+            self._refresher.close()
+
+    def price(
+        self, reading: UsageReading, *, at: datetime | None = None, duration_seconds: float | None = None
+    ) -> Cost:
         """Price one call.
 
         Args:
             reading: what the provider reported.
             at: when the call was made, for prices that changed; now by default, UTC if naive.
+            duration_seconds: how long it took, for models that you pay by the hour.
         """
         if reading.cached_locally:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)
+        known = duration_seconds is not None and math.isfinite(duration_seconds)
+        seconds = machine_seconds(duration_seconds) if known and duration_seconds is not None else None
         with localcontext(EXACTLY):
-            cost = self._price_all(reading, moment)
+            cost = self._price_all(reading, moment, seconds)
             if reading.open_terms or reading.open_calls:
-                others = [self._price_all(other, moment) for other in reading.alternatives()]
+                others = [self._price_all(other, moment, seconds) for other in reading.alternatives()]
                 cost = between(cost, others, _what_is_open(reading))
         return cost
 
     def cost(self, model: str, usage: TokenUsage, *, provider: str | None = None, at: datetime | None = None) -> Cost:
         """Price ``usage`` of ``model`` at standard rates."""
         return self.price(UsageReading(usage=usage, model=model, provider=provider), at=at)
+
+    def explain(
+        self,
+        model: str,
+        *,
+        provider: str | None = None,
+        at: datetime | None = None,
+        service_tier: str | None = None,
+        processing: str | None = None,
+        speed: str | None = None,
+        inference_geo: str | None = None,
+        input_tokens: int = 0,
+    ) -> PriceExplanation:
+        """Say which price applies to calls of a model, and where it is from.
+
+        Args:
+            model: model name.
+            provider: its provider.
+            at: when, for prices that changed; now by default, UTC if naive.
+            service_tier: ``flex``, ``priority``, ...
+            processing: ``batch`` for a batch API.
+            speed: ``fast`` where the provider sells a faster mode.
+            inference_geo: where the call is run.
+            input_tokens: how long the prompt is (tokens), where its length decides the rate.
+
+        Raises:
+            ConfigurationError: ``model`` is blank or ``input_tokens`` is not a count.
+        """
+        model_key(model)
+        moment = _utc(at)
+        reading = UsageReading(
+            usage=TokenUsage(input_tokens=input_tokens),
+            model=model,
+            provider=provider,
+            service_tier=service_tier,
+            processing=processing,
+            speed=speed,
+            inference_geo=inference_geo,
+        )
+        with localcontext(EXACTLY):
+            own, entry, names = self._found(reading, moment)
+            if own is not None:
+                return of_own(reading, moment, *own, self._own.of(own[0]), _own_rates(own[1], reading))
+            if entry is None:
+                return of_unknown(reading, moment, self._catalog.near(*self._meant(reading)))
+            return of_list(reading, moment, entry, lambda call: self._listed(entry, call, moment, names))
 
     def marginal_input(
         self,
@@ -175,93 +215,92 @@ class PriceBook:
         with localcontext(EXACTLY):
             return replace(more, usd=more.usd - base.usd, low=None, high=None)
 
-    def _price_all(self, reading: UsageReading, at: datetime) -> Cost:
-        cost = self._price_one(reading, at)
+    def _price_all(self, reading: UsageReading, at: datetime, seconds: Decimal | None) -> Cost:
+        cost = self._price_one(reading, at, seconds)
         for part in reading.also:
-            cost = together(cost, self._price_one(part, at))
+            cost = together(cost, self._price_one(part, at, None))
         return cost
 
-    def _price_one(self, reading: UsageReading, at: datetime) -> Cost:
+    def _price_one(self, reading: UsageReading, at: datetime, seconds: Decimal | None) -> Cost:
         if not reading.model or not reading.model.strip():
-            return _unpriced("the provider did not say which model answered")
-        provider = provider_id(reading.provider)
-        model = self._aliases.get(_name(reading.model), reading.model)
-        own = self._override(model, provider)
-        entry = None if own else self._catalog.find(model, provider)
-        if entry is not None:
-            own = self._override(entry.model.id, entry.provider.id)
+            return unpriced("the provider did not say which model answered")
+        own, entry, names = self._found(reading, at)
         if own is not None:
-            return _at_own_price(model, own, reading, at)
+            return _at_own_price(*own, reading, at, seconds)
         if entry is None:
-            where = f" of provider {provider!r}" if provider else ""
-            return _unpriced(f"no price is known for model {model!r}{where}; pass overrides= or aliases= to PriceBook")
+            where = f" of provider {reading.provider!r}" if reading.provider else ""
+            return unpriced(
+                f"no price is known for model {reading.model!r}{where}; pass overrides= or aliases= to PriceBook"
+            )
+        rates = self._listed(entry, reading, at, names)
+        return apply_rates(rates, reading, at, model=entry.model.id, provider=entry.provider.id, source=entry.source)
+
+    def _listed(self, entry: Entry, reading: UsageReading, at: datetime, names: Sequence[str]) -> Rates:
         rates = listed_rates(entry, reading, at)
-        return _apply(rates, reading, at, model=entry.model.id, provider=entry.provider.id, source=_list_name())
+        return discounted(rates, self._discounts, entry.provider.id, names, at) if self._discounts else rates
 
-    def _override(self, model: str, provider: str | None) -> ModelPrice | None:
-        if not self._overrides:
-            return None
-        names = [_name(model)]
-        for candidate, name, _ in spellings(model, provider):
+    def _found(
+        self, reading: UsageReading, at: datetime
+    ) -> tuple[tuple[str, ModelPrice] | None, Entry | None, tuple[str, ...]]:
+        """Return your price and its name, or else the entry of the list; and the names that the model goes by."""
+        model, provider = self._meant(reading)
+        names = [model_key(reading.model), model]
+        for candidate, name, _ in spellings(model, provider) if self._own or self._discounts else ():
             names += [f"{candidate}/{name}", name]
-        return next((self._overrides[name] for name in names if name in self._overrides), None)
+        own = self._own.find(names, at) if self._own else None
+        entry = None if own is not None else self._catalog.find(model, provider)
+        if entry is not None:
+            listed = entry.model.id.lower()
+            names.append(listed)
+            if self._own:
+                own = self._own.find((listed, f"{entry.provider.id}/{listed}"), at)
+        return own, None if own is not None else entry, tuple(names)
+
+    def _meant(self, reading: UsageReading) -> tuple[str, str | None]:
+        """Return the model and the provider to look up, after aliases."""
+        provider, asked = provider_id(reading.provider), model_key(reading.model)
+        target = self._aliases.get(asked) or self._aliases.get(f"{provider}/{asked}")
+        if target is None:
+            return asked, provider
+        head, _, tail = target.partition("/")
+        if tail and provider_id(head) in self._catalog.providers():
+            # Who writes a provider into an alias knows whose price it is.
+            return tail, provider_id(head)
+        return target, provider
 
 
-def _at_own_price(model: str, price: ModelPrice, reading: UsageReading, at: datetime) -> Cost:
-    per_million = {key: Decimal(rate) for key, name in _OWN_KEYS.items() if (rate := getattr(price, name)) is not None}
+_BY_TIME = (
+    "priced by the time the call took: the machine is paid while idle too, and may have served other calls meanwhile"
+)
+
+
+def _own_rates(price: ModelPrice, reading: UsageReading) -> Rates:
     special = unusual(reading)
-    rates = Rates(
-        per_million=per_million,
+    return Rates(
+        per_million=price.by_list_key(),
         requests={tool: Decimal(amount) for tool, amount in price.per_request.items()},
         per_call=Decimal(price.per_call),
         doubts=tuple(f"the price you gave says nothing of {key}={value!r}" for key, value in special.items()),
         bounds=None if special else (Decimal(1), Decimal(1)),
     )
-    return _apply(rates, reading, at, model=model, provider=None, source="override")
 
 
-def _apply(rates: Rates, reading: UsageReading, at: datetime, *, model: str, provider: str | None, source: str) -> Cost:
-    usage = reading.usage
-    counts = usage.priced_counts
-    used = {name: rates.rate(name) for name in dict.fromkeys(("input_tokens", "output_tokens", *counts))}
-    missing = [name for name in counts if used[name] is None]
-    if missing:
-        return _unpriced(f"the price of {model!r} has no rate for {', '.join(missing)}; pass overrides= to PriceBook")
-    price = AppliedPrice(
-        model=model,
-        provider=provider,
+def _at_own_price(name: str, price: ModelPrice, reading: UsageReading, at: datetime, seconds: Decimal | None) -> Cost:
+    rates, source = _own_rates(price, reading), price.describe()
+    if price.per_hour is None:
+        return apply_rates(rates, reading, at, model=name, provider=None, source=source)
+    if seconds is None:
+        return unpriced(f"{name!r} is paid by the hour, and how long the call took is not known")
+    return apply_rates(
+        replace(rates, doubts=(*rates.doubts, _BY_TIME), bounds=None),
+        reading,
+        at,
+        model=name,
+        provider=None,
         source=source,
-        at=at,
-        rates=tuple((name, rate) for name, rate in used.items() if rate is not None),
-        requests=tuple((tool, rates.requests[tool]) for tool, _ in usage.tool_requests if tool in rates.requests),
-        per_call=rates.per_call,
-        notes=rates.notes,
+        per_hour=Decimal(price.per_hour),
+        seconds=seconds,
     )
-    return _judge(price, rates, reading)
-
-
-def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
-    """Say how far an amount can be trusted and between which bounds the true one lies."""
-    usage = reading.usage
-    usd = price.amount(usage)
-    doubts = list(rates.doubts)
-    bounds = rates.bounds
-    extra = Decimal(0)
-    write, hour = rates.rate("cache_write_tokens"), rates.per_million.get("cache_write_1h_mtok")
-    if usage.cache_write_tokens and write is not None and hour is not None and hour > write:
-        doubts.append("the lifetime of the cache write was not reported; the five-minute rate was used")
-        extra = usage.cache_write_tokens * (hour - write) / MILLION
-    unknown = [tool for tool, _ in usage.tool_requests if tool not in rates.requests]
-    if unknown:
-        doubts.append(f"no price is known for requests of {', '.join(unknown)}; they are not in the amount")
-        bounds = None
-    if reading.estimated:
-        doubts.append("the provider's counts are incomplete or contradict each other")
-        bounds = None
-    if not doubts or usd is None:
-        return Cost(usd=usd, basis="exact", price=price)
-    low, high = (None, None) if bounds is None else (usd * bounds[0], (usd + extra) * bounds[1])
-    return Cost(usd=usd, basis="estimated", price=price, low=low, high=high, reasons=tuple(doubts))
 
 
 def _what_is_open(reading: UsageReading) -> str:
@@ -270,58 +309,5 @@ def _what_is_open(reading: UsageReading) -> str:
     return f"the report does not say whether there was {' or '.join(terms + calls)}"
 
 
-def _unpriced(reason: str) -> Cost:
-    return Cost(usd=None, basis="unpriced", reasons=(reason,))
-
-
-_OWN_KEYS = {
-    "input_mtok": "input_per_million",
-    "output_mtok": "output_per_million",
-    "cache_read_mtok": "cache_read_per_million",
-    "cache_write_mtok": "cache_write_per_million",
-    "cache_write_5m_mtok": "cache_write_5m_per_million",
-    "cache_write_1h_mtok": "cache_write_1h_per_million",
-    "output_reasoning_mtok": "reasoning_per_million",
-    "input_audio_mtok": "input_audio_per_million",
-    "output_audio_mtok": "output_audio_per_million",
-    "input_image_mtok": "input_image_per_million",
-    "output_image_mtok": "output_image_per_million",
-}
-
-
-@cache
-def _list_name() -> str:
-    return f"genai-prices {version('genai-prices')}"
-
-
 def _utc(at: datetime | None) -> datetime:
-    if at is None:
-        return datetime.now(UTC)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _name(model: object) -> str:
-    if not isinstance(model, str) or not model.strip():
-        raise ConfigurationError(f"a model name must be text, not {model!r}")
-    return model.strip().lower()
-
-
-def _checked_price(model: str, price: object) -> ModelPrice:
-    if not isinstance(price, ModelPrice):
-        raise ConfigurationError(f"the override for {model!r} must be a ModelPrice, not {price!r}")
-    return price
-
-
-def _amount(name: str, value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int, str)):
-        raise ConfigurationError(
-            f"{name} must be a Decimal, int or str amount of USD, not {value!r}; "
-            f"write Decimal({str(value)!r}) or {str(value)!r} so that the amount is exact"
-        )
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        raise ConfigurationError(f"{name} is no number: {value!r}") from None
-    if not amount.is_finite() or amount < 0:
-        raise ConfigurationError(f"{name} must be a finite amount of at least 0 USD, not {value}")
-    return amount
+    return datetime.now(UTC) if at is None else as_utc(at)

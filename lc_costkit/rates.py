@@ -14,11 +14,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from lc_costkit.catalog import REGIONAL_FACTOR
+from lc_costkit.cost import MILLION
 from lc_costkit.usage import TokenUsage, UsageReading
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice as ListedPrice
-    from genai_prices.types import PriceVariant
+    from genai_prices.types import PriceVariant, TieredPrices
 
     from lc_costkit.catalog import Entry
 
@@ -82,6 +84,21 @@ that the list has for other models."""
 
 _ONE = (Decimal(1), Decimal(1))
 
+_SAME_WORD = {
+    "service_tier": {
+        "on_demand_flex": "flex",
+        "on_demand_priority": "priority",
+        "service_tier_flex": "flex",
+        "service_tier_priority": "priority",
+        "service_tier_default": "default",
+    },
+    "processing": {"batches": "batch", "batch_api": "batch"},
+}
+"""Other words for a variant: Vertex AI's ``trafficType``, and the names of enumerations."""
+
+_FREE_NOTE = "free of charge"
+"""What the list writes beside Google's open models, whose price it leaves empty."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
@@ -94,6 +111,8 @@ class Rates:
         notes: what was applied beyond the plain rates.
         doubts: why the rates may not be those that are billed.
         bounds: the least and the most the call can cost as factors of its price; ``None`` if not known.
+        less: USD that the call may have cost less, before the factors.
+        more: USD that the call may have cost more, before the factors.
     """
 
     per_million: Mapping[str, Decimal]
@@ -102,6 +121,8 @@ class Rates:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     bounds: tuple[Decimal, Decimal] | None = _ONE
+    less: Decimal = Decimal(0)
+    more: Decimal = Decimal(0)
 
     def rate(self, count: str) -> Decimal | None:
         """Return USD per million for a field of ``TokenUsage``, ``None`` if there is none."""
@@ -114,7 +135,13 @@ def unusual(reading: UsageReading) -> dict[str, str]:
     >>> unusual(UsageReading(usage=TokenUsage(), service_tier="default", processing="batch"))
     {'processing': 'batch'}
     """
-    asked = {key: (getattr(reading, key) or "").strip().lower() for key in ("service_tier", "processing", "speed")}
+    asked = {}
+    for key in ("service_tier", "processing", "speed"):
+        word = (getattr(reading, key) or "").strip().lower()
+        asked[key] = _SAME_WORD.get(key, {}).get(word, word)
+    if asked["service_tier"] in ("batch", "batches"):
+        # Anthropic reports the batch API as a tier.
+        asked |= {"service_tier": "", "processing": asked["processing"] or "batch"}
     return {key: value for key, value in asked.items() if value not in _STANDARD[key]}
 
 
@@ -126,10 +153,10 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
     for key, value in asked.items():
         draft.apply_variant(key, value)
     draft.doubt_combination(asked)
-    geo = (reading.inference_geo or "").strip().lower()
-    if geo not in _STANDARD["inference_geo"]:
-        draft.apply_geo(geo)
+    draft.doubt_flat_variants(asked)
+    draft.apply_place((reading.inference_geo or "").strip().lower())
     draft.fill_gaps(reading.usage)
+    draft.doubt_gaps(reading.usage)
     return draft.finish()
 
 
@@ -144,6 +171,7 @@ class _Draft:
         self._notes: list[str] = []
         self._doubts: list[str] = [entry.doubt] if entry.doubt else []
         self._bounds: tuple[Decimal, Decimal] | None = None if entry.doubt else _ONE
+        self._less = self._more = Decimal(0)
 
     def start(self, asked: Mapping[str, str]) -> None:
         # Another provider's variants say nothing about this one's.
@@ -175,23 +203,78 @@ class _Draft:
             self._doubt(f"the price list does not say what {both} cost together")
             self._widen(None, None)
 
-    def apply_geo(self, geo: str) -> None:
-        if geo == "us" and self._entry.provider.id == "anthropic":
-            self._scale(_US_ONLY_FACTOR)
-            self._notes.append(f"inference_geo us: {_US_ONLY_FACTOR} times the listed rates")
-        elif self._entry.provider.id == "anthropic":
-            self._doubt(f"no factor is known for inference_geo={geo!r}")
-            self._widen(None, None)
+    def doubt_flat_variants(self, asked: Mapping[str, str]) -> None:
+        """Doubt a variant that is listed at one rate for a prompt whose length raises the standard rate."""
+        listed = self._entry.model.get_prices(self._at, asked if self._entry.native else {})
+        standard = vars(self._entry.model.get_prices(self._at))
+        steps = [
+            passed[-1] / tiers.base
+            for key, rate in vars(listed).items()
+            if isinstance(rate, Decimal)
+            and (tiers := standard.get(key)) is not None
+            and not isinstance(tiers, Decimal)
+            and (passed := self._passed(tiers))
+            and tiers.base
+        ]
+        if steps:
+            self._doubt("the price list has one rate for this variant and a higher standard one for so long a prompt")
+            self._widen(_ONE[0], max(steps))
+
+    def apply_place(self, geo: str) -> None:
+        """Take into account where the call ran, which genai-prices does not."""
+        if self._entry.regional:
+            place = geo if geo not in ("", "not_available") else self._entry.location
+            if place is None:
+                self._doubt(
+                    "the listed price is that of a global endpoint; one in a region costs "
+                    f"{REGIONAL_FACTOR} times as much, and nothing says which it was"
+                )
+                self._widen(_ONE[0], REGIONAL_FACTOR)
+            elif place != "global":
+                self._scale(REGIONAL_FACTOR)
+                self._notes.append(f"endpoint in {place}: {REGIONAL_FACTOR} times the global rates")
+        elif geo not in _STANDARD["inference_geo"] and self._entry.provider.id == "anthropic":
+            if geo == "us":
+                self._scale(_US_ONLY_FACTOR)
+                self._notes.append(f"inference_geo us: {_US_ONLY_FACTOR} times the listed rates")
+            else:
+                self._doubt(f"no factor is known for inference_geo={geo!r}")
+                self._widen(None, None)
 
     def fill_gaps(self, usage: TokenUsage) -> None:
-        """Add what the list leaves out and the provider's rules settle; doubt what they do not."""
+        """Add what the list leaves out and the provider's rules settle."""
+        model = self._entry.model
         hour_rate_missing = "cache_write_mtok" in self._prices and "cache_write_1h_mtok" not in self._prices
-        if usage.cache_write_1h_tokens and hour_rate_missing and "claude" in self._entry.model.id:
+        if usage.cache_write_1h_tokens and hour_rate_missing and "claude" in model.id:
             self._prices["cache_write_1h_mtok"] = _HOUR_FACTOR * self._prices["input_mtok"]
             self._notes.append("one-hour cache writes: twice the input rate")
+        listed_free = model.id.endswith(":free") or _FREE_NOTE in (model.price_comments or "").lower()
+        if not self._prices and (listed_free or (self._entry.provider.id, model.id) == ("openai", "moderation")):
+            self._prices |= {"input_mtok": Decimal(0), "output_mtok": Decimal(0)}
+            self._notes.append("free of charge")
+
+    def doubt_gaps(self, usage: TokenUsage) -> None:
+        """Doubt the rate of plain text where the list has none for what the call used."""
+        provider = self._entry.provider.id
+        plain, prices = self._prices.get("input_mtok"), self._prices
+        read = usage.cache_read_tokens + usage.cache_read_image_tokens + usage.cache_read_audio_tokens
+        if read and plain and "cache_read_mtok" not in prices:
+            self._doubt("the price list has no rate for cache reads of this model; the input rate was used")
+            self._less += read * plain / MILLION
+        write = usage.cache_write_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+        # OpenAI's writes were free, so at the input rate, before the models that are listed with one.
+        if write and plain and "cache_write_mtok" not in prices and provider not in ("openai", "azure"):
+            self._doubt("the price list has no rate for cache writes of this model; the input rate was used")
+            self._more += write * plain / MILLION
         audio = usage.input_audio_tokens + usage.cache_read_audio_tokens
-        if audio and self._entry.provider.id in ("openai", "azure") and "input_audio_mtok" not in self._prices:
-            self._doubt("the price list has no audio rate for this model; the text rate was used")
+        unlisted = {
+            "audio input": provider != "google" and audio and "input_audio_mtok" not in prices,
+            "audio output": provider != "google" and usage.output_audio_tokens and "output_audio_mtok" not in prices,
+            "image output": usage.output_image_tokens and "output_image_mtok" not in prices,
+        }
+        for kind in (kind for kind, missing in unlisted.items() if missing and any(prices.values())):
+            # Google lists a rate wherever one differs from that of text.
+            self._doubt(f"the price list has no rate for {kind} of this model; the text rate was used")
             self._widen(None, None)
 
     def finish(self) -> Rates:
@@ -206,6 +289,8 @@ class _Draft:
             notes=tuple(self._notes),
             doubts=tuple(self._doubts),
             bounds=self._bounds,
+            less=self._less,
+            more=self._more,
         )
 
     def _variants(self, key: str, value: str) -> list[PriceVariant]:
@@ -235,9 +320,12 @@ class _Draft:
             if isinstance(value, Decimal):
                 flat[key] = value
             elif value is not None and not key.startswith("_"):
-                passed = [tier.price for tier in value.tiers if self._total_input > tier.start]
+                passed = self._passed(value)
                 flat[key] = passed[-1] if passed else value.base
         return flat
+
+    def _passed(self, price: TieredPrices) -> list[Decimal]:
+        return [tier.price for tier in price.tiers if self._total_input > tier.start]
 
     def _scale(self, factor: Decimal) -> None:
         for key, rate in self._prices.items():
