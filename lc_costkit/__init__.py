@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lc_costkit.cache.policy import Policy
     from lc_costkit.cache.policy_report import PolicyReport
     from lc_costkit.cache.verify import Sampled
+    from lc_costkit.discounts import Discount
     from lc_costkit.errors import ConfigurationError, CostKitError, EmbedderError, MissingDependency, StoreError
     from lc_costkit.fixed import FixedCost
     from lc_costkit.langchain.cache import SemanticCache
@@ -44,6 +45,7 @@ else:
         "lc_costkit.cache.policy": ("Policy",),
         "lc_costkit.cache.policy_report": ("PolicyReport",),
         "lc_costkit.cache.verify": ("Sampled",),
+        "lc_costkit.discounts": ("Discount",),
         "lc_costkit.errors": ("ConfigurationError", "CostKitError", "EmbedderError", "MissingDependency", "StoreError"),
         "lc_costkit.fixed": ("FixedCost",),
         "lc_costkit.langchain.cache": ("SemanticCache",),
@@ -83,6 +85,7 @@ __all__ = [
     "Cost",
     "CostCallbackHandler",
     "CostKitError",
+    "Discount",
     "EmbedderError",
     "FixedCost",
     "GreyZone",

@@ -232,7 +232,10 @@ def test_the_decimal_context_of_the_caller_plays_no_part() -> None:
         (lambda: ModelPrice(input_per_million="NaN"), "finite"),
         (lambda: ModelPrice(input_per_million=None), "needs input_per_million, per_hour or per_call"),
         (lambda: ModelPrice(input_per_million=1, per_request={"a": 0.1}), r"per_request\['a'\]"),
-        (lambda: PriceBook(overrides={"gpt-4o": 3}), "override for 'gpt-4o' must be a ModelPrice or several dated ones, not 3"),
+        (
+            lambda: PriceBook(overrides={"gpt-4o": 3}),
+            "override for 'gpt-4o' must be a ModelPrice or several dated ones, not 3",
+        ),
         (lambda: PriceBook(aliases={"a": "b", "b": "c"}), "alias 'a' leads to 'b'"),
         (lambda: PriceBook(aliases={"": "b"}), "a model name must be text"),
         (lambda: PriceBook(aliases={"a": None}), "a model name must be text"),
