@@ -13,7 +13,7 @@ from lc_costkit.cache.results import Hit
 from lc_costkit.cache.verify import FreshAnswer
 from lc_costkit.llama_index.call_events import answer_text
 from lc_costkit.llama_index.hits import CACHE_KEY
-from lc_costkit.marks import MARK
+from lc_costkit.marks import BUDGET_KEY, MARK
 from lc_costkit.readers import read_usage
 from lc_costkit.usage import UsageReading
 
@@ -43,6 +43,8 @@ def dump(response: Response, gathered: Gathered) -> str | NotKept:
     extras = {name: value for name, value in response.additional_kwargs.items() if name != MARK}
     marks = response.additional_kwargs.get(MARK)
     if isinstance(marks, Mapping):
+        if BUDGET_KEY in marks:
+            return NotKept("another answered in place of the model, as a budget said")
         extras[MARK] = {name: value for name, value in marks.items() if name != CACHE_KEY}
     data: dict[str, Any] = {"extras": {name: value for name, value in extras.items() if _is_json(value)}}
     if isinstance(response, CompletionResponse):

@@ -98,6 +98,11 @@ class BudgetedLLM(DelegatingLLM):
         return self.llm.metadata
 
     @property
+    def answers_as(self) -> LLM:
+        """The wrapped LLM: what was stored without a budget is served with one."""
+        return self.llm
+
+    @property
     def faults(self) -> Faults:
         """What went wrong in the gate so far; what did in the store is in ``ledger.faults``."""
         return self._gate.faults

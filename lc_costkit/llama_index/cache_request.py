@@ -15,6 +15,7 @@ from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.llms import LLM
 
 from lc_costkit.cache.key import CacheRequest, Turn
+from lc_costkit.llama_index.delegating import DelegatingLLM
 
 # Fields and arguments that never change an answer: transport, bookkeeping, credentials.
 _VOLATILE = re.compile(
@@ -38,6 +39,7 @@ def completion_request(llm: LLM, prompt: str, options: Mapping[str, Any], *, for
 
 
 def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, plain_text: bool) -> CacheRequest:
+    llm = _answering(llm)
     settings = _canonical({"llm": _describe(llm), "options": _kept(options)})
     temperature = options.get("temperature", getattr(llm, "temperature", None))
     return CacheRequest(
@@ -52,7 +54,13 @@ def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, p
     )
 
 
+def _answering(llm: LLM) -> LLM:
+    """Return the LLM whose answers these are: a gate before it changes none."""
+    return llm.answers_as if isinstance(llm, DelegatingLLM) else llm
+
+
 def _describe(llm: LLM) -> dict[str, Any]:
+    llm = _answering(llm)
     fields = {name: getattr(llm, name) for name in type(llm).model_fields}
     kind = f"{type(llm).__module__}.{type(llm).__qualname__}"
     return {"class": kind, "model": llm.metadata.model_name, **_kept(fields)}

@@ -107,6 +107,11 @@ class DelegatingLLM(LLM):
     They carry no callback decorator: the LLM that is asked in the end emits the events of a call, once.
     """
 
+    @property
+    def answers_as(self) -> LLM:
+        """The LLM that gives the same answers, where this one changes none."""
+        return self
+
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a chat."""
         return self._send(ChatRequest(messages=messages, options=kwargs))
