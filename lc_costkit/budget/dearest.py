@@ -8,7 +8,7 @@ places. What comes out is kept for a minute of prices, because it is needed befo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
@@ -28,6 +28,9 @@ as one at the next of these: where the list has another, the ceiling is higher t
 
 _BEYOND = 100_000_000
 """Input tokens that no model takes."""
+
+LONGEST_CALL_SECONDS = 600
+"""How long a call to a model that is paid by the hour takes at most: openai's and anthropic's clients wait as long."""
 
 _UPWARDS = Context(prec=60, rounding=ROUND_CEILING)
 _MANY = 1_000_000
@@ -115,15 +118,19 @@ def _found(
     )
     variants = tuple(_variants(reading))
 
-    def most(usage: TokenUsage) -> Decimal | None:
-        amounts = [_top(prices.price(replace(variant, usage=usage), at=at)) for variant in variants]
-        return max((amount for amount in amounts if amount is not None), default=None)
+    def priced(usage: TokenUsage, terms: UsageReading = reading) -> Cost:
+        return prices.price(replace(terms, usage=usage), at=at, duration_seconds=LONGEST_CALL_SECONDS)
 
-    plain = prices.price(reading, at=at)
+    def most(usage: TokenUsage) -> Decimal | None:
+        costs = [priced(usage, terms) for terms in variants]
+        return max((amount for cost in costs if (amount := _top(cost)) is not None), default=None)
+
+    plain = priced(reading.usage)
     fixed = most(TokenUsage())
     if plain.price is None or fixed is None:
         limit, why = _limit(model, provider, None)
-        return DearestRates(model=None, output_limit=limit, limit_reason=why, reasons=plain.reasons)
+        unpriced = plain.reasons if model else ("nobody says which model is asked",)
+        return DearestRates(model=None, output_limit=limit, limit_reason=why, reasons=unpriced)
 
     def per_input_token(kinds: tuple[str, ...]) -> Decimal:
         amounts = [most(TokenUsage(**{kind: input_tokens})) for kind in kinds]
@@ -131,7 +138,10 @@ def _found(
 
     with localcontext(_UPWARDS):
         input_only = most(reading.usage) or fixed
-        text = per_input_token(_text_kinds(cache_ttl, claude=is_claude(model, plain.price.model)))
+        written = priced(TokenUsage(cache_write_tokens=input_tokens))
+        # Where the list has no rate for writes, nobody is known to write without being asked.
+        writes_itself = not is_claude(model, plain.price.model) and (written.usd or 0) > (plain.usd or 0)
+        text = per_input_token(_text_kinds(cache_ttl, writes_itself=writes_itself))
         other = per_input_token(("input_audio_tokens", "input_image_tokens"))
         outputs = [amount - input_only for kind in _OUTPUT_KINDS if (amount := most(reading.usage + kind)) is not None]
         requests = tuple(
@@ -151,7 +161,7 @@ def _found(
         per_request=requests,
         output_limit=limit,
         limit_reason=why,
-        reasons=_reasons(prices, reading, plain, tools, at),
+        reasons=_reasons(plain, {tool: priced(TokenUsage(tool_requests=((tool, 1),))) for tool in tools}),
     )
 
 
@@ -177,14 +187,16 @@ def _top(cost: Cost) -> Decimal | None:
     return cost.usd if cost.high is None else cost.high
 
 
-def _text_kinds(cache_ttl: str | None, *, claude: bool) -> tuple[str, ...]:
+def _text_kinds(cache_ttl: str | None, *, writes_itself: bool) -> tuple[str, ...]:
     """Return as what text input may be billed: Claude writes on request only, OpenAI from GPT-5.6 on without one."""
     kinds: tuple[str, ...] = ("input_tokens", "cache_read_tokens")
     if cache_ttl in ("5m", "1h"):
         kinds += ("cache_write_5m_tokens",)
     if cache_ttl == "1h":
         kinds += ("cache_write_1h_tokens",)
-    return kinds if claude and cache_ttl in (None, "5m", "1h") else (*kinds, "cache_write_tokens")
+    if writes_itself or cache_ttl not in (None, "5m", "1h"):
+        kinds += ("cache_write_tokens",)
+    return kinds
 
 
 def _limit(model: str, provider: str | None, price: AppliedPrice | None) -> tuple[int, str]:
@@ -209,12 +221,10 @@ def _context_window(price: AppliedPrice | None) -> int | None:
     return entry.model.context_window if entry is not None else None
 
 
-def _reasons(
-    prices: PriceBook, reading: UsageReading, plain: Cost, tools: tuple[str, ...], at: datetime
-) -> tuple[str, ...]:
+def _reasons(plain: Cost, by_tool: Mapping[str, Cost]) -> tuple[str, ...]:
     reasons = list(plain.reasons)
-    for tool in tools:
-        usage = reading.usage + TokenUsage(tool_requests=((tool, 1),))
-        reasons += prices.price(replace(reading, usage=usage), at=at).reasons
-        reasons.append(f"what {tool} finds is billed as input and cannot be known before")
+    for tool, cost in by_tool.items():
+        reasons += [*cost.reasons, f"what {tool} finds is billed as input and cannot be known before"]
+    if plain.price is not None and plain.price.per_hour is not None:
+        reasons.append(f"paid by the hour; the call is taken to last at most {LONGEST_CALL_SECONDS} seconds")
     return tuple(dict.fromkeys(reasons))

@@ -208,6 +208,14 @@ def listed() -> list[tuple[str, str]]:
     return [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]
 
 
+def writes_are_dearer(model: str, provider: str, at: datetime) -> bool:
+    plain, written = (
+        BOOK.cost(model, usage, provider=provider, at=at).usd or Decimal(0)
+        for usage in (TokenUsage(input_tokens=1_000), TokenUsage(cache_write_tokens=1_000))
+    )
+    return written > plain
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     which=st.integers(0, 10**6),
@@ -253,7 +261,7 @@ def test_no_price_of_the_list_is_above_the_ceiling(
     )
     ceiling = ceiling_of(before, BOOK, counted=False, at=at)
     kind = "cache_write_1h_tokens" if ttl == "1h" else "cache_write_5m_tokens" if ttl == "5m" else "input_tokens"
-    if ttl is None and "claude" not in model:
+    if ttl is None and "claude" not in model and writes_are_dearer(model, provider, at):
         kind = "cache_write_tokens"
     cached = int(text * read)
     new = int((text - cached) * written)
@@ -337,9 +345,16 @@ def test_a_free_model_costs_nothing_and_an_unpriced_one_has_no_ceiling() -> None
     assert of(claim("local")).usd is None
     assert "overrides=" in of(claim("local")).reasons[0]
     assert of(claim(None)).usd is None
+    assert of(claim(None)).reasons == ("nobody says which model is asked",)
     half = PriceBook(overrides={"local": ModelPrice(input_per_million=1)})
     assert of(claim("local"), book=half).usd is None
     assert of(claim("local", max_output_tokens=0), book=half).usd is not None
+
+
+def test_a_model_paid_by_the_hour_is_held_for_ten_minutes() -> None:
+    found = of(claim("local"), book=PriceBook(overrides={"local": ModelPrice(per_hour="6")}))
+    assert found.usd == 1
+    assert "600 seconds" in found.reasons[-1]
 
 
 def test_an_embedding_has_no_output() -> None:
