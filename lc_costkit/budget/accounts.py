@@ -172,18 +172,18 @@ class Accounts:
         _check(parts, lease_seconds)
         self._open()
         self._keep_up(now)
-        ordered = sorted(
-            zip(range(len(parts)), parts, lease_seconds, strict=True), key=lambda one: key_of(one[1].account)
-        )
+        name = storable(reservation)
+        given = zip(range(len(parts)), parts, lease_seconds, strict=True)
+        ordered = sorted(given, key=lambda one: key_of(one[1].account))
         try:
-            return self._transactions.run(lambda hand: reserve(hand, reservation, ordered, now))
+            return self._transactions.run(lambda hand: reserve(hand, name, ordered, now))
         except DoesNotFitError as refusal:
             refused = refusal.refused
         # What nobody settled in time is spent, and the answer should say so.
         if not self._transactions.run(lambda hand: sweep(hand, now, account=refused.part.account)):
             return refused
         try:
-            return self._transactions.run(lambda hand: reserve(hand, reservation, ordered, now))
+            return self._transactions.run(lambda hand: reserve(hand, name, ordered, now))
         except DoesNotFitError as refusal:
             return refusal.refused
 
@@ -208,7 +208,7 @@ class Accounts:
         _check_apart(parts)
         self._open()
         taken = [min(max(int(amount), 0), MOST) for amount in amounts]
-        return self._transactions.run(lambda hand: settle(hand, reservation, parts, taken, now))
+        return self._transactions.run(lambda hand: settle(hand, storable(reservation), parts, taken, now))
 
     def release(self, reservation: str) -> None:
         """Give back what a call holds that was never sent; one that was settled stays as it is.
@@ -217,7 +217,7 @@ class Accounts:
             StoreError: the store cannot be used; nothing changed.
         """
         self._open()
-        self._transactions.run(lambda hand: release(hand, reservation))
+        self._transactions.run(lambda hand: release(hand, storable(reservation)))
 
     def sweep(self, *, now: float) -> int:
         """Count as spent what is held by calls whose lease ran out, and return how many holds that were.

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from lc_costkit.errors import ConfigurationError, StoreError
-from lc_costkit.store import cannot_use, describe
+from lc_costkit.store import MEMORY, cannot_use, describe
 from lc_costkit.turns import Turn, turn_of
 
 T = TypeVar("T")
@@ -26,7 +26,9 @@ _RETURNING_SINCE = (3, 35)
 """https://www.sqlite.org/lang_returning.html"""
 
 _SQLITE_TABLE_GONE = "no such table"
+# https://www.sqlite.org/rescode.html
 _SQLITE_WAITING = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
+_SQLITE_HARMLESS = _SQLITE_WAITING | {1, 19}  # SQLITE_ERROR, as a table that is gone; SQLITE_CONSTRAINT
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRES_AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
@@ -114,6 +116,8 @@ class Transactions:
             raise ConfigurationError(f"patience_seconds must be above 0, not {patience_seconds!r}")
         self._engine = engine
         self._postgres = engine.dialect.name == "postgresql"
+        # Its one connection is the database.
+        self._memory = engine.dialect.name == "sqlite" and engine.url.database in (None, "", MEMORY)
         self._returning = self._postgres or sqlite3.sqlite_version_info >= _RETURNING_SINCE
         self._turn = turn if turn is not None else turn_of(engine)
         self._patience = patience_seconds
@@ -131,9 +135,7 @@ class Transactions:
             return self._on_server(work) if self._postgres else self._in_file(work)
         except self._errors as error:
             if isinstance(error, self._broken):
-                raise ConfigurationError(
-                    "a row of this name is there already; give each call a name of its own"
-                ) from error
+                raise ConfigurationError("that name is in use; give each call a name of its own") from error
             raise self._told(error) from error
 
     def _in_file(self, work: Callable[[Hand], T]) -> T:
@@ -151,7 +153,7 @@ class Transactions:
                 cursor.execute("COMMIT")
                 return answer
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _SQLITE_WAITING:
+                if not self._memory and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _SQLITE_HARMLESS:
                     # A connection that met a full disk or a damaged page may not find out that it is better now.
                     _give_up(raw)
                 raise
