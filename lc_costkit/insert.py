@@ -160,8 +160,9 @@ class _Held:
         pooled = engine.raw_connection()
         self.connection = _driver(pooled)
         self.connection.isolation_level = None
-        # Also when the ledger is forgotten, or the process ends.
+        # When the ledger is forgotten. Not at the end of the process: its last calls are written then.
         self.end = weakref.finalize(self, _give_back, pooled, self.process_id)
+        self.end.atexit = False
 
 
 def _give_back(pooled: PoolProxiedConnection, process_id: int) -> None:

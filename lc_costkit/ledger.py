@@ -10,22 +10,41 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, func, insert, or_, select
+from sqlalchemy import Connection, Delete, Engine, Select, delete, func, insert, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lc_costkit.backoff import Backoff
+from lc_costkit.correcting import Corrector, Progress
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.faults import Faults
+from lc_costkit.fixed import FixedCost
+from lc_costkit.fixed_lines import from_row as fixed_from_row
+from lc_costkit.fixed_lines import lines_between, put_line
 from lc_costkit.insert import Inserter
-from lc_costkit.record import CallRecord, Score
+from lc_costkit.pricing import PriceBook
+from lc_costkit.record import CallRecord, Correction, Score
 from lc_costkit.report import Report
-from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES, SCORES, from_row, instant_text
+from lc_costkit.repriced import Repricing
+from lc_costkit.rows import (
+    CALLS,
+    CORRECTIONS,
+    FIXED_COSTS,
+    LEDGER_SCHEMA,
+    LEDGER_TABLES,
+    SCORES,
+    correction_from,
+    from_row,
+    instant_text,
+)
+from lc_costkit.selection import instant, narrowed
 from lc_costkit.store import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
+    cannot_use,
+    close_engine,
     describe,
     open_engine,
     passing,
@@ -35,28 +54,14 @@ from lc_costkit.store import (
 )
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
 from lc_costkit.turns import turn_of
-from lc_costkit.versions import prepare_schema
+from lc_costkit.versions import checked_version, prepare_schema
 from lc_costkit.writer import KEPT, KEPT_ADVICE, BackgroundWriter
 
 _logger = logging.getLogger(__name__)
 
 _PAGE = 1000
 
-_FILTERS: dict[str, Callable[[str], ColumnElement[bool]]] = {
-    "call_id": lambda value: CALLS.c.call_id == value,
-    "trace_id": lambda value: CALLS.c.trace_id == value,
-    "model": lambda value: or_(CALLS.c.model_answered == value, CALLS.c.model_asked == value),
-    "provider": lambda value: CALLS.c.provider == value,
-    "feature": lambda value: CALLS.c.feature == value,
-    "user": lambda value: CALLS.c.user_id == value,
-    "team": lambda value: CALLS.c.team == value,
-    "route": lambda value: CALLS.c.route == value,
-    "cache": lambda value: CALLS.c.cache == value,
-    "framework": lambda value: CALLS.c.framework == value,
-    "operation": lambda value: CALLS.c.operation == value,
-    "error": lambda value: CALLS.c.error == value,
-}
-"""What ``records`` and ``report`` can be narrowed to, beside ``since`` and ``until``."""
+_T = TypeVar("_T")
 
 
 class Ledger:
@@ -81,10 +86,12 @@ class Ledger:
         path_or_url: a file path, ``":memory:"``, or a SQLAlchemy URL.
         record_text: keep questions and answers; otherwise only their hashes and lengths.
         buffered: write in the background.
+        read_only: change nothing: for reports on a backup, on a read-only disk, or on somebody
+            else's file. A ledger of an older schema is read as it is.
 
     Raises:
-        ConfigurationError: ``path_or_url`` is neither a path nor a URL.
-        StoreError: the store cannot be opened, or a newer version wrote it.
+        ConfigurationError: ``path_or_url`` is neither a path nor a URL, or options contradict each other.
+        StoreError: the store cannot be opened, a newer version wrote it, or there is no ledger to read.
         MissingDependency: the PostgreSQL driver is not installed.
 
     >>> from decimal import Decimal
@@ -96,14 +103,27 @@ class Ledger:
     """
 
     def __init__(
-        self, path_or_url: str | Path | URL = ":memory:", *, record_text: bool = False, buffered: bool = False
+        self,
+        path_or_url: str | Path | URL = ":memory:",
+        *,
+        record_text: bool = False,
+        buffered: bool = False,
+        read_only: bool = False,
     ) -> None:
-        self._engine = open_engine(path_or_url, busy_seconds=BUSY_SECONDS)
+        if read_only and (buffered or record_text):
+            raise ConfigurationError("read_only=True writes nothing; leave buffered= and record_text= out")
+        self._engine = open_engine(path_or_url, busy_seconds=BUSY_SECONDS, read_only=read_only)
+        self._schema = LEDGER_SCHEMA
         try:
-            prepare_schema(self._engine, "ledger", LEDGER_SCHEMA, LEDGER_TABLES)
+            if read_only:
+                self._schema = checked_version(self._engine, "ledger", LEDGER_SCHEMA)
+            else:
+                # Schema 2 came with new tables only, which need no step.
+                prepare_schema(self._engine, "ledger", LEDGER_SCHEMA, LEDGER_TABLES)
         except StoreError:
             self._engine.dispose()
             raise
+        self.read_only = read_only
         self.record_text = record_text
         self.buffered = buffered
         self.faults = Faults(_logger)
@@ -136,7 +156,7 @@ class Ledger:
                 already holds a call of this id (not when buffered: those are logged and
                 counted in ``faults``).
         """
-        self._open()
+        self._open(to_write=True)
         if self.buffered:
             self._writer.submit(lambda: record)
             return
@@ -157,7 +177,7 @@ class Ledger:
             StoreError: the ledger is closed, or the store refuses the record for good: it
                 holds a call of this id, or its tables are gone.
         """
-        self._open()
+        self._open(to_write=True)
         if not self._written_now(record):
             self._writer.submit(lambda: record, written)
         elif written is not None:
@@ -190,9 +210,9 @@ class Ledger:
             written: called with it on that thread once it is in the store; must not raise.
 
         Raises:
-            StoreError: the ledger is closed.
+            StoreError: the ledger is closed or read-only.
         """
-        self._open()
+        self._open(to_write=True)
         self._writer.submit(make, written)
 
     def flush(self) -> bool:
@@ -218,9 +238,9 @@ class Ledger:
             ConfigurationError: an unknown filter, or a time without a zone.
             StoreError: the store cannot be read.
         """
-        query = _narrowed(select(CALLS), since, until, equal)
+        query = narrowed(select(CALLS), since, until, equal)
         tag = equal.get("tag")
-        return (record for record in map(from_row, self._rows(query)) if tag is None or tag in record.tags)
+        return (record for record in map(self._read, self._rows(query)) if tag is None or tag in record.tags)
 
     def report(
         self,
@@ -230,7 +250,10 @@ class Ledger:
         until: datetime | date | None = None,
         **equal: str,
     ) -> Report:
-        """Sum calls up: requests, tokens, USD, savings.
+        """Sum calls up: requests, tokens, USD, savings; and beside them what is paid by the month.
+
+        Fixed lines are for all calls: a report that is narrowed to some by ``**equal`` has none.
+        They cover the time from ``since``, or else the first call, to ``until``, or else the last call.
 
         Args:
             by: what a row stands for: ``model``, ``feature``, ``user``, ``team``, ``tag``,
@@ -245,9 +268,113 @@ class Ledger:
         """
         checked_group(by)
         columns = [CALLS.c[name] for name in ("seq", *REPORT_COLUMNS)]
-        query = _narrowed(select(*columns), since, until, equal)
-        rows, total = tally(self._rows(query), by=by, tag=equal.get("tag"))
-        return Report(by=by, rows=rows, total=total)
+        query = narrowed(select(*columns), since, until, equal)
+        summed = tally(self._rows(query), by=by, tag=equal.get("tag"))
+        start = summed.first if since is None else instant("since", since)
+        end = summed.last if until is None else instant("until", until)
+        period = None if start is None or end is None or end < start else (start, end)
+        fixed = () if equal or period is None else lines_between(self.fixed_costs(), period)
+        return Report(by=by, rows=summed.rows, total=summed.total, fixed=fixed, period=period)
+
+    def reprice(
+        self,
+        prices: PriceBook | None = None,
+        *,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        **equal: str,
+    ) -> Repricing:
+        """Price recorded calls again, each at the prices of the moment it was made.
+
+        For a price list that was wrong, a price of your own that came late, or calls that had no
+        price. What a call cost before is kept (see ``corrections``). What was counted as an
+        estimate stays one. Other calls can be made and recorded meanwhile, and a correction
+        that was broken off is taken up by running it again.
+
+        A call keeps its cost where ``prices`` has no price for it, where it has only the public
+        one but the call was priced at one of your own, and where its amount was recorded without
+        a price. Savings are worked out again where the record says what they rest on: what the
+        router and the pruner saved, observed hits, and checks of the cache. What a hit saved stays
+        as it is: it is what the stored answer cost when it was made. Savings of the router and
+        the pruner that schema 1 recorded do not name the model they were priced at, and stay, too.
+
+        Args:
+            prices: the prices that hold; the public price list by default.
+            since: the earliest start (aware, or a UTC date).
+            until: the first moment not included.
+            dry_run: say what would change, and write nothing.
+            progress: called with how many calls were looked at and how many there are.
+            **equal: ``feature="support"`` and the like, as in ``records``; not ``tag``.
+
+        Raises:
+            ConfigurationError: an unknown filter, a time without a zone, or no ``PriceBook``.
+            StoreError: the store cannot be read or written to; what was written stays written.
+        """
+        if prices is not None and not isinstance(prices, PriceBook):
+            raise ConfigurationError(f"prices must be a PriceBook, not {prices!r}")
+        if "tag" in equal:
+            raise ConfigurationError("calls to price again cannot be picked by tag; use feature, user or model")
+        self._open(to_write=not dry_run)
+        self.flush()
+        size = next(self._rows(narrowed(_SIZE, since, until, equal)))
+        query = narrowed(select(CALLS).where(CALLS.c.seq <= (size["newest"] or 0)), since, until, equal)
+        work = Corrector(self._engine, turn=self._turn, prices=prices or PriceBook(), dry_run=dry_run)
+        try:
+            return work.run(self._rows(query), total=size["calls"], progress=progress)
+        except SQLAlchemyError as error:
+            raise StoreError(cannot_use(self._engine.url, error)) from error
+
+    def corrections(self, call_id: str | None = None) -> Iterator[Correction]:
+        """Yield what calls were priced at before ``reprice`` changed it, in the order of the changes.
+
+        Args:
+            call_id: only those of one call.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._schema < 2:
+            return
+        query = select(CORRECTIONS)
+        if call_id is not None:
+            query = query.where(CORRECTIONS.c.call_id == call_id)
+        yield from map(correction_from, self._rows(query))
+
+    def set_fixed_cost(self, cost: FixedCost) -> None:
+        """Keep a line that is paid by the month; reports show its share of their period.
+
+        One of the same name and first day is replaced. For another price from some day on, set the
+        line again with ``until``, and a second one ``since`` that day.
+
+        Raises:
+            ConfigurationError: not a ``FixedCost``, or a line of this name is paid on the same days.
+            StoreError: the store cannot be written to.
+        """
+        if not isinstance(cost, FixedCost):
+            raise ConfigurationError(f"a fixed cost must be a FixedCost, not {cost!r}")
+        self._change(lambda connection: put_line(connection, cost))
+
+    def remove_fixed_cost(self, name: str) -> int:
+        """Forget all lines of this name, as if they had never been paid; return how many there were.
+
+        To end a line, set it again with ``until``.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        return self._change(lambda connection: connection.execute(_remove(name)).rowcount)
+
+    def fixed_costs(self) -> tuple[FixedCost, ...]:
+        """Return the lines that are paid by the month, in the order of their names and first days.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._schema < 2:
+            return ()
+        return tuple(sorted(map(fixed_from_row, self._rows(select(FIXED_COSTS))), key=lambda c: (c.name, c.since)))
 
     def score(self, call_id: str, value: float, *, note: str | None = None) -> None:
         """Attach feedback to a call; several scores of one call are all kept.
@@ -258,17 +385,24 @@ class Ledger:
         """
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ConfigurationError(f"a score must be a finite number, not {value!r}")
-        self._open()
+
+        def add(connection: Connection) -> None:
+            known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
+            if known is None:
+                raise ConfigurationError(
+                    f"no call {call_id!r} in {describe(self._engine)}; call ids are on the records"
+                )
+            row = {"call_id": call_id, "value": value, "note": note, "scored_at": instant_text(datetime.now(UTC))}
+            connection.execute(insert(SCORES), row)
+
+        self._change(add)
+
+    def _change(self, write: Callable[[Connection], _T]) -> _T:
+        self._open(to_write=True)
         self.flush()
         try:
-            with writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
-                known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
-                if known is None:
-                    raise ConfigurationError(
-                        f"no call {call_id!r} in {describe(self._engine)}; call ids are on the records"
-                    )
-                row = {"call_id": call_id, "value": value, "note": note, "scored_at": instant_text(datetime.now(UTC))}
-                connection.execute(insert(SCORES), row)
+            with self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+                return write(connection)
         except SQLAlchemyError as error:
             raise StoreError(f"{describe(self._engine)} cannot be written to: {_cause(error)}") from error
 
@@ -315,7 +449,7 @@ class Ledger:
             self._closed = True
             self._writer.close()
             self._inserter.close()
-            self._engine.dispose()
+            close_engine(self._engine)
 
     def __len__(self) -> int:
         return int(next(self._rows(select(func.count().label("calls")).select_from(CALLS)))["calls"])
@@ -325,7 +459,8 @@ class Ledger:
         return True
 
     def __repr__(self) -> str:
-        state = ", closed" if self._closed else ", buffered" if self.buffered else ""
+        kind = ", buffered" if self.buffered else ", read-only" if self.read_only else ""
+        state = ", closed" if self._closed else kind
         return f"Ledger({describe(self._engine)!r}{state})"
 
     def __enter__(self) -> Self:
@@ -341,9 +476,22 @@ class Ledger:
             return StoreError(f"{describe(self._engine)} already holds a call {record.call_id!r}")
         return StoreError(f"{describe(self._engine)} cannot be written to: {_cause(error)}")
 
-    def _open(self) -> None:
+    def _open(self, *, to_write: bool = False) -> None:
         if self._closed:
             raise StoreError(f"the ledger {describe(self._engine)} is closed")
+        if to_write and self.read_only:
+            raise StoreError(
+                f"the ledger {describe(self._engine)} was opened with read_only=True, which writes nothing"
+            )
+
+    @staticmethod
+    def _read(row: Mapping[str, Any]) -> CallRecord:
+        try:
+            return from_row(row)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(
+                f"call {row['call_id']!r} (row {row['seq']}) cannot be read: {error}; see what check() says of it"
+            ) from error
 
     def _rows(self, query: Select[Any]) -> Iterator[Mapping[str, Any]]:
         # In pages, so that no connection is held while the caller does something with a row.
@@ -360,39 +508,18 @@ class Ledger:
                 with self._engine.connect() as connection, patiently(connection):
                     rows = [dict(row) for row in connection.execute(page).mappings()]
             except SQLAlchemyError as error:
-                raise StoreError(f"{describe(self._engine)} cannot be read: {_cause(error)}") from error
+                raise StoreError(cannot_use(self._engine.url, error, verb="read")) from error
             yield from rows
             if not paged or len(rows) < _PAGE:
                 return
             last = rows[-1]["seq"]
 
 
-def _narrowed(
-    query: Select[Any], since: datetime | date | None, until: datetime | date | None, equal: Mapping[str, str]
-) -> Select[Any]:
-    if since is not None:
-        query = query.where(CALLS.c.started_at >= _instant("since", since))
-    if until is not None:
-        query = query.where(CALLS.c.started_at < _instant("until", until))
-    for name, value in equal.items():
-        if name == "tag":
-            continue
-        if name not in _FILTERS:
-            raise ConfigurationError(
-                f"cannot filter calls by {name!r}; use since, until, tag, {', '.join(sorted(_FILTERS))}"
-            )
-        query = query.where(_FILTERS[name](value))
-    return query
+_SIZE: Any = select(func.count().label("calls"), func.max(CALLS.c.seq).label("newest"))
 
 
-def _instant(name: str, moment: datetime | date) -> str:
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise ConfigurationError(f"{name} needs a time zone: {moment!r}; use datetime(..., tzinfo=UTC)")
-        return instant_text(moment)
-    if isinstance(moment, date):
-        return instant_text(datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
-    raise ConfigurationError(f"{name} must be a datetime with a time zone or a date, not {moment!r}")
+def _remove(name: str) -> Delete:
+    return delete(FIXED_COSTS).where(FIXED_COSTS.c.name == name)
 
 
 def _row_problems(row: Mapping[str, Any]) -> list[str]:

@@ -348,6 +348,8 @@ def billing_terms(reading: UsageReading) -> dict[str, Any]:
     """Return what besides token counts decided the price, as plain data, so that a call can be priced again."""
     names = ("service_tier", "processing", "speed", "inference_geo")
     terms: dict[str, Any] = {name: value for name in names if (value := getattr(reading, name)) is not None}
+    if reading.estimated:
+        terms["estimated"] = True
     if reading.open_terms:
         terms["open_terms"] = [list(term) for term in reading.open_terms]
     for name in ("also", "open_calls"):

@@ -34,6 +34,8 @@ class Saving:
         basis: how far ``usd`` can be trusted.
         tokens: tokens that were not sent or not generated.
         hypothetical: nothing was saved; observe mode says what would have been.
+        model: whose price it was worked out at, besides that of the model that answered.
+        provider: the provider of ``model``.
     """
 
     part: str
@@ -41,6 +43,29 @@ class Saving:
     basis: Basis
     tokens: int = 0
     hypothetical: bool = False
+    model: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a call was priced at before its price was corrected, and after.
+
+    Attributes:
+        call_id: the call.
+        corrected_at: when (UTC).
+        before: its cost until then.
+        after: its cost from then on.
+        saved_before: its savings until then.
+        saved_after: its savings from then on.
+    """
+
+    call_id: str
+    corrected_at: datetime
+    before: Cost
+    after: Cost
+    saved_before: tuple[Saving, ...] = ()
+    saved_after: tuple[Saving, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

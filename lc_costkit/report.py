@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from lc_costkit.cost import exact_sum
 from lc_costkit.errors import MissingDependency
+from lc_costkit.fixed_lines import FixedLine, Period
 from lc_costkit.tables import html_table, markdown_table, text_table
 from lc_costkit.tally import ReportRow
 
@@ -27,35 +30,61 @@ class Report:
     Attributes:
         by: what a row stands for; ``None`` for a total only.
         rows: one for each group. A call with two tags is in two rows.
-        total: over all calls, each once.
+        total: over all calls, each once; fixed lines are not in it.
+        fixed: what is paid by the month, its share of ``period``; in no row and not in ``total``.
+        period: from when to before when ``fixed`` counts (UTC); ``None`` where there is no time to count.
     """
 
     by: str | None
     rows: tuple[ReportRow, ...]
     total: ReportRow
+    fixed: tuple[FixedLine, ...] = ()
+    period: Period | None = None
+
+    @property
+    def fixed_usd(self) -> Decimal:
+        """What fixed lines come to in the period (USD)."""
+        return exact_sum(line.usd for line in self.fixed)
+
+    @property
+    def usd_with_fixed(self) -> Decimal:
+        """All that was spent on calls, and the fixed lines (USD)."""
+        return exact_sum((self.total.usd, self.fixed_usd))
 
     def __repr__(self) -> str:
-        if not self.total.requests:
+        if self._is_empty():
             return _EMPTY
-        return "\n".join([text_table(*self._cells()), *self._notes()])
+        return "\n".join([text_table(*self._cells(), footers=self._footers()), *self._notes()])
 
     def _repr_html_(self) -> str:
-        if not self.total.requests:
+        if self._is_empty():
             return f"<p>{_EMPTY}</p>"
-        return html_table(*self._cells(), notes=self._notes())
+        return html_table(*self._cells(), notes=self._notes(), footers=self._footers())
 
     def to_markdown(self) -> str:
         """Return a Markdown table, with notes under it."""
-        if not self.total.requests:
+        if self._is_empty():
             return _EMPTY
-        return markdown_table(*self._cells()) + "".join(f"\n\n{note}" for note in self._notes())
+        table = markdown_table(*self._cells(), footers=self._footers())
+        return table + "".join(f"\n\n{note}" for note in self._notes())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values; USD as decimal text."""
-        return {"by": self.by, "rows": [row.to_dict() for row in self.rows], "total": self.total.to_dict()}
+        return {
+            "by": self.by,
+            "rows": [row.to_dict() for row in self.rows],
+            "total": self.total.to_dict(),
+            "fixed": [{"name": line.name, "usd": str(line.usd)} for line in self.fixed],
+            "fixed_usd": str(self.fixed_usd),
+            "usd_with_fixed": str(self.usd_with_fixed),
+            "period": None if self.period is None else [moment.isoformat() for moment in self.period],
+        }
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line for each group, the groups as index; USD columns hold ``Decimal``.
+
+        Fixed lines come last, with their amount under ``fixed_usd`` alone: ``usd`` sums up to what
+        was spent on calls.
 
         Raises:
             MissingDependency: pandas is not installed.
@@ -66,8 +95,15 @@ class Report:
             raise MissingDependency("Report.to_frame", "report") from error
         shown = self._shown()
         data = [{name: getattr(row, name) for name in _FRAME_COLUMNS} for row in shown]
-        index = pandas.Index([row.group for row in shown], name=self.by or "total")
-        return pandas.DataFrame(data, index=index, columns=list(_FRAME_COLUMNS))
+        names = [row.group for row in shown]
+        columns = list(_FRAME_COLUMNS)
+        if self.fixed:
+            columns.insert(columns.index("usd") + 1, "fixed_usd")
+            data = [{**values, "fixed_usd": Decimal(0)} for values in data]
+            nothing = {name: getattr(ReportRow(group=""), name) for name in _FRAME_COLUMNS}
+            data += [{**nothing, "fixed_usd": line.usd} for line in self.fixed]
+            names += [line.name for line in self.fixed]
+        return pandas.DataFrame(data, index=pandas.Index(names, name=self.by or "total"), columns=columns)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw what each group spent and saved (USD) as bars and return the axes.
@@ -107,11 +143,27 @@ class Report:
         header = [self.by or "", *(title for title, _ in _SHOWN)]
         lines = [[_shortened(row.group), *(show(row) for _, show in _SHOWN)] for row in self.rows]
         lines.append(["total", *(show(self.total) for _, show in _SHOWN)])
+        for name, usd in self._fixed_lines():
+            lines.append([_shortened(name), *(usd_text(usd) if title == "USD" else "" for title, _ in _SHOWN)])
         return header, lines
+
+    def _fixed_lines(self) -> list[tuple[str, Decimal]]:
+        if not self.fixed:
+            return []
+        return [*((line.name, line.usd) for line in self.fixed), ("total with fixed", self.usd_with_fixed)]
+
+    def _footers(self) -> int:
+        return 1 + len(self._fixed_lines())
+
+    def _is_empty(self) -> bool:
+        return not self.total.requests and not self.fixed
 
     def _notes(self) -> list[str]:
         total = self.total
         notes = []
+        if self.fixed and self.period is not None:
+            start, end = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in self.period)
+            notes.append(f"fixed, paid by the month whatever is used: {start} to {end} UTC, in no sum over calls")
         if total.saved_by_part:
             notes.append(f"saved, net of the kit's own cost: {_parts_text(total.saved_by_part)}")
         if total.estimated_saved_usd:

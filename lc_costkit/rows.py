@@ -13,13 +13,26 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from lc_costkit.pricing import AppliedPrice, Cost
-from lc_costkit.record import CallRecord, Saving
+from lc_costkit.record import CallRecord, Correction, Saving
 from lc_costkit.usage import TokenUsage
 
-LEDGER_SCHEMA = 1
+LEDGER_SCHEMA = 2
 """Raised with every change of the tables below."""
 
 LEDGER_TABLES = MetaData()
@@ -87,6 +100,28 @@ SCORES = Table(
     Column("value", Float(53), nullable=False),
     Column("note", Text),
     Column("scored_at", String(32), nullable=False),
+)
+
+CORRECTIONS = Table(
+    "costkit_corrections",
+    LEDGER_TABLES,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    Column("call_id", Text, ForeignKey("costkit_calls.call_id"), nullable=False, index=True),
+    Column("corrected_at", String(32), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+)
+"""What calls were priced at before: ``before`` and ``after`` hold the columns that changed, as JSON."""
+
+FIXED_COSTS = Table(
+    "costkit_fixed_costs",
+    LEDGER_TABLES,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("usd_per_month", Text, nullable=False),
+    Column("since", String(10), nullable=False),
+    Column("until", String(10)),
+    UniqueConstraint("name", "since", name="uq_costkit_fixed_costs"),
 )
 
 # Fields stored as they are, by column.
@@ -228,6 +263,28 @@ def from_row(row: Mapping[str, Any]) -> CallRecord:
     return CallRecord(**values)
 
 
+def correction_value(cost: Cost, saved: tuple[Saving, ...]) -> str:
+    """Write one side of a correction."""
+    return _ENCODE({**cost_values(cost), "saved": savings_text(saved)})
+
+
+def correction_from(row: Mapping[str, Any]) -> Correction:
+    """Read a correction back.
+
+    Raises:
+        ValueError: a column does not hold what ``correction_value`` writes.
+    """
+    before, after = _json_value(row["before"]), _json_value(row["after"])
+    return Correction(
+        call_id=row["call_id"],
+        corrected_at=datetime.fromisoformat(row["corrected_at"]),
+        before=cost_from(before),
+        after=cost_from(after),
+        saved_before=savings_from_text(before["saved"]),
+        saved_after=savings_from_text(after["saved"]),
+    )
+
+
 def storable(value: Any) -> Any:
     """Replace what some databases refuse in a text (lone surrogates, NUL) by ``?``."""
     if not isinstance(value, str):
@@ -244,6 +301,8 @@ def savings_from_text(text: str | None) -> tuple[Saving, ...]:
             basis=data["basis"],
             tokens=data.get("tokens", 0),
             hypothetical=data.get("hypothetical", False),
+            model=data.get("model"),
+            provider=data.get("provider"),
         )
         for data in _json_value(text) or ()
     )
@@ -260,6 +319,10 @@ def _saving_data(saving: Saving) -> dict[str, Any]:
         data["tokens"] = saving.tokens
     if saving.hypothetical:
         data["hypothetical"] = True
+    if saving.model:
+        data["model"] = saving.model
+    if saving.provider:
+        data["provider"] = saving.provider
     return data
 
 

@@ -65,13 +65,26 @@ def route_saving(
             return None
     if model is None:
         return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
-    other = prices.price(replace(reading, model=model, provider=provider, also=()), at=at)
-    if other.usd is None or cost.usd is None:
-        return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
-    usd = _minus(cost.usd, other.usd) if mark.observed else _minus(other.usd, cost.usd)
-    if not usd and not mark.observed:
-        return None
-    return Saving(part="route", usd=usd, basis="estimated", hypothetical=mark.observed)
+    saving = _route_saving(cost, reading, prices, at, model=model, provider=provider, hypothetical=mark.observed)
+    return None if saving.usd is not None and not saving.usd and not mark.observed else saving
+
+
+def _route_saving(
+    cost: Cost,
+    reading: UsageReading,
+    prices: PriceBook,
+    at: datetime | None,
+    *,
+    model: str,
+    provider: str | None,
+    hypothetical: bool,
+) -> Saving:
+    other = prices.price(replace(reading, model=model, provider=provider, also=(), open_calls=()), at=at)
+    usd: Decimal | None = None
+    if other.usd is not None and cost.usd is not None:
+        usd = _minus(cost.usd, other.usd) if hypothetical else _minus(other.usd, cost.usd)
+    basis: Basis = "unpriced" if usd is None else "estimated"
+    return Saving(part="route", usd=usd, basis=basis, hypothetical=hypothetical, model=model, provider=provider)
 
 
 def prune_savings(
@@ -99,16 +112,53 @@ def prune_savings(
                 model, provider = route.chosen_model, route.chosen_provider
             else:
                 model, provider = route.baseline_model, route.baseline_provider
-        more = (
-            prices.marginal_input(model, mark.removed_tokens, provider=provider, at=at, after=reading.usage)
-            if model
-            else Cost(usd=None, basis="unpriced")
+        saving = Saving(
+            part="prune", usd=None, basis="unpriced", tokens=mark.removed_tokens, hypothetical=mark.observed
         )
-        basis: Basis = "unpriced" if more.usd is None else "estimated"
-        savings.append(
-            Saving(part="prune", usd=more.usd, basis=basis, tokens=mark.removed_tokens, hypothetical=mark.observed)
-        )
+        savings.append(_prune_saving(replace(saving, model=model, provider=provider), reading, prices, at))
     return savings
+
+
+def _prune_saving(saving: Saving, reading: UsageReading, prices: PriceBook, at: datetime | None) -> Saving:
+    if not saving.model:
+        return saving
+    more = prices.marginal_input(saving.model, saving.tokens, provider=saving.provider, at=at, after=reading.usage)
+    return replace(saving, usd=more.usd, basis="unpriced" if more.usd is None else "estimated")
+
+
+def saving_again(
+    saving: Saving, cost: Cost, reading: UsageReading, prices: PriceBook, at: datetime | None
+) -> Saving | None:
+    """Work out a saving on a call that was made, after prices were corrected.
+
+    Args:
+        saving: as it was worked out before.
+        cost: of the call, corrected.
+        reading: what the call used.
+        prices: the corrected prices.
+        at: when it was made.
+
+    Returns:
+        ``None`` where it cannot be known: what a lookup or a stored answer cost, and savings that
+        do not say which model they were priced at.
+    """
+    if saving.part == "cache" and saving.hypothetical:
+        return replace(saving, usd=cost.usd, basis="unpriced" if cost.usd is None else "estimated")
+    if saving.model is None:
+        return None
+    if saving.part == "prune":
+        return _prune_saving(saving, reading, prices, at)
+    if saving.part == "route":
+        return _route_saving(
+            cost,
+            reading,
+            prices,
+            at,
+            model=saving.model,
+            provider=saving.provider,
+            hypothetical=saving.hypothetical,
+        )
+    return None
 
 
 def _moved(route: RouteMark) -> bool:

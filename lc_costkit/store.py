@@ -51,10 +51,15 @@ PATIENT_SECONDS = 5.0
 # What may be otherwise in a moment: SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL and CANTOPEN.
 _PASSING_CODES = frozenset({5, 6, 8, 10, 13, 14})
 
+# What SQLite says of a WAL file beside which it can make no other: SQLITE_READONLY and CANTOPEN.
+_UNSHARED_CODES = frozenset({8, 14})
+
 _ASYNC_DRIVERS = frozenset({"aiosqlite", "asyncpg", "psycopg_async", "aiomysql", "asyncmy"})
 
 
-def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_SECONDS) -> Engine:
+def open_engine(
+    path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_SECONDS, read_only: bool = False
+) -> Engine:
     """Open a database for one part of the kit.
 
     SQLite files run in WAL mode with ``synchronous=NORMAL``: what was committed survives
@@ -66,6 +71,8 @@ def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_
         path_or_url: a file path, ``":memory:"``, or a SQLAlchemy URL.
         busy_seconds: how long a statement waits for another writer of a SQLite file, where
             ``writing`` or ``patiently`` does not say otherwise.
+        read_only: write nothing to a SQLite file and make none, also where nothing can be written:
+            on a read-only disk, in somebody else's folder.
 
     Raises:
         ConfigurationError: the argument is neither a path nor a usable URL.
@@ -83,6 +90,8 @@ def open_engine(path_or_url: str | Path | URL, *, busy_seconds: float = PATIENT_
         engine = _open_server(url)
     elif _is_memory(url):
         engine = _open_memory()
+    elif read_only and url.query.get("uri") is None:
+        engine = _open_to_read(url, busy_seconds)
     else:
         engine = _open_file(url, busy_seconds)
     _survive_fork(engine)
@@ -258,6 +267,51 @@ def _open_file(url: URL, busy_seconds: float) -> Engine:
     return engine
 
 
+def _open_to_read(url: URL, busy_seconds: float) -> Engine:
+    path = Path(url.database or "").expanduser().absolute()
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path}")
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF not in _UNSHARED_CODES:
+                raise
+            connection = _open_unshared(path)
+        return connection
+
+    return create_engine(url.set(database=str(path)), creator=connect, poolclass=QueuePool, pool_size=5)
+
+
+def _open_unshared(path: Path) -> sqlite3.Connection:
+    """Open a file in WAL mode where the files that share it with other processes cannot be made."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path} has writes that are still in {log.name}, and nothing can be written to its folder to read them; "
+            "copy both files to a folder of your own and read the copy"
+        )
+    # Nobody can write to it, so there is nothing to agree on with others.
+    return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, check_same_thread=False)
+
+
+def close_engine(engine: Engine) -> None:
+    """Close every connection; whoever is still at work gets an error and not a crash."""
+    if not _is_memory(engine.url):
+        engine.dispose()
+        return
+    # In memory all threads share one connection. Whoever holds it may close it: SQLite breaks
+    # down when another one does, or when a renewed pool hands it out twice.
+    held = engine.raw_connection()
+    if held.dbapi_connection is not None:
+        held.dbapi_connection.close()
+    held.invalidate()
+
+
 def _use_wal(connection: sqlite3.Connection, deadline: float) -> None:
     # SQLite does not wait for the busy timeout while it changes the journal mode.
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -302,12 +356,17 @@ def cannot_use(url: URL, error: BaseException, *, verb: str = "used") -> str:
     if "malformed" in reason:
         return f"{name} is damaged ({reason}); restore it from a copy, or move it away to start a new one"
     if "readonly" in reason:
-        return f"{name} cannot be written to ({reason}); check the permissions of the file and its folder"
+        return f"{name} cannot be written to ({reason}); check the permissions of the file and its folder{_TO_READ}"
     if "locked" in reason:
         return f"{name} is locked by another process ({reason}); end it or wait"
     if "disk is full" in reason or "No space left" in reason:
         return f"{name} cannot be written to ({reason}); free some space"
+    if "unable to open" in reason:
+        return f"{name} cannot be {verb}: {reason}; check the permissions of the file and its folder{_TO_READ}"
     return f"{name} cannot be {verb}: {reason}"
+
+
+_TO_READ = "; Ledger(..., read_only=True) reads a ledger without writing"
 
 
 def _describe_url(url: URL) -> str:

@@ -1,6 +1,6 @@
 """How is a small table written as text, Markdown or HTML?
 
-The first column is aligned left, the others right; the last line is the total.
+The first column is aligned left, the others right; the last lines are totals, one by default.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from html import escape
 
 
-def text_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def text_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, footers: int = 1) -> str:
     """Return a table for a terminal.
+
+    Args:
+        header: of each column.
+        lines: the cells, line by line.
+        footers: how many of the last lines come after a rule.
 
     >>> print(text_table(["model", "USD"], [["gpt-4o", "0.10"], ["total", "0.10"]]))
     model    USD
@@ -23,11 +28,12 @@ def text_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(_width(cell) for cell in column) for column in zip(header, *lines, strict=True)]
     rule = "  ".join("-" * width for width in widths)
     written = [_aligned(line, widths) for line in (header, *lines)]
-    return "\n".join([written[0], rule, *written[1:-1], *([rule] if len(lines) > 1 else []), written[-1]])
+    between = [rule] if len(lines) > footers else []
+    return "\n".join([written[0], rule, *written[1:-footers], *between, *written[-footers:]])
 
 
-def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; pipes and line breaks in cells are made harmless.
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, footers: int = 1) -> str:
+    """Return a Markdown table; pipes and line breaks in cells are made harmless, the last lines are bold.
 
     >>> print(markdown_table(["a|b", "n"], [["total", "1"]]))
     | a\\|b | n |
@@ -35,14 +41,16 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str
     | **total** | **1** |
     """
     rule = [":---", *("---:" for _ in header[1:])]
-    last = [f"**{cell}**" if cell else "" for cell in map(_markdown_cell, lines[-1])]
-    body = [[_markdown_cell(cell) for cell in line] for line in lines[:-1]]
-    rows = [[_markdown_cell(cell) for cell in header], rule, *body, last]
+    last = [[f"**{cell}**" if cell else "" for cell in map(_markdown_cell, line)] for line in lines[-footers:]]
+    body = [[_markdown_cell(cell) for cell in line] for line in lines[:-footers]]
+    rows = [[_markdown_cell(cell) for cell in header], rule, *body, *last]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def html_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, notes: Sequence[str] = ()) -> str:
-    """Return an HTML table with notes under it; every cell is escaped.
+def html_table(
+    header: Sequence[str], lines: Sequence[Sequence[str]], *, notes: Sequence[str] = (), footers: int = 1
+) -> str:
+    """Return an HTML table with notes under it; every cell is escaped, the last lines are bold.
 
     >>> "<b>" in html_table(["name"], [["<b>"]])
     False
@@ -51,7 +59,9 @@ def html_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, notes: 
     body = [
         "<tr>" + "".join(_html_cell("td", cell, index) for index, cell in enumerate(line)) + "</tr>" for line in lines
     ]
-    body[-1] = body[-1].replace("<tr>", '<tr style="font-weight:bold;border-top:1px solid">', 1)
+    for place in range(len(body) - footers, len(body)):
+        line = ";border-top:1px solid" if place == len(body) - footers else ""
+        body[place] = body[place].replace("<tr>", f'<tr style="font-weight:bold{line}">', 1)
     under = "".join(f"<div>{escape(note)}</div>" for note in notes)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
 from lc_costkit.cost import EXACTLY, exact_sum
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, StoreError
+from lc_costkit.model_groups import ModelNames
 from lc_costkit.rows import savings_from_text
 
 _UNKNOWN = "(none)"
 
 GROUPS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "model": lambda row: row["model_answered"] or row["model_asked"],
+    "model_answered": lambda row: row["model_answered"],
     "model_asked": lambda row: row["model_asked"],
     "provider": lambda row: row["provider"],
     "feature": lambda row: row["feature"],
@@ -32,7 +35,10 @@ GROUPS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "day": lambda row: row["started_at"][:10],
     "month": lambda row: row["started_at"][:7],
 }
-"""What a row of a report can stand for, beside ``tag`` and ``metadata:KEY``; days are UTC."""
+"""What a row of a report can stand for, beside ``tag`` and ``metadata:KEY``; days are UTC.
+
+``model`` is one row for all names of a model (see ``ModelNames``), ``model_answered`` as the provider named it.
+"""
 
 REPORT_COLUMNS = [
     "call_id",
@@ -55,6 +61,7 @@ REPORT_COLUMNS = [
     "output_tokens",
     "usage",
     "cost_usd",
+    "price",
     "side_cost_usd",
     "side_cost_basis",
     "saved",
@@ -148,28 +155,58 @@ class ReportRow:
         return {name: _plain(value) for name, value in values.items()}
 
 
-def tally(
-    rows: Iterable[Mapping[str, Any]], *, by: str | None = None, tag: str | None = None
-) -> tuple[tuple[ReportRow, ...], ReportRow]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summed:
+    """Sums over calls.
+
+    Attributes:
+        rows: one for each group.
+        total: over all calls, each once.
+        first: the earliest start of a call; ``None`` for no calls.
+        last: the latest start; not that of the last record where the clock went backwards.
+    """
+
+    rows: tuple[ReportRow, ...]
+    total: ReportRow
+    first: datetime | None
+    last: datetime | None
+
+
+def tally(rows: Iterable[Mapping[str, Any]], *, by: str | None = None, tag: str | None = None) -> Summed:
     """Sum up rows of the ledger that hold ``REPORT_COLUMNS``: one sum for each group, and the total.
 
     Raises:
         ConfigurationError: an unknown ``by``.
+        StoreError: a row does not hold what the kit writes.
     """
     groups_of = checked_group(by)
     total = _Tally()
     tallies: dict[str, _Tally] = {}
+    first = last = None
     with localcontext(EXACTLY):
         for row in rows:
-            if tag is not None and tag not in json.loads(row["tags"] or "[]"):
-                continue
-            total.add(row)
-            for group in groups_of(row):
-                tallies.setdefault(group, _Tally()).add(row)
+            try:
+                if tag is not None and tag not in json.loads(row["tags"] or "[]"):
+                    continue
+                total.add(row)
+                for group in groups_of(row):
+                    tallies.setdefault(group, _Tally()).add(row)
+            except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise StoreError(
+                    f"call {row['call_id']!r} (row {row['seq']}) cannot be summed up: {error}; "
+                    "see what check() says of it"
+                ) from error
+            started = row["started_at"]
+            first = started if first is None or started < first else first
+            last = started if last is None or started > last else last
     made = [tally.row(group) for group, tally in tallies.items()]
     in_order = by in ("day", "hour", "month")
     made.sort(key=lambda row: row.group if in_order else (row.usd.copy_negate(), -row.requests, row.group))
-    return tuple(made), total.row("total")
+    return Summed(rows=tuple(made), total=total.row("total"), first=_moment(first), last=_moment(last))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def checked_group(by: str | None) -> Callable[[Mapping[str, Any]], list[str]]:
@@ -187,6 +224,9 @@ def checked_group(by: str | None) -> Callable[[Mapping[str, Any]], list[str]]:
         return lambda row: [str(json.loads(row["metadata"] or "{}").get(key, _UNKNOWN))]
     if by not in GROUPS:
         raise ConfigurationError(f"by must be None, tag, metadata:KEY, {', '.join(GROUPS)}; not {by!r}")
+    if by == "model":
+        names = ModelNames()
+        return lambda row: [names.of(row)]
     group = GROUPS[by]
     return lambda row: [group(row) or _UNKNOWN]
 

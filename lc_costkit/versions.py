@@ -62,7 +62,7 @@ def prepare_schema(
 
     Args:
         engine: from ``open_engine``.
-        component: ``"ledger"`` or ``"cache"``; each has its own version number.
+        component: ``"ledger"``, ``"cache"`` ...; each has its own version number.
         version: the schema this code reads and writes.
         tables: what to create where it is missing; done before the steps.
         migrations: version -> the step that leads to it from the one before. A version that only
@@ -82,10 +82,7 @@ def prepare_schema(
             mine = _VERSIONS.c.component == component
             found = connection.execute(select(_VERSIONS.c.version).where(mine)).scalar_one_or_none()
             if found is not None and found > version:
-                raise StoreError(
-                    f"{describe(engine)} holds a {component} of schema {found}, but this version of lc_costkit "
-                    f"knows schemas up to {version}; upgrade lc_costkit or name another file"
-                )
+                raise _too_new(engine, component, found, version)
             tables.create_all(connection)
             if found is None:
                 connection.execute(_VERSIONS.insert().values(component=component, version=version))
@@ -96,6 +93,34 @@ def prepare_schema(
                 connection.execute(update(_VERSIONS).where(mine).values(version=version))
     except SQLAlchemyError as error:
         raise StoreError(cannot_open(engine.url, error)) from error
+
+
+def checked_version(engine: Engine, component: str, version: int) -> int:
+    """Return which version the tables of ``component`` have, without changing anything.
+
+    Raises:
+        StoreError: there are none, a newer version than this one wrote them, or they cannot be read.
+    """
+    try:
+        with engine.connect() as connection, patiently(connection):
+            found = None
+            if inspect(connection).has_table(_VERSIONS.name):
+                wanted = select(_VERSIONS.c.version).where(_VERSIONS.c.component == component)
+                found = connection.execute(wanted).scalar_one_or_none()
+    except SQLAlchemyError as error:
+        raise StoreError(cannot_open(engine.url, error)) from error
+    if found is None:
+        raise StoreError(f"{describe(engine)} holds no {component}")
+    if found > version:
+        raise _too_new(engine, component, found, version)
+    return int(found)
+
+
+def _too_new(engine: Engine, component: str, found: int, version: int) -> StoreError:
+    return StoreError(
+        f"{describe(engine)} holds a {component} of schema {found}, but this version of lc_costkit "
+        f"knows schemas up to {version}; upgrade lc_costkit or name another file"
+    )
 
 
 def _is_prepared(engine: Engine, component: str, version: int, tables: MetaData) -> bool:

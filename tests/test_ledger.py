@@ -396,16 +396,15 @@ def test_a_locked_ledger_is_a_store_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_full_disk_is_a_store_error_and_loses_nothing_else(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.db") as ledger:
-        with ledger._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=40")
+        assert ledger._inserter._own is not None
+        ledger._inserter._own.get().execute("PRAGMA max_page_count=40")
         recorded = 0
         with pytest.raises(StoreError, match=r"cannot be written to: .*full"):
             for _ in range(10_000):
                 ledger.record(full_call(call_id=f"c{recorded}"))
                 recorded += 1
         assert len(ledger) == recorded > 0
-        with ledger._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=100000")
+        ledger._inserter._own.get().execute("PRAGMA max_page_count=100000")
         ledger.record(a_call())
         assert len(ledger) == recorded + 1
         assert ledger.check() == []

@@ -16,6 +16,7 @@ from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.store import (
     BUSY_SECONDS,
     PATIENT_SECONDS,
+    close_engine,
     describe,
     open_engine,
     passing,
@@ -68,15 +69,7 @@ class StoreAccess:
     def close(self) -> None:
         """Close every connection; whoever is still at work gets an error and not a crash."""
         self._closed = True
-        if self._engine.url.database is None:
-            # In memory all threads share one connection. Whoever holds it may close it: SQLite
-            # breaks down when another one does, or when a renewed pool hands it out twice.
-            held = self._engine.raw_connection()
-            if held.dbapi_connection is not None:
-                held.dbapi_connection.close()
-            held.invalidate()
-        else:
-            self._engine.dispose()
+        close_engine(self._engine)
 
     @contextmanager
     def asked(self) -> Iterator[None]:
