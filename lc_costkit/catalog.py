@@ -48,6 +48,7 @@ class Entry:
         native: whether the model is listed by this provider itself, and not borrowed from another one.
         doubt: why the match may not be the price that is billed; ``None`` for none.
         location: where it runs, if the name says so and the price depends on it.
+        later: for a name that moves (``mistral-large-latest``), other models of the line it may have moved to.
         regional: whether the price is that of a global endpoint and others cost ``REGIONAL_FACTOR`` times as much.
         source: which list it is from.
     """
@@ -58,6 +59,7 @@ class Entry:
     doubt: str | None = None
     location: str | None = None
     regional: bool = False
+    later: tuple[ModelInfo, ...] = ()
     source: str = "genai-prices"
 
 
@@ -116,6 +118,11 @@ class Catalog:
         return frozenset(provider.id for provider in self.snapshot().providers)
 
 
+_UNVERIFIED = re.compile(
+    r"^(?:Imported from OpenRouter pricing; verify(?!.*Verified against)|Seen on OpenRouter|.*trusting)", re.DOTALL
+)
+"""What the list writes beside prices that it does not vouch for."""
+
 _MAKERS = frozenset(
     {"openai", "anthropic", "google", "mistral", "deepseek", "x-ai", "cohere", "voyageai", "moonshotai"}
 )
@@ -141,13 +148,24 @@ def _look_up(snapshot: DataSnapshot, model: str, provider: str | None) -> Entry 
         if found is not None:
             doubt = None if certain else f"{provider} has no price for {model!r}; that of {candidate} was used"
             return _entry(snapshot, found, name, doubt, location)
-    if provider is None or provider in SELF_HOSTED or any(provider == listed.id for listed in snapshot.providers):
+    if provider is None or provider in SELF_HOSTED:
         return None
+    if any(provider == listed.id for listed in snapshot.providers):
+        return _of_compatible_endpoint(snapshot, model, location) if provider == "openai" else None
     inferred = _guess(snapshot, model, provider, location) or _look_up(snapshot, model, None)
     if inferred is None:
         return None
     doubt = f"provider {provider!r} is not in the price list; {inferred.provider.id} was inferred from the names"
     return _entry(snapshot, (inferred.provider, inferred.model), None, doubt, location)
+
+
+def _of_compatible_endpoint(snapshot: DataSnapshot, model: str, location: str | None) -> Entry | None:
+    """Look for the maker of a model that OpenAI does not have: its clients also talk to other providers' endpoints."""
+    found = _find(snapshot, model, None)
+    if found is None or found[0].id == "openai":
+        return None
+    doubt = f"openai has no price for {model!r}; that of {found[0].id} was used"
+    return _entry(snapshot, found, None, doubt, location)
 
 
 def _guess(snapshot: DataSnapshot, model: str, provider: str, location: str | None) -> Entry | None:
@@ -178,6 +196,8 @@ def _entry(
     location: str | None,
 ) -> Entry:
     provider, model = found
+    if doubt is None and _UNVERIFIED.search(model.price_comments or ""):
+        doubt = "the price list has this price from a reseller and did not verify it with the provider"
     if name is not None and doubt is None and not is_named(model.match, model.id, name):
         doubt = (
             f"the price list takes {name!r} for {model.id!r}, which may be another model; give it an alias if it is not"
@@ -190,5 +210,17 @@ def _entry(
         doubt=doubt,
         location=location,
         regional=regional is not None and regional.match(model.id) is not None,
+        later=_later(provider, model, name),
         source=list_name(snapshot),
     )
+
+
+def _later(provider: Provider, model: ModelInfo, name: str | None) -> tuple[ModelInfo, ...]:
+    """Return where a name may have moved to since the list filed it under one model.
+
+    Mistral moves ``...-latest`` without changing it in its answers; other makers answer with the model's own name.
+    """
+    if provider.id != "mistral" or name is None or not name.endswith("-latest") or model.id.endswith("-latest"):
+        return ()
+    line = re.compile(re.escape(name.removesuffix("latest")) + r"\d[\d.-]*$")
+    return tuple(other for other in provider.models if other is not model and line.match(other.id))

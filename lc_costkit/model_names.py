@@ -70,6 +70,7 @@ _BEDROCK_ARN = re.compile(
 _LEADING_PATHS = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
 _LOCATION = re.compile(r"^projects/[^/]+/locations/([^/]+)/")
 _TUNED = re.compile(r"(?:^|/)tunedmodels/|^projects/[^/]+/locations/[^/]+/endpoints/")
+_VERTEX_NAME = re.compile(r"^claude-[^@/]+@\d{8}$")
 _OPENAI_NAME = re.compile(r"^(?:text-embedding-|text-moderation-|ft:|chatgpt-|computer-use-|codex-|davinci-|babbage-)")
 
 
@@ -129,6 +130,11 @@ def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, st
         return
     head, _, tail = _LEADING_PATHS.sub("", name).partition("/")
     stripped = f"{head}/{tail}" if tail else head
+    last = stripped.rpartition("/")[2]
+    if tail and _BEDROCK_NAME.match(last) and provider_id(provider or head) == "aws":
+        # LiteLLM writes the region or the route before it.
+        yield "aws", last, True
+        return
     if provider is not None:
         yield provider, stripped, True
         if tail and provider_id(head) == provider:
@@ -144,6 +150,9 @@ def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, st
             return
     elif _BEDROCK_NAME.match(stripped):
         yield "aws", stripped, True
+        return
+    elif _VERTEX_NAME.match(stripped):
+        yield "google", stripped, True
         return
     elif _OPENAI_NAME.match(stripped):
         yield "openai", stripped, True

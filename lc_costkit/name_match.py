@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from genai_prices.types import MatchLogic
 
 _SAME_MODEL = re.compile(
-    r"(?:[-_@:./]?(?:"
-    r"20\d{2}-?\d{2}-?\d{2}|\d{8}|\d{6}|\d{4}|\d{2}-\d{2}(?:-\d{4})?|\d{3}"  # dates and builds
+    r"(?:(?:[-_@:./]?(?:"
+    r"20\d{2}-?\d{2}-?\d{2}|\d{8}|\d{6}|\d{4}|\d{2}-\d{2}(?:-\d{4})?|\d{2}-\d{4}|\d{3}"  # dates and builds
     r"|latest|default|preview|exp|experimental|beta|stable|ga"  # channels
-    r"|v\d+(?:\.\d+)?(?::\d+)?(?::\d+[km])?"  # Bedrock's versions and context sizes
-    r"))*[-_@:./]?"
+    r"|v\d+(?:\.\d+)?|:\d+[km]?"  # Bedrock's versions and context sizes
+    r"))*[-_@:./]?)"
 )
 """What may follow a model's name without it being another model."""
 

@@ -153,6 +153,7 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
     for key, value in asked.items():
         draft.apply_variant(key, value)
     draft.doubt_combination(asked)
+    draft.doubt_moving_name()
     draft.doubt_flat_variants(asked)
     draft.apply_place((reading.inference_geo or "").strip().lower())
     draft.fill_gaps(reading.usage)
@@ -205,11 +206,12 @@ class _Draft:
 
     def doubt_flat_variants(self, asked: Mapping[str, str]) -> None:
         """Doubt a variant that is listed at one rate for a prompt whose length raises the standard rate."""
-        listed = self._entry.model.get_prices(self._at, asked if self._entry.native else {})
         standard = vars(self._entry.model.get_prices(self._at))
         steps = [
             passed[-1] / tiers.base
-            for key, rate in vars(listed).items()
+            for term in asked.items()
+            for variant in self._variants(*term)
+            for key, rate in vars(variant.prices).items()
             if isinstance(rate, Decimal)
             and (tiers := standard.get(key)) is not None
             and not isinstance(tiers, Decimal)
@@ -219,6 +221,19 @@ class _Draft:
         if steps:
             self._doubt("the price list has one rate for this variant and a higher standard one for so long a prompt")
             self._widen(_ONE[0], max(steps))
+
+    def doubt_moving_name(self) -> None:
+        """Doubt the price of a name that may stand for a later model by now."""
+        now = self._flat(self._entry.model.get_prices(self._at))
+        steps = [
+            rate / now[key]
+            for other in self._entry.later
+            for key, rate in self._flat(other.get_prices(self._at)).items()
+            if key in ("input_mtok", "output_mtok") and now.get(key)
+        ]
+        if any(step != 1 for step in steps):
+            self._doubt(f"the name moves; the price list has it at {self._entry.model.id!r}, and later models differ")
+            self._widen(min(_ONE[0], *steps), max(_ONE[1], *steps))
 
     def apply_place(self, geo: str) -> None:
         """Take into account where the call ran, which genai-prices does not."""
