@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM
@@ -16,7 +16,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 from lc_costkit.budget.claim import Claim
 from lc_costkit.llama_index.budget_media import all_blocks, media_tokens
 from lc_costkit.llama_index.call_events import chat_prompt, completion_prompt, open_call, provider_of
-from lc_costkit.llama_index.delegating import ChatRequest, Request
+from lc_costkit.llama_index.delegating import ChatRequest, DelegatingLLM, Request
 from lc_costkit.marks import MARK
 from lc_costkit.metering import OpenCall
 from lc_costkit.prompt import Prompt
@@ -29,12 +29,17 @@ _FIELDS = ("additional_kwargs", "model_kwargs", "generate_kwargs", "generation_c
 
 _SEARCH = "web_search"
 
+_UNNAMED = LLMMetadata().model_name
+"""What LlamaIndex calls a model whose integration does not name it."""
+
 
 def read_request(llm: LLM, request: Request[Any]) -> tuple[Claim, OpenCall]:
     """Return what is known of a call before it is made.
 
     Who it is for comes from ``instrument_tags``; limits from its arguments, or from the fields of the LLM.
     """
+    while isinstance(llm, DelegatingLLM) and llm.answers_as is not llm:
+        llm = llm.answers_as
     options = _options(llm, request.options)
     messages = request.messages if isinstance(request, ChatRequest) else ()
     model = _text(options.get("model")) or model_of(llm)
@@ -67,11 +72,14 @@ def read_request(llm: LLM, request: Request[Any]) -> tuple[Claim, OpenCall]:
 
 
 def model_of(llm: LLM) -> str | None:
-    """Return the model's name; some integrations raise when asked about one that is newer than they are."""
+    """Return the model's name, if the LLM says one."""
     try:
-        return llm.metadata.model_name or None
-    except Exception:
-        return next((_text(getattr(llm, name, None)) for name in ("model", "model_name") if hasattr(llm, name)), None)
+        name = llm.metadata.model_name
+    except Exception:  # some integrations know no model that is newer than they are
+        name = ""
+    if name and name != _UNNAMED:
+        return name
+    return next((found for field in ("model", "model_name") if (found := _text(getattr(llm, field, None)))), None)
 
 
 def _context_window(llm: LLM) -> int | None:
