@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,25 +22,37 @@ def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
     >>> tools_used([{"type": "web_search_call", "action": {"type": "search"}}, {"type": "text", "text": "Yes."}])
     (('web_search', 1),)
     """
+    entries = [inside for block in _sequence(blocks) if (inside := as_mapping(block)) is not None]
+    failed = {entry.get("tool_call_id") for entry in entries if entry.get("status") == "error"}
     counts: defaultdict[str, int] = defaultdict(int)
-    found = 0
-    for block in blocks if isinstance(blocks, (list, tuple)) else ():
-        inside = as_mapping(block) or {}
-        kind = inside.get("type")
+    results: list[bool] = []
+    for entry in entries:
+        kind, name = entry.get("type"), entry.get("name")
         if kind == "web_search_call":
-            action = as_mapping(inside.get("action")) or {}
-            counts["web_search"] += action.get("type", "search") == "search" and inside.get("status") != "failed"
+            counts["web_search"] += _searched(entry.get("action")) and entry.get("status") != "failed"
         elif kind == "web_search_tool_result":
-            found += isinstance(inside.get("content"), (list, tuple))
+            results.append(isinstance(entry.get("content"), (list, tuple)))
         elif kind in ("file_search_call", "code_interpreter_call", "image_generation_call"):
-            counts[kind.removesuffix("_call")] += 1
-        elif kind == "server_tool_call" and inside.get("name") in _STANDARD_TOOLS:  # LangChain's output_version="v1"
-            counts[inside["name"]] += 1
-        elif kind == "server_tool_result":  # the same, of Anthropic's tools, whose calls lose their type in streams
-            origin = (as_mapping(inside.get("extras")) or {}).get("block_type")
-            found += origin == "web_search_tool_result" and inside.get("status") == "success"
-    counts["web_search"] = found or counts["web_search"]
+            counts[kind.removesuffix("_call")] += entry.get("status") != "failed"
+        elif kind == "server_tool_call" and name in _STANDARD_TOOLS:  # LangChain's output_version="v1"
+            searched = name != "web_search" or _searched(entry.get("args"))
+            counts[name] += searched and entry.get("id") not in failed
+        elif kind == "server_tool_result":  # the same, of Anthropic's tools, whose calls may lose their type in streams
+            origin = as_mapping(entry.get("extras")) or {}
+            if origin.get("block_type") == "web_search_tool_result":
+                results.append(entry.get("status") == "success")
+    if results:
+        counts["web_search"] = sum(results)
     return tuple((tool, count) for tool, count in counts.items() if count)
+
+
+def _sequence(blocks: object) -> Iterable[object]:
+    return blocks if isinstance(blocks, (list, tuple)) else ()
+
+
+def _searched(action: object) -> bool:
+    """Tell a search from what may follow it for free: opening a page, or finding a word in it."""
+    return (as_mapping(action) or {}).get("type", "search") == "search"
 
 
 def with_tools(reading: UsageReading | None, blocks: object) -> UsageReading | None:
@@ -57,7 +69,7 @@ def with_grounding(reading: UsageReading | None, candidates: object) -> UsageRea
     The first ones of a day or month are free, which no report tells (ai.google.dev, pricing).
     """
     queries = 0
-    for candidate in candidates if isinstance(candidates, (list, tuple)) else ():
+    for candidate in _sequence(candidates):
         inside = as_mapping(candidate) or {}
         grounding = as_mapping(inside.get("groundingMetadata") or inside.get("grounding_metadata")) or {}
         found = grounding.get("webSearchQueries") or grounding.get("web_search_queries")

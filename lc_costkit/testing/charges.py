@@ -59,7 +59,8 @@ class Terms:
             rate = find_rate(rates, name)
             if rate is None:
                 return None
-            total += bill(rate, counts, tier=self.tier) * self._factor(rate)
+            # OpenAI sells one faster tier under two names.
+            total += bill(rate, counts, tier="priority" if self.tier == "fast" else self.tier) * self._factor(rate)
         return total + tools
 
     def top_level(self, metered: Metered) -> Metered:
