@@ -35,6 +35,9 @@ LONGEST_CALL_SECONDS = 600
 _UPWARDS = Context(prec=60, rounding=ROUND_CEILING)
 _MANY = 1_000_000
 
+_LONG_RETENTION = "12h"
+"""The longer life of OpenAI's cache writes, at a price that no list has; ``UsageReading.open_terms`` says more."""
+
 _OUTPUT_KINDS = (
     TokenUsage(output_tokens=_MANY),
     TokenUsage(output_tokens=_MANY, reasoning_tokens=_MANY),
@@ -116,7 +119,6 @@ def _found(
         speed=speed,
         inference_geo=inference_geo,
     )
-    variants = tuple(_variants(reading))
 
     def priced(usage: TokenUsage, terms: UsageReading = reading) -> Cost:
         return prices.price(replace(terms, usage=usage), at=at, duration_seconds=LONGEST_CALL_SECONDS)
@@ -126,13 +128,15 @@ def _found(
         return max((amount for cost in costs if (amount := _top(cost)) is not None), default=None)
 
     plain = priced(reading.usage)
+    claude = is_claude(model, plain.price and plain.price.model)
+    variants = tuple(_variants(reading, claude=claude))
     fixed = most(TokenUsage())
     if plain.price is None or fixed is None:
         limit, why = _limit(model, provider, None)
         unpriced = plain.reasons if model else ("nobody says which model is asked",)
         return DearestRates(model=None, output_limit=limit, limit_reason=why, reasons=unpriced)
 
-    def per_input_token(kinds: tuple[str, ...]) -> Decimal:
+    def per_input_token(*kinds: str) -> Decimal:
         amounts = [most(TokenUsage(**{kind: input_tokens})) for kind in kinds]
         return max((amount - fixed for amount in amounts if amount is not None), default=Decimal(0)) / input_tokens
 
@@ -140,9 +144,13 @@ def _found(
         input_only = most(reading.usage) or fixed
         written = priced(TokenUsage(cache_write_tokens=input_tokens))
         # Where the list has no rate for writes, nobody is known to write without being asked.
-        writes_itself = not is_claude(model, plain.price.model) and (written.usd or 0) > (plain.usd or 0)
-        text = per_input_token(_text_kinds(cache_ttl, writes_itself=writes_itself))
-        other = per_input_token(("input_audio_tokens", "input_image_tokens"))
+        writes_itself = not claude and (written.usd or 0) > (plain.usd or 0)
+        text = per_input_token(*_text_kinds(cache_ttl, writes_itself=writes_itself))
+        if writes_itself and cache_ttl == _LONG_RETENTION:
+            kept = replace(reading, open_terms=(("cache_retention", cache_ttl),))
+            once, longer = priced(TokenUsage(cache_write_tokens=1)), priced(TokenUsage(cache_write_tokens=1), kept)
+            text *= (_top(longer) or 0) / (_top(once) or 1)
+        other = per_input_token("input_audio_tokens", "input_image_tokens")
         outputs = [amount - input_only for kind in _OUTPUT_KINDS if (amount := most(reading.usage + kind)) is not None]
         requests = tuple(
             (tool, (most(reading.usage + TokenUsage(tool_requests=((tool, 1),))) or input_only) - input_only)
@@ -170,10 +178,13 @@ def is_claude(*names: str | None) -> bool:
     return any("claude" in name.lower() for name in names if name)
 
 
-def _variants(reading: UsageReading) -> Iterator[UsageReading]:
+def _variants(reading: UsageReading, *, claude: bool) -> Iterator[UsageReading]:
     """Yield the terms on which a call may be billed that asks for these."""
     asked = unusual(reading)
     yield reading
+    if claude and (reading.service_tier or "").strip().lower() == "auto":
+        # Streams do not say whether it was given.
+        yield replace(reading, service_tier="priority")
     dearer = {key: None for key, value in asked.items() if value not in _CHEAPER}
     if dearer:
         yield replace(reading, **dearer)
