@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -118,6 +119,9 @@ class Transactions:
         self._postgres = engine.dialect.name == "postgresql"
         # Its one connection is the database.
         self._memory = engine.dialect.name == "sqlite" and engine.url.database in (None, "", MEMORY)
+        plain = engine.dialect.name == "sqlite" and not self._memory and "uri" not in engine.url.query
+        self._file = Path(str(engine.url.database)) if plain else None
+        self._identity: tuple[int, int] | None = None
         self._returning = self._postgres or sqlite3.sqlite_version_info >= _RETURNING_SINCE
         self._turn = turn if turn is not None else turn_of(engine)
         self._patience = patience_seconds
@@ -145,6 +149,7 @@ class Transactions:
                 "it may be locked by another process: end it or wait"
             )
         try:
+            self._same_file()
             raw = self._engine.raw_connection()
             try:
                 cursor = raw.cursor()
@@ -161,6 +166,23 @@ class Transactions:
                 raw.close()  # to the pool, which rolls back what was not committed
         finally:
             self._turn.give_back()
+
+    def _same_file(self) -> None:
+        # A connection goes on with a file that was deleted, while other processes begin with an empty one.
+        if self._file is None:
+            return
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self._file} was deleted or moved while it was in use; put it back, "
+                "or open it again to begin with nothing spent"
+            ) from None
+        identity = (found.st_dev, found.st_ino)
+        if identity != self._identity:
+            if self._identity is not None:
+                self._engine.dispose()
+            self._identity = identity
 
     def _begin(self, cursor: Any) -> None:
         # The write lock at once: nothing that is read can change before it is written.

@@ -21,7 +21,8 @@ def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")  # the server's own, about where it keeps its socket
         server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
     try:
-        yield server.get_uri()
+        # What a test wrote need not survive a power cut.
+        yield f"{server.get_uri()}&options=-csynchronous_commit%3Doff"
     finally:
         server.cleanup()
 
