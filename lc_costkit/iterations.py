@@ -18,8 +18,14 @@ SHORTEST_LONG_CONTEXT = 100_000
 Each iteration is a request of its own to that rule, so what exceeds it together is kept apart."""
 
 
+def answering_model(payload: Payload, model: str | None) -> str | None:
+    """Return the model that answered: a fallback says so, and the end of a stream names none else."""
+    ended = (text(one.data.get("model")) for one in payload.entries("iterations") if _kind(one) == "fallback_message")
+    return next((name for name in ended if name), model)
+
+
 def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, list[tuple[str | None, TokenUsage]]]:
-    """Return what is billed at the answering model's rates, and what by itself, with its model.
+    """Return what is billed at the rates of ``model``, which answered, and what by itself, with its model.
 
     An attempt without output was declined and is not billed. ``None`` for a model is the answering one.
     """
@@ -27,6 +33,7 @@ def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, li
     own: list[TokenUsage] = []
     beside: list[TokenUsage] = []
     others: list[tuple[str | None, TokenUsage]] = []
+    elsewhere = False
     for iteration in payload.entries("iterations"):
         counts = anthropic_counts(iteration)
         name = text(iteration.data.get("model"))
@@ -34,13 +41,14 @@ def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, li
             continue
         if name is not None and model is not None and not _same(name, model):
             others.append((name, counts))
-        elif iteration.data.get("type") == "compaction":
+            elsewhere = elsewhere or _kind(iteration) == "message"
+        elif _kind(iteration) == "compaction":
             beside.append(counts)
         else:
             own.append(counts)
     answer = sum(own, TokenUsage())
     if not own:
-        answer = top
+        answer = TokenUsage() if elsewhere else top
     elif answer.total_input < top.total_input or answer.total_output < top.total_output:
         # Not all iterations are listed: the top level has them.
         payload.repaired()
@@ -72,6 +80,10 @@ def anthropic_counts(payload: Payload) -> TokenUsage:
         output_tokens=output,
         reasoning_tokens=payload.at_most(payload.part("output_tokens_details").count("thinking_tokens"), output),
     )
+
+
+def _kind(iteration: Payload) -> object:
+    return iteration.data.get("type")
 
 
 def _same(name: str, model: str) -> bool:

@@ -52,7 +52,7 @@ def _sequence(blocks: object) -> Iterable[object]:
 
 def _searched(action: object) -> bool:
     """Tell a search from what may follow it for free: opening a page, or finding a word in it."""
-    return (as_mapping(action) or {}).get("type", "search") == "search"
+    return bool((as_mapping(action) or {}).get("type", "search") == "search")
 
 
 def with_tools(reading: UsageReading | None, blocks: object) -> UsageReading | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lc_costkit.iterations import anthropic_parts
+from lc_costkit.iterations import answering_model, anthropic_parts
 from lc_costkit.payloads import Payload, as_mapping, check_input, has_any, input_split, lifetimes_of, text, with_output
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -100,6 +100,7 @@ def read_anthropic(
     payload = Payload(data)
     tools = payload.part("server_tool_use")
     requests = tuple((str(name).removesuffix("_requests"), tools.count(name)) for name in tools.data)
+    model = answering_model(payload, model)
     main, others = anthropic_parts(payload, model)
     check_input(payload, main, main.total_output)
     tier = text(data.get("service_tier"))

@@ -15,7 +15,7 @@ from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.gate import Admission, Gate
 from lc_costkit.errors import BudgetExceeded
 from lc_costkit.llama_index.budget_claim import model_of, read_request
-from lc_costkit.llama_index.call_events import answer_text, reports_usage, usage_reader
+from lc_costkit.llama_index.call_events import answer_text, usage_reader, with_piece
 from lc_costkit.llama_index.delegating import R, Request
 from lc_costkit.llama_index.refusals import BudgetExceededEvent
 from lc_costkit.llama_index.stand_ins import WithTools, as_answer, marked, name_of, request_for, without_tools
@@ -62,7 +62,7 @@ class BudgetedCall(Generic[R]):
         self._claim, self._call = self._read()
         self._admission: Admission | None = None
         self._last: R | None = None
-        self._usage: R | None = None
+        self._usage: object = None
         self._first: float | None = None
 
     def admit(self) -> R | None:
@@ -208,8 +208,7 @@ class BudgetedCall(Generic[R]):
         self._last = chunk
         if self._streamed:
             self._first = self._first or time.monotonic()
-            if reports_usage(chunk):
-                self._usage = chunk
+            self._usage = with_piece(self._usage, chunk)
 
     def _ended(self) -> Outcome:
         return Outcome(

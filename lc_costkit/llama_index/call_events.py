@@ -8,12 +8,14 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.instrumentation.events import BaseEvent
 
+from lc_costkit.asked import with_lifetime, with_what_was_lost
 from lc_costkit.cache.declared import current_question
 from lc_costkit.llama_index.hits import CACHE_KEY, PART_OF_LOOKUP, CacheHitEvent
 from lc_costkit.marks import MARK, ROUTE_KEY, CacheMark, RouteMark
 from lc_costkit.metering import OpenCall, Outcome, owner, plain_metadata
+from lc_costkit.payloads import as_mapping
 from lc_costkit.prompt import Prompt
-from lc_costkit.readers import read_openai, read_usage
+from lc_costkit.readers import read_openai, read_usage, what_was_asked
 from lc_costkit.record import Operation
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -86,7 +88,11 @@ def open_call(
         tags=(labels,) if isinstance(labels, str) else tuple(str(label) for label in labels),
         metadata=plain_metadata(tags, leave_out=_OWN_KEYS.__contains__),
         route=RouteMark.from_dict((ours or {}).get(ROUTE_KEY)),
-        hints={CACHE_KEY: CacheMark.from_dict((ours or {}).get(CACHE_KEY))},
+        hints={
+            CACHE_KEY: CacheMark.from_dict((ours or {}).get(CACHE_KEY)),
+            "messages": getattr(event, "messages", ()),
+            "parameters": (getattr(event, "additional_kwargs", None), model_dict),
+        },
     )
 
 
@@ -106,31 +112,61 @@ def hit_outcome(event: CacheHitEvent) -> Outcome:
     )
 
 
-def usage_reader(response: Any, call: OpenCall, last_piece: Any = None) -> Callable[[], UsageReading | None]:
+def usage_reader(response: Any, call: OpenCall, pieces: object = None) -> Callable[[], UsageReading | None]:
     """Return what reads the usage a response reports: in the provider's payload, or where LlamaIndex copies it.
 
-    Of a stream, only one chunk carries it, and not always the last one.
+    Of a stream, only some chunks carry it: Anthropic's first and last each tell a part, others
+    tell all in one that need not be the last. ``pieces`` are what ``with_piece`` kept of them.
     """
 
     def read() -> UsageReading | None:
-        for source in (response, last_piece):
-            raw = getattr(source, "raw", None)
-            reading = read_usage(raw, call.provider, model=call.model_asked) if raw is not None else None
-            if reading is not None:
-                return reading
-        copied = getattr(response, "additional_kwargs", None)
-        return read_openai(copied, model=call.model_asked, provider=call.provider) if copied else None
+        kept = pieces if isinstance(pieces, tuple) else (pieces,)
+        told = [raw for source in (*kept, response) if (raw := getattr(source, "raw", None)) is not None]
+        reading = read_usage(told, call.provider, model=call.model_asked)
+        if reading is None:
+            reading = _copied(response, call)
+        if reading is None or reading.provider != "anthropic" or reading.service_tier is not None:
+            return reading
+        # The end of a stream without its beginning.
+        parameters = call.hints.get("parameters") or ()
+        asked = what_was_asked((call.hints.get("messages"), parameters), parameters)
+        return with_what_was_lost(with_lifetime(reading, asked), asked, None)
 
     return read
+
+
+def _copied(response: Any, call: OpenCall) -> UsageReading | None:
+    for source in (response, getattr(response, "message", None)):
+        copied = as_mapping(getattr(source, "additional_kwargs", None)) or {}
+        inside = as_mapping(copied.get("usage"))
+        if inside is not None:
+            return read_usage(inside, call.provider, model=call.model_asked)
+        reading = read_openai(copied, model=call.model_asked, provider=call.provider)
+        if reading is not None:
+            return reading
+    return None
+
+
+def with_piece(kept: object, piece: Any) -> object:
+    """Return the first and the last chunk of a stream that told of usage, now that ``piece`` came."""
+    if not reports_usage(piece):
+        return kept
+    return (kept[0], piece) if isinstance(kept, tuple) and kept else (piece,)
 
 
 def reports_usage(response: Any) -> bool:
     """Tell whether a chunk of a stream carries usage, without reading it."""
     raw = getattr(response, "raw", None)
-    for key in ("usage", "usage_metadata", "usageMetadata"):
-        if (raw.get(key) if isinstance(raw, Mapping) else getattr(raw, key, None)) is not None:
-            return True
-    return False
+    inner = (_field(raw, wrapper) for wrapper in ("message", "response", "x_groq"))
+    return _has_usage(raw) or any(_has_usage(inside) for inside in inner if inside is not None)
+
+
+def _has_usage(raw: object) -> bool:
+    return any(_field(raw, key) is not None for key in ("usage", "usage_metadata", "usageMetadata"))
+
+
+def _field(raw: object, key: str) -> object:
+    return raw.get(key) if isinstance(raw, Mapping) else getattr(raw, key, None)
 
 
 def answer_text(response: Any) -> str:

@@ -35,8 +35,8 @@ from lc_costkit.llama_index.call_events import (
     hit_outcome,
     is_part_of_a_lookup,
     open_call,
-    reports_usage,
     usage_reader,
+    with_piece,
 )
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent
 from lc_costkit.llama_index.postprocessor import PruneEvent
@@ -123,8 +123,7 @@ class CostEventHandler(BaseEventHandler):
             if running is not None:
                 running.token("")
                 running.last_piece = event.response
-                if reports_usage(event.response):
-                    running.usage_piece = event.response
+                running.usage_piece = with_piece(running.usage_piece, event.response)
         elif isinstance(event, (LLMChatStartEvent, LLMCompletionStartEvent)) and is_part_of_a_lookup(event):
             return  # the lookup reports what a judge costs, and its end finds no call
         elif isinstance(event, (EmbeddingStartEvent, EmbeddingEndEvent)) and in_lookup():
