@@ -156,8 +156,8 @@ async def test_a_cancelled_task_leaves_nothing_held(slow: FakeProvider, ledger: 
                 pass
 
         tasks = [
-            asyncio.create_task(whole.achat(user())),  # type: ignore[arg-type]
-            asyncio.create_task(whole.acomplete("hi")),  # type: ignore[arg-type]
+            asyncio.create_task(whole.achat(user())),
+            asyncio.create_task(whole.acomplete("hi")),
             asyncio.create_task(read()),
         ]
         await asyncio.sleep(UNDER_WAY_SECONDS)
@@ -175,7 +175,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_holds_nothing(slow: FakeP
     limit = RateLimit(requests=1)
     llm = budgeted_llm(llm_of(slow), limit, ledger)
     await llm.acomplete("hi")
-    task = asyncio.create_task(llm.acomplete("hi"))  # type: ignore[arg-type]
+    task = asyncio.create_task(llm.acomplete("hi"))
     await asyncio.sleep(UNDER_WAY_SECONDS)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
