@@ -179,7 +179,7 @@ def test_a_callback_that_fails_fails_no_call(ledger: Ledger) -> None:
 
 
 def test_from_the_soft_limit_on_the_cheapest_model_is_asked(ledger: Ledger) -> None:
-    budget = Budget(usd="0.01", soft=0.1, on_soft="cheapest")
+    budget = Budget(usd="0.0105", soft=0.09, on_soft="cheapest")
     gate = Gate(budget, ledger, can_degrade=True)
     gate.admit(claim("gpt-4o"), call("gpt-4o")).settle(answered(model="gpt-4o"))
     assert gate.admit(claim("gpt-4o", max_output=100), call("gpt-4o")).instead is CHEAPEST
