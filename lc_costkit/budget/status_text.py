@@ -43,10 +43,9 @@ def as_line(status: BudgetStatus) -> str:
         return f"{heading(status)}: nothing spent"
     first, unit = status.accounts[0], UNITS.get(status.unit, status.unit)
     others = f" ({len(status.accounts) - 1:,} more)" if len(status.accounts) > 1 else ""
-    return (
-        f"{heading(status)}: {printable(first.name)} spent {amount_text(first.spent)} {unit} ({share_text(first.share)}) and "
-        f"holds {amount_text(first.held)}, {amount_text(first.left)} left{others}"
-    )
+    spent = f"{amount_text(first.spent)} {unit} ({share_text(first.share)})"
+    rest = f"holds {amount_text(first.held)}, {amount_text(first.left)} left{others}"
+    return f"{heading(status)}: {printable(first.name)} spent {spent} and {rest}"
 
 
 def as_html(status: BudgetStatus) -> str:
