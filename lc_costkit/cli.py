@@ -13,6 +13,7 @@ try:
     from rich.console import Console
     from rich.markup import escape
 
+    from lc_costkit.budget_command import budget
     from lc_costkit.cache_command import cache_app
 except ImportError as error:
     raise MissingDependency("the costkit command", "cli") from error
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 
 app.add_typer(cache_app)
+app.command()(budget)
 
 
 @app.command()
