@@ -44,7 +44,7 @@ def budget(
             statuses = registered_statuses(opened)
     shown = _named(statuses, name)
     if as_json:
-        typer.echo(json.dumps([status.to_dict() for status in shown], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([status.to_dict() for status in shown], indent=2))
     elif not shown:
         typer.echo(_HOW_TO.format(ledger=ledger))
     else:
