@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lc_costkit.budget.budget import Budget
     from lc_costkit.cache.calibration import Calibration
     from lc_costkit.cache.declared import question
     from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
     from lc_costkit.cache.policy_report import PolicyReport
     from lc_costkit.cache.verify import Sampled
     from lc_costkit.discounts import Discount
-    from lc_costkit.errors import ConfigurationError, CostKitError, EmbedderError, MissingDependency, StoreError
+    from lc_costkit.errors import (
+        BudgetExceeded,
+        BudgetUnavailable,
+        ConfigurationError,
+        CostKitError,
+        EmbedderError,
+        MissingDependency,
+        StoreError,
+    )
     from lc_costkit.fixed import FixedCost
+    from lc_costkit.langchain.budgeted import budgeted
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
     from lc_costkit.langchain.compressor import ContextPruner
+    from lc_costkit.langchain.embeddings import metered_embeddings
     from lc_costkit.langchain.judging import ModelJudge
     from lc_costkit.langchain.retriever import PruningRetriever
     from lc_costkit.langchain.router import ModelRouter
@@ -37,6 +48,7 @@ if TYPE_CHECKING:
     from lc_costkit.usage import TokenUsage
 else:
     _HOMES = {
+        "lc_costkit.budget.budget": ("Budget",),
         "lc_costkit.cache.calibration": ("Calibration",),
         "lc_costkit.cache.declared": ("question",),
         "lc_costkit.cache.judging": ("GreyZone", "JudgeCase", "Judgement"),
@@ -46,11 +58,21 @@ else:
         "lc_costkit.cache.policy_report": ("PolicyReport",),
         "lc_costkit.cache.verify": ("Sampled",),
         "lc_costkit.discounts": ("Discount",),
-        "lc_costkit.errors": ("ConfigurationError", "CostKitError", "EmbedderError", "MissingDependency", "StoreError"),
+        "lc_costkit.errors": (
+            "BudgetExceeded",
+            "BudgetUnavailable",
+            "ConfigurationError",
+            "CostKitError",
+            "EmbedderError",
+            "MissingDependency",
+            "StoreError",
+        ),
         "lc_costkit.fixed": ("FixedCost",),
+        "lc_costkit.langchain.budgeted": ("budgeted",),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),
         "lc_costkit.langchain.compressor": ("ContextPruner",),
+        "lc_costkit.langchain.embeddings": ("metered_embeddings",),
         "lc_costkit.langchain.judging": ("ModelJudge",),
         "lc_costkit.langchain.retriever": ("PruningRetriever",),
         "lc_costkit.langchain.router": ("ModelRouter",),
@@ -78,6 +100,9 @@ else:
 
 
 __all__ = [
+    "Budget",
+    "BudgetExceeded",
+    "BudgetUnavailable",
     "Calibration",
     "CallRecord",
     "ConfigurationError",
@@ -110,5 +135,7 @@ __all__ = [
     "TokenCounter",
     "TokenUsage",
     "__version__",
+    "budgeted",
+    "metered_embeddings",
     "question",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lc_costkit.errors import BudgetExceeded
+
 _NOT_SENT = ("ConnectTimeout", "PoolTimeout", "ConnectError", "ConnectionRefused", "gaierror", "RateLimiter")
 """Parts of type names: the request never reached the provider."""
 
@@ -40,6 +42,8 @@ def may_be_billed(error: BaseException) -> bool:
     >>> may_be_billed(TimeoutError()), may_be_billed(ConnectionRefusedError()), may_be_billed(ValueError())
     (True, False, False)
     """
+    if isinstance(error, BudgetExceeded):
+        return False  # raised before the call, perhaps while another one's timeout was being handled
     chain = list(_causes(error))
     if any(_status(cause) is not None for cause in chain):
         return False
