@@ -27,7 +27,7 @@ _SLOWEST_VIDEO = 8_000
 """Bytes of a second of video at least, taken from 64 kbit/s, of which nobody can watch less."""
 
 _FILE_TOKENS_PER_BYTE = 5
-"""A page of a PDF takes up to 3,000 tokens as text and 4,784 as an image (Anthropic's guides), and 1,500 bytes."""
+"""A page of a PDF takes up to 3,000 tokens as text and 4,784 as an image (Anthropic's guides), and 1,600 bytes."""
 
 
 def image_tokens(model: str | None) -> int:

@@ -10,6 +10,7 @@ except ImportError as error:
     raise MissingDependency("lc_costkit.llama_index", "llama-index") from error
 
 from lc_costkit.llama_index.budgeted import budgeted_llm
+from lc_costkit.llama_index.embeddings import metered_embedding
 from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.handler import CostEventHandler
 from lc_costkit.llama_index.hits import CacheHitEvent, CacheMissEvent
@@ -31,5 +32,6 @@ __all__ = [
     "budgeted_llm",
     "cached_llm",
     "instrument",
+    "metered_embedding",
     "routed_llm",
 ]

@@ -53,6 +53,8 @@ def read_request(llm: LLM, request: Request[Any]) -> tuple[Claim, OpenCall]:
         parent_id=None,
         model_dict={"class_name": llm.class_name(), "model": model},
     )
+    # What the handler keeps of the start event, to read what a stream leaves out.
+    call.hints = {**call.hints, "messages": messages, "parameters": (request.options, llm)}
     claim = Claim(
         model=model,
         provider=provider_of(llm.class_name()),

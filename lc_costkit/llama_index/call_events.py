@@ -73,7 +73,6 @@ def open_call(
     """Read the start event of a model call; who it is for comes from ``instrument_tags``."""
     tags: Mapping[str, Any] = event.tags
     ours = tags.get(MARK) if isinstance(tags.get(MARK), Mapping) else {}
-    labels = tags.get("tags") or ()
     return OpenCall(
         prompt=prompt,
         call_id=call_id,
@@ -85,8 +84,8 @@ def open_call(
         feature=owner(tags, "feature"),
         user=owner(tags, "user"),
         team=owner(tags, "team"),
-        tags=(labels,) if isinstance(labels, str) else tuple(str(label) for label in labels),
-        metadata=plain_metadata(tags, leave_out=_OWN_KEYS.__contains__),
+        tags=users_tags(tags),
+        metadata=plain_metadata(tags, leave_out=is_ours),
         route=RouteMark.from_dict((ours or {}).get(ROUTE_KEY)),
         hints={
             CACHE_KEY: CacheMark.from_dict((ours or {}).get(CACHE_KEY)),
@@ -94,6 +93,17 @@ def open_call(
             "parameters": (getattr(event, "additional_kwargs", None), model_dict),
         },
     )
+
+
+def users_tags(tags: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what somebody put under ``tags`` with ``instrument_tags``: one label or several."""
+    labels = tags.get("tags") or ()
+    return (labels,) if isinstance(labels, str) else tuple(str(label) for label in labels)
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a tag has a field of its own in the record."""
+    return name in _OWN_KEYS
 
 
 def is_part_of_a_lookup(event: BaseEvent) -> bool:

@@ -52,6 +52,9 @@ from lc_costkit.underway import OPEN_LIMIT, CallsUnderWay
 _NO_SPAN = "no-span-"
 """How the id of a call begins that was made outside of any span."""
 
+METERED_BY = "lc_costkit_metered_by"
+"""Key of the payload of an embedding model that writes its calls itself: the ``id`` of the ledger it writes to."""
+
 
 class CostEventHandler(BaseEventHandler):
     """Writes what every model call costs to a ledger; only meters, and never raises into the application.
@@ -102,6 +105,10 @@ class CostEventHandler(BaseEventHandler):
     def ledger(self) -> Ledger:
         """Where calls are kept; its ``faults`` count what went wrong here."""
         return self._meter.ledger
+
+    def trace_of(self, span: str) -> str:
+        """Return the outermost span that a span is part of."""
+        return self._calls.root(span)
 
     def settle(self) -> None:
         """Write down calls that began and were never heard of again, as estimates."""
@@ -178,6 +185,8 @@ class CostEventHandler(BaseEventHandler):
     def _embedded(self, event: EmbeddingEndEvent, span: str) -> None:
         # One span may embed several batches, at the same time.
         start = self._embeddings.get(span)
+        if start is not None and start.model_dict.get(METERED_BY) == id(self.ledger):
+            return  # it has written down more than the event says
         call = open_call(
             "embedding",
             embedding_prompt(event.chunks),

@@ -11,7 +11,6 @@ from llama_index.core import Document, MockEmbedding, PromptTemplate, VectorStor
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.chat_engine.types import ChatMode
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.llm import LLMChatStartEvent, LLMCompletionStartEvent
@@ -19,6 +18,7 @@ from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel, Field
 
@@ -36,6 +36,7 @@ from lc_costkit.marks import BUDGET_KEY, MARK
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.switch import DISABLE_VARIABLE
 from lc_costkit.testing import FakeProvider
+from tests.support.llama_anthropic import AnthropicFunctionLLM
 from tests.support.llama_openai import OpenAIFunctionLLM
 
 if TYPE_CHECKING:
@@ -197,6 +198,25 @@ def test_a_streamed_structure_is_counted(provider: FakeProvider, make_llama_llm:
     llm = budgeted_llm(make_llama_llm(), budget, ledger)
     assert list(llm.stream_structured_predict(City, PromptTemplate("Where is {name}?"), name="Ann"))
     assert spent(budget, ledger) == provider.billed_usd > 0
+
+
+async def test_each_shape_of_anthropics_reports_is_counted_as_billed(provider: FakeProvider, ledger: Ledger) -> None:
+    claude = AnthropicFunctionLLM(model="claude-sonnet-4-6", base_url=provider.anthropic_base_url)
+    budget = Budget(usd=5)
+    llm = budgeted_llm(claude, budget, ledger)
+    control = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    with instrument(ledger):
+        for number in range(2):
+            system = ChatMessage(role="system", content=f"You help {number}. " * 1_500, additional_kwargs=control)
+            for text in ("hi", "and now?"):
+                messages = [system, *user(text)]
+                llm.chat(messages)
+                _ = list(llm.stream_chat(messages))
+                await llm.achat(messages)
+                _ = [chunk async for chunk in await llm.astream_chat(messages)]
+    assert provider.calls == 16
+    assert provider.billed_usd > Decimal("0.05")
+    assert spent(budget, ledger) == provider.billed_usd == ledger.report().total.usd
 
 
 # -- engines and agents --------------------------------------------------------------
