@@ -15,6 +15,7 @@ try:
 
     from lc_costkit.budget_command import budget
     from lc_costkit.cache_command import cache_app
+    from lc_costkit.price_command import prices
 except ImportError as error:
     raise MissingDependency("the costkit command", "cli") from error
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 
 app.add_typer(cache_app)
 app.command()(budget)
+app.command()(prices)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,7 +35,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateColumn:
+class RateLine:
     """Rates that hold together.
 
     Attributes:
@@ -72,7 +72,7 @@ class PriceExplanation:
         model: the model whose price it is; ``None`` where no price is known.
         provider: its provider in the price list; ``None`` for a price of your own.
         source: where the price is from: the version of the list, or ``override`` with its dates.
-        columns: what a call like the one asked about is billed at, first; then long prompts and variants.
+        lines: what a call like the one asked about is billed at, first; then long prompts and variants.
         requests: USD for a request, by paid tool.
         per_call: USD for the call as such.
         per_hour: USD for an hour of the machine; ``None`` for a model that is not paid by the hour.
@@ -88,7 +88,7 @@ class PriceExplanation:
     model: str | None = None
     provider: str | None = None
     source: str | None = None
-    columns: tuple[RateColumn, ...] = ()
+    lines: tuple[RateLine, ...] = ()
     requests: tuple[tuple[str, Decimal], ...] = ()
     per_call: Decimal = Decimal(0)
     per_hour: Decimal | None = None
@@ -126,16 +126,16 @@ class PriceExplanation:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of token that any column has a rate for."""
-        rated = {name for column in self.columns for name, _ in column.rates}
+        """The kinds of token that any line has a rate for."""
+        rated = {name for line in self.lines for name, _ in line.rates}
         return tuple(name for name in CHAINS if name in rated)
 
     def table(self) -> list[list[str]]:
-        """Return rows of text: a heading, then a row for each kind of token, USD per million."""
-        rows = [["USD per million tokens", *(column.title for column in self.columns)]]
-        for kind in self.kinds:
-            cells = [dict(column.rates).get(kind) for column in self.columns]
-            rows.append([_KINDS[kind], *("" if rate is None else _plain(rate) for rate in cells)])
+        """Return rows of text: the kinds of token, then USD per million of each in each line."""
+        rows = [["USD per million tokens", *(_KINDS[kind] for kind in self.kinds)]]
+        for line in self.lines:
+            rates = dict(line.rates)
+            rows.append([line.title, *(_plain(rates[kind]) if kind in rates else "" for kind in self.kinds)])
         return rows
 
     def remarks(self) -> list[str]:
@@ -158,15 +158,15 @@ class PriceExplanation:
             "model": self.model,
             "provider": self.provider,
             "source": self.source,
-            "columns": [
+            "lines": [
                 {
-                    "name": column.name,
-                    "above_tokens": column.above_tokens,
-                    "since": None if column.since is None else column.since.isoformat(),
-                    "in_force": column.in_force,
-                    "usd_per_million": {name: str(rate) for name, rate in column.rates},
+                    "name": line.name,
+                    "above_tokens": line.above_tokens,
+                    "since": None if line.since is None else line.since.isoformat(),
+                    "in_force": line.in_force,
+                    "usd_per_million": {name: str(rate) for name, rate in line.rates},
                 }
-                for column in self.columns
+                for line in self.lines
             ],
             "usd_per_request": {tool: str(rate) for tool, rate in self.requests},
             "per_call": str(self.per_call),
@@ -179,19 +179,19 @@ class PriceExplanation:
         }
 
     def __repr__(self) -> str:
-        rows = self.table() if self.columns else []
+        rows = self.table() if self.lines else []
         widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
-        lines = [
+        text = [
             "  ".join(
                 cell.ljust(width) if place == 0 else cell.rjust(width)
                 for place, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in rows
         ]
-        return "\n".join([self.headline, *lines, *self.remarks()])
+        return "\n".join([self.headline, *text, *self.remarks()])
 
     def _repr_html_(self) -> str:
-        rows = self.table() if self.columns else []
+        rows = self.table() if self.lines else []
         body = "".join(
             "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
             for tag, row in ((("th" if number == 0 else "td"), row) for number, row in enumerate(rows))
@@ -221,7 +221,7 @@ def of_own(
         at=at,
         model=name,
         source=price.describe(),
-        columns=() if price.input_per_million is None else (RateColumn(name="your price", rates=_own_kinds(rates)),),
+        lines=() if price.input_per_million is None else (RateLine(name="your price", rates=_own_kinds(rates)),),
         requests=tuple(sorted(rates.requests.items())),
         per_call=rates.per_call,
         per_hour=None if price.per_hour is None else Decimal(price.per_hour),
@@ -243,18 +243,15 @@ def of_list(
         price: gives the rates of a call of the model.
     """
     asked = price(reading)
+    terms = _terms(reading)
+    name = " ".join(f"{key} {value}" for key, value in terms.items()) or "standard"
+    lines = _lines(RateLine(name=name), reading, entry, at, price)
     plain = replace(reading, service_tier=None, processing=None, speed=None)
-    terms = {key: value for key in ("service_tier", "processing", "speed") if (value := getattr(reading, key))}
-    standard = " ".join(f"{key} {value}" for key, value in terms.items()) or "standard"
-    columns = [RateColumn(name=standard, rates=_own_kinds(asked))]
-    columns += _long_prompts(standard, reading, entry, at, price)
-    for key, value, since in _variants(entry, at):
-        if {key: value} == terms or not entry.native:
-            continue
-        in_force = since is None or at.date() >= since
-        changed: dict[str, Any] = {key: value}
-        rates = _own_kinds(price(replace(plain, **changed))) if in_force else ()
-        columns.append(RateColumn(name=f"{key} {value}", since=since, in_force=in_force, rates=rates))
+    for key, value, since in _variants(entry, at) if entry.native else ():
+        if {key: value} != terms:
+            changed: dict[str, Any] = {key: value}
+            line = RateLine(name=f"{key} {value}", since=since, in_force=since is None or at.date() >= since)
+            lines += _lines(line, replace(plain, **changed), entry, at, price) if line.in_force else [line]
     return PriceExplanation(
         asked=reading.model or "",
         asked_provider=reading.provider,
@@ -262,32 +259,29 @@ def of_list(
         model=entry.model.id,
         provider=entry.provider.id,
         source=entry.source,
-        columns=tuple(columns),
+        lines=tuple(lines),
         requests=tuple(sorted(asked.requests.items())),
         per_call=asked.per_call,
-        notes=asked.notes
-        + (() if entry.native else (f"listed by another provider, for which {entry.provider.id} is",)),
+        notes=asked.notes,
         doubts=asked.doubts,
     )
 
 
-def _long_prompts(
-    name: str, reading: UsageReading, entry: Entry, at: datetime, price: Callable[[UsageReading], Rates]
-) -> list[RateColumn]:
-    context: Mapping[str, str] = {
-        key: value for key in ("service_tier", "processing", "speed") if (value := getattr(reading, key))
-    }
-    listed = vars(entry.model.get_prices(at, context if entry.native else {})).values()
-    starts = sorted({tier.start for rate in listed for tier in getattr(rate, "tiers", ())})
-    return [
-        RateColumn(
-            name=name,
-            above_tokens=start,
-            rates=_own_kinds(price(replace(reading, usage=TokenUsage(input_tokens=start + 1)))),
-        )
-        for start in starts
-        if start >= reading.usage.total_input
-    ]
+def _terms(reading: UsageReading) -> dict[str, str]:
+    return {key: value for key in ("service_tier", "processing", "speed") if (value := getattr(reading, key))}
+
+
+def _lines(
+    line: RateLine, reading: UsageReading, entry: Entry, at: datetime, price: Callable[[UsageReading], Rates]
+) -> list[RateLine]:
+    """Return a line with its rates, and one for each length of prompt from which others hold."""
+    lines = [replace(line, rates=_own_kinds(price(reading)))]
+    listed = vars(entry.model.get_prices(at, _terms(reading) if entry.native else {})).values()
+    for start in sorted({tier.start for rate in listed for tier in getattr(rate, "tiers", ())}):
+        if start >= reading.usage.total_input:
+            longer = replace(reading, usage=TokenUsage(input_tokens=start + 1))
+            lines.append(replace(line, above_tokens=start, rates=_own_kinds(price(longer))))
+    return lines
 
 
 def _variants(entry: Entry, at: datetime) -> list[tuple[str, str, date | None]]:

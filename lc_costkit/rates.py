@@ -177,6 +177,8 @@ class _Draft:
     def start(self, asked: Mapping[str, str]) -> None:
         # Another provider's variants say nothing about this one's.
         context = asked if self._entry.native else {}
+        if not self._entry.native:
+            self._notes.append(f"{self._entry.provider.id} lists no price of its own; that of the maker was used")
         self._prices = self._flat(self._entry.model.get_prices(self._at, context))
 
     def apply_variant(self, key: str, value: str) -> None:
