@@ -97,6 +97,9 @@ def settle(hand: Hand, reservation: str, parts: Sequence[Part], amounts: Sequenc
         rows, amounts, again = [], [0] * len(parts), True
     else:
         again = False
+    if rows:
+        # Before the accounts, for which others wait.
+        hand.execute(_END, (OVER, now, reservation))
     held = {(budget, starts_at, scope): rest for budget, starts_at, scope, *rest in rows if budget is not None}
     places = {key_of(part.account): place for place, part in enumerate(parts)}
     balances: dict[int, Balance] = {}
@@ -125,9 +128,7 @@ def settle(hand: Hand, reservation: str, parts: Sequence[Part], amounts: Sequenc
         crossed[place] = not again and not told and part.soft is not None and spent >= part.soft
         if crossed[place]:
             hand.execute(_TELL, (account,))
-    if rows:
-        hand.execute(_END, (OVER, now, reservation))
-    elif not again:
+    if not rows and not again:
         hand.many(_KEEP, [(reservation, account, 0, OVER, now) for account in added])
     everywhere = range(len(parts))
     return Settled(
