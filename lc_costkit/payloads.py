@@ -14,6 +14,10 @@ from typing import Any
 from lc_costkit.usage import TokenUsage
 
 
+_MODALITIES = {1: "text", 2: "image", 3: "video", 4: "audio", 5: "document"}
+"""Google's modalities by their number, as protocol buffers hold them (its Modality enumeration)."""
+
+
 class Payload:
     """A mapping of counts; ``odd`` tells whether any of them had to be repaired."""
 
@@ -78,7 +82,8 @@ class Payload:
         for entry in self.entries(*names):
             modality = entry.data.get("modality")
             label = getattr(modality, "value", modality)
-            counts[str(label).lower()] += entry.count("tokenCount", "token_count")
+            name = _MODALITIES.get(label, label) if type(label) is int else label
+            counts[str(name).lower()] += entry.count("tokenCount", "token_count")
         return counts
 
     def at_most(self, count: int, limit: int) -> int:
