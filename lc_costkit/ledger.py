@@ -451,6 +451,12 @@ class Ledger:
             self._inserter.close()
             close_engine(self._engine)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._engine.dialect.name == "sqlite" and self._engine.url.database in (None, "", ":memory:"):
+            raise TypeError("a ledger in memory cannot be pickled: another process would not see it; give it a file")
+        options = {"record_text": self.record_text, "buffered": self.buffered, "read_only": self.read_only}
+        return partial(type(self), self._engine.url, **options), ()
+
     def __len__(self) -> int:
         return int(next(self._rows(select(func.count().label("calls")).select_from(CALLS)))["calls"])
 

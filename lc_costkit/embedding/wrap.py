@@ -41,7 +41,10 @@ MAX_CHARACTERS = 8_000
 the 8,191 tokens that OpenAI's embedding models read."""
 
 _MODEL_ATTRIBUTES = ("model", "model_name", "model_id", "deployment", "azure_deployment", "deployment_name", "repo_id")
-_WRAPPED_ATTRIBUTES = ("underlying_embeddings",)
+METERED = "metered_embeddings"
+"""The attribute under which a metering wrapper keeps the embedding object it asks."""
+
+_WRAPPED_ATTRIBUTES = ("underlying_embeddings", METERED)
 _PROBES = ("How do I change my password?", "What is the capital of France?")
 
 # Classes that compute where the application runs: a call costs nothing. LangChain's and LlamaIndex' names.
@@ -328,7 +331,8 @@ def _checked_rows(answer: object, expected: int, label: str) -> NDArray[np.float
     return np.asarray(rows / lengths, dtype=np.float32)
 
 
-def _named_model(source: object) -> str | None:
+def named_model(source: object) -> str | None:
+    """Return the name of the model that an embedding object says it uses."""
     for attribute in _MODEL_ATTRIBUTES:
         value = getattr(source, attribute, None)
         if isinstance(value, str) and value.strip():
@@ -336,11 +340,13 @@ def _named_model(source: object) -> str | None:
     for attribute in _WRAPPED_ATTRIBUTES:
         inner = getattr(source, attribute, None)
         if inner is not None:
-            return _named_model(inner)
+            return named_model(inner)
     return None
 
 
 def _label(source: object) -> str:
+    # Metering changes no vector, so it changes no name.
+    source = getattr(source, METERED, source)
     if isinstance(source, WrappedEmbedder):
         return source.label
     if _is_embedder(source):
@@ -348,7 +354,7 @@ def _label(source: object) -> str:
     own_name = getattr(source, "__qualname__", None)
     if isinstance(own_name, str):
         return f"{getattr(source, '__module__', '')}.{own_name}"
-    model = _named_model(source)
+    model = named_model(source)
     return f"{type(source).__name__}:{model}" if model else type(source).__name__
 
 
@@ -356,12 +362,15 @@ def _priced_model(source: object) -> str | None:
     if _is_embedder(source):
         priced = getattr(source, "priced_model", None)
         return priced if isinstance(priced, str) else None
-    if type(source).__name__ in _LOCAL_CLASSES or not _is_service(source):
+    if runs_locally(source) or not _is_service(source):
         return None
-    for attribute in _WRAPPED_ATTRIBUTES:
-        if type(getattr(source, attribute, None)).__name__ in _LOCAL_CLASSES:
-            return None
-    return _named_model(source)
+    return named_model(source)
+
+
+def runs_locally(source: object) -> bool:
+    """Tell whether an embedding object computes where the application runs, by its class or that of what it wraps."""
+    inner = (getattr(source, attribute, None) for attribute in _WRAPPED_ATTRIBUTES)
+    return any(type(one).__name__ in _LOCAL_CLASSES for one in (source, *inner))
 
 
 def _is_embedder(source: object) -> bool:

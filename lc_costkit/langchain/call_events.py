@@ -65,8 +65,8 @@ def open_call(
         feature=owner(metadata, "feature"),
         user=owner(metadata, "user"),
         team=owner(metadata, "team"),
-        tags=tuple(tag for tag in event.get("tags") or () if not tag.startswith(_INNER_TAGS)),
-        metadata=plain_metadata(metadata, leave_out=_is_ours_or_the_frameworks),
+        tags=tuple(tag for tag in event.get("tags") or () if is_users_tag(tag)),
+        metadata=plain_metadata(metadata, leave_out=is_ours_or_the_frameworks),
         route=RouteMark.from_dict(metadata.get(ROUTE_KEY)),
         hints={
             "start": metadata,
@@ -170,5 +170,11 @@ def _declared() -> str | None:
     return declared.text if declared is not None else None
 
 
-def _is_ours_or_the_frameworks(name: str) -> bool:
+def is_users_tag(tag: str) -> bool:
+    """Tell whether a tag is not one that LangChain gave to a step of a chain."""
+    return not tag.startswith(_INNER_TAGS)
+
+
+def is_ours_or_the_frameworks(name: str) -> bool:
+    """Tell whether metadata is no plain value of the user's."""
     return name in _OWN_KEYS or name.startswith(_FRAMEWORK_PREFIXES)

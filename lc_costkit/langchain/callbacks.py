@@ -179,6 +179,10 @@ class CostCallbackHandler(BaseCallbackHandler):
             self._calls.cancel(str(run_id), error)
         self._calls.leave(str(run_id))
 
+    def trace_of(self, run: str) -> str:
+        """Return the outermost run that a run is part of."""
+        return self._calls.root(run)
+
     def settle(self) -> None:
         """Write down calls that began and were never heard of again, as estimates.
 

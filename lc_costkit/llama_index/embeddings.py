@@ -112,6 +112,12 @@ class MeteredEmbedding(BaseEmbedding):
         by = {} if meter is None else {METERED_BY: id(meter.ledger)}
         return {**self.metered_embeddings.to_payload(), **by}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # drops what is private
+        meter = (state.get("__pydantic_private__") or {}).get("_meter")
+        if meter is not None:
+            self._meter = meter
+
     @contextmanager
     def _asked(self, inputs: object) -> Iterator[BaseEmbedding]:
         meter = (self.__pydantic_private__ or {}).get("_meter")
