@@ -20,7 +20,8 @@ from lc_costkit.budget.ceiling import Ceiling, ceiling_of
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.dearest import LONG_ABOVE
 from lc_costkit.budget.prompt_size import most_tokens
-from lc_costkit.langchain.call_events import chat_prompt
+from lc_costkit.langchain.budget_claim import read_call
+from lc_costkit.langchain.model_call import ModelCall
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest
@@ -106,6 +107,22 @@ def has_calls(messages: list[BaseMessage]) -> bool:
     return any(isinstance(message, ToolMessage) for message in messages)
 
 
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "verdict",
+        "schema": {"type": "object", "properties": {"urteil": {"type": "string", "enum": ["ja", "nein", "아니요"]}}},
+    },
+}
+
+
+def claim_of(chat: Any, messages: list[BaseMessage], options: dict[str, Any]) -> Claim:
+    """What ``budgeted`` would know of the call."""
+    return read_call(ModelCall(model=chat, asked=messages, stop=None, options=options, run_manager=None, metadata={}))[
+        0
+    ]
+
+
 def hold(provider: FakeProvider, before: Claim) -> None:
     """Compare the last bill with both ceilings of the call it is for."""
     billed = provider.log[-1]
@@ -126,6 +143,7 @@ def hold(provider: FakeProvider, before: Claim) -> None:
     limit=st.sampled_from([None, 1, 50, 2_000]),
     choices=st.integers(1, 3),
     tier=st.sampled_from([None, "auto", "flex", "priority"]),
+    schema=st.booleans(),
 )
 def test_openai_never_bills_more(
     endless: FakeProvider,
@@ -135,23 +153,15 @@ def test_openai_never_bills_more(
     limit: int | None,
     choices: int,
     tier: str | None,
+    schema: bool,
 ) -> None:
     tools = max(tools, 1) if has_calls(messages) else tools
     given_tools = [tool("find_order" if number == 0 else f"find_{number}") for number in range(tools)]
     chat = chat_openai(endless, model, max_tokens=limit, n=choices, service_tier=tier, use_responses_api=False)
     options = {"tools": given_tools} if given_tools else {}
+    options |= {"extra_body": {"response_format": FORMAT}} if schema else {}
     chat.generate([messages], **options)
-    hold(
-        endless,
-        Claim(
-            model=model,
-            provider="openai",
-            prompt=chat_prompt(messages, {"invocation_params": options}),
-            max_output_tokens=limit,
-            choices=choices,
-            service_tier=tier,
-        ),
-    )
+    hold(endless, claim_of(chat, messages, options))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -176,17 +186,8 @@ def test_anthropic_never_bills_more(
         block = {"type": "text", "text": str(sent[-1].content), "cache_control": control}
         sent[-1] = HumanMessage(content=[block])
     chat.invoke(sent)
-    options = {"tools": chat.kwargs["tools"]} if given_tools else {}
-    hold(
-        endless,
-        Claim(
-            model=model,
-            provider="anthropic",
-            prompt=chat_prompt(messages, {"invocation_params": options}),
-            max_output_tokens=limit,
-            cache_ttl=ttl,
-        ),
-    )
+    bound: Any = chat if given_tools else None
+    hold(endless, claim_of(bound.bound if bound else chat, sent, bound.kwargs if bound else {}))
 
 
 def test_a_long_prompt_is_held_at_little_more_than_it_is_billed(endless: FakeProvider) -> None:
