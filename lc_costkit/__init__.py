@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from lc_costkit.pricing import Cost, ModelPrice, PriceBook
     from lc_costkit.record import CallRecord
     from lc_costkit.report import Report
+    from lc_costkit.routing.learned import Learned
+    from lc_costkit.routing.outcomes import LabelledPrompt
     from lc_costkit.routing.rules import Rules
     from lc_costkit.tokens import TokenCounter
     from lc_costkit.usage import TokenUsage
@@ -80,6 +82,8 @@ else:
         "lc_costkit.pricing": ("Cost", "ModelPrice", "PriceBook"),
         "lc_costkit.record": ("CallRecord",),
         "lc_costkit.report": ("Report",),
+        "lc_costkit.routing.learned": ("Learned",),
+        "lc_costkit.routing.outcomes": ("LabelledPrompt",),
         "lc_costkit.routing.rules": ("Rules",),
         "lc_costkit.tokens": ("TokenCounter",),
         "lc_costkit.usage": ("TokenUsage",),
@@ -117,6 +121,8 @@ __all__ = [
     "JudgeCase",
     "Judgement",
     "LabelledPair",
+    "LabelledPrompt",
+    "Learned",
     "Ledger",
     "MissingDependency",
     "ModelJudge",

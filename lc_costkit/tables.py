@@ -28,8 +28,9 @@ def text_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, footers
     widths = [max(_width(cell) for cell in column) for column in zip(header, *lines, strict=True)]
     rule = "  ".join("-" * width for width in widths)
     written = [_aligned(line, widths) for line in (header, *lines)]
-    between = [rule] if len(lines) > footers else []
-    return "\n".join([written[0], rule, *written[1:-footers], *between, *written[-footers:]])
+    between = [rule] if len(lines) > footers > 0 else []
+    body = len(written) - footers
+    return "\n".join([written[0], rule, *written[1:body], *between, *written[body:]])
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, footers: int = 1) -> str:
@@ -41,8 +42,9 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, foo
     | **total** | **1** |
     """
     rule = [":---", *("---:" for _ in header[1:])]
-    last = [[f"**{cell}**" if cell else "" for cell in map(_markdown_cell, line)] for line in lines[-footers:]]
-    body = [[_markdown_cell(cell) for cell in line] for line in lines[:-footers]]
+    plain = len(lines) - footers
+    last = [[f"**{cell}**" if cell else "" for cell in map(_markdown_cell, line)] for line in lines[plain:]]
+    body = [[_markdown_cell(cell) for cell in line] for line in lines[:plain]]
     rows = [[_markdown_cell(cell) for cell in header], rule, *body, *last]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from lc_costkit.routing.learned import Learned
+from lc_costkit.routing.outcomes import LabelledPrompt, labelled_prompts
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
 from lc_costkit.routing.rule_table import DEFAULT_RULES
 from lc_costkit.routing.rules import Rules
 from lc_costkit.routing.signals import Finding, Rule
 
-__all__ = ["DEFAULT_RULES", "Finding", "Policy", "RouteDecision", "RouteRequest", "Rule", "Rules", "Turn"]
+__all__ = [
+    "DEFAULT_RULES",
+    "Finding",
+    "LabelledPrompt",
+    "Learned",
+    "Policy",
+    "RouteDecision",
+    "RouteRequest",
+    "Rule",
+    "Rules",
+    "Turn",
+    "labelled_prompts",
+]

@@ -59,6 +59,7 @@ class RouteDecision:
         reasons: why, in words, most important first. They travel in callback metadata and may be
             stored, so they hold none of the user's text beyond the policy's own vocabulary.
         expected_cost: what the policy expects the call to cost, USD; ``None`` if it does not say.
+        expected_quality: by target, how good the policy expects its answer to be, 0 to 1; empty if it does not say.
 
     Raises:
         ConfigurationError: the score is outside 0..1.
@@ -68,6 +69,7 @@ class RouteDecision:
     score: float | None = None
     reasons: tuple[str, ...] = ()
     expected_cost: Decimal | None = None
+    expected_quality: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:

@@ -100,6 +100,15 @@ class Rules:
         """Return how much ``question`` asks for by itself, 0 to 1."""
         return self._judge(question)[0]
 
+    def needs(self, question: str, targets: int) -> tuple[float, ...]:
+        """Return, for each of so many targets but the last, the single threshold above which it is enough."""
+        score = self.score(question)
+        return tuple(score * (targets - 1) / (place + 1) for place in range(targets - 1))
+
+    def at(self, threshold: float) -> Rules:
+        """Return the same rules with one other threshold."""
+        return Rules(self.table, threshold=threshold, targets=self.targets, base=self.base)
+
     def _level(self, request: RouteRequest) -> tuple[float, tuple[str, ...]]:
         score, reasons = self._judge(request.question)
         if not is_follow_up(request.question):
