@@ -1,32 +1,38 @@
-"""Are the prices right? Hand-priced cases and real usage payloads, beside genai-prices alone.
+"""Are the prices right? Hand-priced cases and real usage payloads, beside what others say.
 
     python benchmarks/pricing.py --data DIR
 
-Prints every case, every payload on which the kit and genai-prices disagree with the reason,
-and what one price takes. litellm and langchain-community join the table if installed.
+Prints every case with what genai-prices alone, litellm and LangChain's ``get_openai_callback`` make of the same
+call (the latter two if installed), why each of them differs, the same for the recorded payloads, and what one
+price takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import importlib
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from _data import data_dir, missing
+from _price_differences import explain
+from _price_rivals import Rival, rivals
 from genai_prices import Usage, calc_price
 
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.readers import read_langchain, read_usage
 from lc_costkit.usage import UsageReading
+
+_PACKAGES = {"get_openai_callback": "langchain-community"}
 
 
 def main() -> None:
@@ -36,32 +42,48 @@ def main() -> None:
     if folder is None or not (folder / "pricing" / "priced_cases.json").exists():
         print(missing("pricing/priced_cases.json"))
         return
-    book = PriceBook()
-    hand_priced(folder / "pricing", book)
-    recorded(folder / "pricing", book)
+    book, others = PriceBook(), rivals()
+    print("versions:", ", ".join(f"{name} {version(_PACKAGES.get(name, name))}" for name in others))
+    hand_priced(folder / "pricing", book, others)
+    recorded(folder / "pricing", book, others)
     speed(book)
 
 
-def hand_priced(folder: Path, book: PriceBook) -> None:
+def hand_priced(folder: Path, book: PriceBook, others: dict[str, Rival]) -> None:
     """Price the cases whose price was worked out by hand."""
-    rivals = optional_rivals()
-    print(f"\n{'case':18} {'form':9} {'expected':>10} {'lc_costkit':>12} {'basis':10} {'genai-prices':>14}", *rivals)
-    exact = inside = wrong = 0
+    print(
+        f"\n{'case':18} {'form':9} {'expected':>10} {'lc_costkit':>12} {'basis':10}",
+        *(f"{name:>19}" for name in others),
+    )
+    verdicts: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    why: list[str] = []
     for case in json.loads((folder / "priced_cases.json").read_text()):
         expected = None if case["expected_total_usd"] is None else Decimal(case["expected_total_usd"])
         at = datetime.fromisoformat(case["at"]).replace(tzinfo=UTC)
         for form, reading in readings(case):
             cost = book.price(reading, at=at)
-            verdict = judge(cost, expected)
-            exact += verdict == "exact"
-            inside += verdict == "inside"
-            wrong += verdict == "WRONG"
-            alone = str(case.get("genai_prices_0_2_3", "-"))[:14]
-            others = [str(price(case, reading))[:12] for price in rivals.values()]
-            print(f"{case['id']:18} {form:9} {expected!s:>10} {cost.usd!s:>12} {cost.basis:10} {alone:>14}", *others)
+            verdicts[judge(cost, expected)] += 1
+            theirs = {name: price(reading, at) for name, price in others.items()}
+            cells = [f"{amount!s:.19}" for amount in theirs.values()]
+            print(
+                f"{case['id']:18} {form:9} {expected!s:>10} {cost.usd!s:>12} {cost.basis:10}",
+                *(f"{cell:>19}" for cell in cells),
+            )
             for reason in cost.reasons:
                 print(f"{'':18}   {reason}")
-    print(f"{exact} equal to the last digit, {inside} estimated with the true value inside the bounds, {wrong} wrong")
+            for name, amount in theirs.items():
+                reason = explain(book, reading, at, expected, amount)
+                right[name] += reason is None
+                why += [] if reason is None else [f"{case['id']} ({form}), {name}: {reason}"]
+    total = verdicts.total()
+    print(
+        f"\nlc_costkit: {verdicts['exact']} of {total} equal to the last digit, {verdicts['inside']} estimated with "
+        f"the true value inside the bounds, {verdicts['WRONG']} wrong"
+    )
+    for name, count in right.items():
+        print(f"{name}: {count} of {total}")
+    print("\nwhy the others differ:", *(why or ["they do not"]), sep="\n  ")
 
 
 def readings(case: dict[str, Any]) -> Iterator[tuple[str, UsageReading]]:
@@ -87,35 +109,52 @@ def judge(cost: Cost, expected: Decimal | None) -> str:
     return "inside" if bounded and cost.low <= expected <= cost.high else "WRONG"  # type: ignore[operator]
 
 
-def recorded(folder: Path, book: PriceBook) -> None:
-    """Price the recorded payloads and list every difference from genai-prices."""
-    print(f"\n{'payloads':28} {'number':>6} {'equal':>6} {'exact':>6} {'differ':>6}")
+def recorded(folder: Path, book: PriceBook, others: dict[str, Rival]) -> None:
+    """Price the recorded payloads, compare with what genai-prices recorded for them, and with what others say now."""
+    print(
+        f"\n{'payloads':32} {'number':>6} {'equal':>6} {'exact':>6} {'differ':>6}", *(f"{name:>20}" for name in others)
+    )
     differences: list[str] = []
+    why: dict[str, Counter[str]] = {name: Counter() for name in others}
     for file in sorted(folder.glob("*_payloads.jsonl.gz")):
         with gzip.open(file, "rt") as lines:
             rows = [json.loads(line) for line in lines]
         equal = exact = 0
+        right: Counter[str] = Counter()
         for row in rows:
-            alone = row["genai_prices_0_2_3"]
+            alone, at = row["genai_prices_0_2_3"], datetime.fromisoformat(row["genai_prices_0_2_3"]["at"])
             reading = read_usage(row["payload"], row["provider"])
-            cost = book.price(reading, at=datetime.fromisoformat(alone["at"])) if reading is not None else None
+            cost = book.price(reading, at=at) if reading is not None else None
             equal += cost is not None and cost.usd == Decimal(alone["total_usd"])
             exact += cost is not None and cost.basis == "exact"
             if cost is None or cost.usd != Decimal(alone["total_usd"]):
-                differences.append(difference(row, cost))
-        print(f"{file.name:28} {len(rows):6} {equal:6} {exact:6} {len(rows) - equal:6}")
-    print("differences:", *(differences or ["none"]), sep="\n  ")
+                differences.append(difference(row, reading, cost, book, at))
+            if reading is not None and cost is not None:
+                for name, price in others.items():
+                    reason = explain(book, reading, at, cost.usd, price(reading, at))
+                    right[name] += reason is None
+                    why[name][reason or "equal"] += 1
+        cells = (f"{right[name]:20}" for name in others)
+        print(f"{file.name:32} {len(rows):6} {equal:6} {exact:6} {len(rows) - equal:6}", *cells)
+    print("\nwhere the kit differs from what genai-prices recorded:", *(differences or ["nowhere"]), sep="\n  ")
+    print("\nwhy others differ from the kit, by payloads:")
+    for name, counts in why.items():
+        print(f"  {name}")
+        for reason, count in counts.most_common():
+            print(f"    {count:4} {reason}")
 
 
-def difference(row: dict[str, Any], cost: Cost | None) -> str:
+def difference(
+    row: dict[str, Any], reading: UsageReading | None, cost: Cost | None, book: PriceBook, at: datetime
+) -> str:
+    recorded_usd = Decimal(row["genai_prices_0_2_3"]["total_usd"])
+    if reading is None or cost is None:
+        return f"{row['model']}: not read"
     iterations = row["payload"].get("usage", {}).get("iterations") or []
-    why = "not read"
-    if cost is not None:
-        why = (
-            f"{len(iterations)} billed iterations, of which genai-prices sees the last" if iterations else "UNEXPLAINED"
-        )
-    usd = None if cost is None else cost.usd
-    return f"{row['model']}: ours {usd}, genai-prices {row['genai_prices_0_2_3']['total_usd']} ({why})"
+    reason = explain(book, reading, at, cost.usd, recorded_usd) or "equal"
+    if reason.startswith(("leaves", "prices")) or len(iterations) < 2:
+        return f"{row['model']}: ours {cost.usd}, genai-prices {recorded_usd} ({reason})"
+    return f"{row['model']}: ours {cost.usd}, genai-prices {recorded_usd} ({len(iterations)} iterations; it sees one)"
 
 
 def speed(book: PriceBook) -> None:
@@ -142,57 +181,6 @@ def timed(label: str, call: Callable[[], object], repeats: int = 3000) -> None:
         call()
         times.append((time.perf_counter_ns() - begin) / 1000)
     print(f"{label:44} {statistics.median(times):8.1f} {statistics.quantiles(times, n=100)[98]:8.1f}")
-
-
-def optional_rivals() -> dict[str, Callable[[dict[str, Any], UsageReading], object]]:
-    """Return the rivals that are installed."""
-    rivals: dict[str, Callable[[dict[str, Any], UsageReading], object]] = {}
-    try:
-        litellm = importlib.import_module("litellm")
-    except ImportError:
-        print("litellm is not installed; its column is left out")
-    else:
-        rivals["litellm"] = lambda case, reading: _litellm(litellm, reading)
-    try:
-        community = importlib.import_module("langchain_community.callbacks.openai_info")
-    except ImportError:
-        print("langchain-community is not installed; its column is left out")
-    else:
-        rivals["get_openai_callback"] = lambda case, reading: _community(community, reading)
-    return rivals
-
-
-def _litellm(litellm: Any, reading: UsageReading) -> object:
-    usage = reading.usage
-    written = usage.cache_write_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    try:
-        return sum(
-            litellm.cost_per_token(
-                model=reading.model,
-                prompt_tokens=usage.total_input,
-                completion_tokens=usage.total_output,
-                cache_read_input_tokens=usage.cache_read_tokens,
-                cache_creation_input_tokens=written,
-                custom_llm_provider=reading.provider,
-            )
-        )
-    except Exception as error:  # a rival's failure is its result here
-        return type(error).__name__
-
-
-def _community(community: Any, reading: UsageReading) -> object:
-    try:
-        return sum(
-            community.get_openai_token_cost_for_model(
-                community.standardize_model_name(reading.model), count, token_type=t
-            )
-            for count, t in (
-                (reading.usage.total_input, community.TokenType.PROMPT),
-                (reading.usage.total_output, community.TokenType.COMPLETION),
-            )
-        )
-    except Exception as error:  # a rival's failure is its result here
-        return type(error).__name__
 
 
 if __name__ == "__main__":
