@@ -23,7 +23,7 @@ def tools_used(blocks: object) -> tuple[tuple[str, int], ...]:
     (('web_search', 1),)
     """
     entries = [inside for block in _sequence(blocks) if (inside := as_mapping(block)) is not None]
-    failed = {entry.get("tool_call_id") for entry in entries if entry.get("status") == "error"}
+    failed = [entry.get("tool_call_id") for entry in entries if entry.get("status") == "error"]
     counts: defaultdict[str, int] = defaultdict(int)
     results: list[bool] = []
     for entry in entries:

@@ -13,7 +13,6 @@ from typing import Any
 
 from lc_costkit.usage import TokenUsage
 
-
 _MODALITIES = {1: "text", 2: "image", 3: "video", 4: "audio", 5: "document"}
 """Google's modalities by their number, as protocol buffers hold them (its Modality enumeration)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from lc_costkit.asked import Asked
+from lc_costkit.pricing import PriceBook
 from lc_costkit.readers import (
     find_cache_ttl,
     read_anthropic,
@@ -17,6 +20,7 @@ from lc_costkit.readers import (
     read_langchain,
     read_openai,
     read_usage,
+    what_was_asked,
 )
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -338,34 +342,105 @@ def test_what_reports_no_usage_gives_nothing(read: Any, payload: object) -> None
     assert read(payload) is None
 
 
+KEYS = re.findall(
+    r"\S+",
+    """
+    usage usage_metadata usageMetadata response_metadata response message result body x_groq custom_id model
+    model_name prompt_tokens completion_tokens input_tokens output_tokens total_tokens prompt_tokens_details
+    input_tokens_details input_token_details output_token_details completion_tokens_details cached_tokens
+    cached_tokens_details cache_write_tokens cache_write_tokens_details ttl_12h_tokens audio_tokens image_tokens
+    audio reasoning_tokens reasoning cache_read cache_creation flex_cache_read priority_cache_creation flex
+    ephemeral_5m_input_tokens ephemeral_1h_input_tokens cache_creation_input_tokens cache_read_input_tokens
+    prompt_cache_hit_tokens num_sources_used iterations type server_tool_use web_search_requests
+    output_tokens_details thinking_tokens service_tier speed inference_geo stop_reason content promptTokenCount
+    candidatesTokenCount totalTokenCount thoughtsTokenCount cachedContentTokenCount promptTokensDetails
+    cacheTokensDetails toolUsePromptTokensDetails modality tokenCount trafficType candidates groundingMetadata
+    webSearchQueries inputTokens outputTokens cacheDetails cacheWriteInputTokens ttl total_cost token_usage
+    output action cache_control model_kwargs tools fallbacks prompt_cache_options name status tool_call_id id
+    extras block_type value args delta serviceTier
+    """,
+)
+WORDS = st.sampled_from(
+    [
+        "claude-sonnet-5", "gpt-5.6-sol", "gemini-2.5-flash", "anthropic", "message", "message_delta", "message_start",
+        "compaction", "advisor_message", "fallback_message", "refusal", "web_search_call", "web_search_tool_result",
+        "server_tool_call", "server_tool_result", "non_standard", "batch", "flex", "fast", "us", "1h", "5m", "AUDIO",
+        "", "web_search", "success", "error",
+    ]
+)  # fmt: skip
 ODD = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            [
-                "usage", "model", "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "iterations",
-                "cached_tokens", "prompt_tokens_details", "cache_creation", "ephemeral_1h_input_tokens", "total_cost",
-                "cache_creation_input_tokens", "promptTokenCount", "promptTokensDetails", "modality", "tokenCount",
-                "inputTokens", "cacheDetails", "ttl", "server_tool_use", "input_token_details", "cache_read",
-                "thinking_tokens", "output_tokens_details", "service_tier", "type",
-            ]
-        ),
-        inner,
-        max_size=6,
+    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)
+        | st.dictionaries(st.integers() | st.none(), inner, max_size=2)
     ),
     max_leaves=25,
-)  # fmt: skip
+)
+BOOK = PriceBook()
+
+
+def is_possible(reading: UsageReading | None) -> None:
+    """No count is below 0, and no bound of the price is on the wrong side of it."""
+    for part in [] if reading is None else [reading, *reading.also, *reading.open_calls]:
+        assert min(part.usage.total_input, part.usage.total_output, *part.usage.priced_counts.values(), 0) >= 0
+        assert all(count > 0 for _, count in part.usage.tool_requests)
+    cost = BOOK.price(reading) if reading is not None else None
+    if cost is not None and cost.low is not None and cost.high is not None and cost.usd is not None:
+        assert 0 <= cost.low <= cost.usd <= cost.high
 
 
 @given(ODD, ODD)
 @settings(max_examples=400, deadline=None)
 def test_no_payload_makes_a_reader_raise(payload: Any, other: Any) -> None:
-    for provider in (None, "openai", "anthropic", "aws"):
-        reading = read_usage(payload, provider)
-        assert reading is None or reading.usage.total >= 0
-    read_langchain(payload, other, start_metadata=payload, cache_ttl="1h")
+    for provider in (None, "openai", "anthropic", "aws", "google"):
+        is_possible(read_usage(payload, provider, model="claude-sonnet-5"))
+    asked = what_was_asked(payload, [payload, other])
+    is_possible(
+        read_langchain(
+            payload, other, start_metadata=payload, cache_ttl="1h", content=other if other != [] else payload
+        )
+    )
+    is_possible(read_langchain(payload, {"model_provider": "anthropic", "model_name": "m"}, content=other, asked=asked))
     find_cache_ttl(payload)
+
+
+BLOCK = st.dictionaries(
+    st.sampled_from(["type", "name", "id", "tool_call_id", "status", "action", "args", "extras", "content", "value"]),
+    WORDS | ODD,
+)
+
+
+@given(st.lists(BLOCK, max_size=5) | ODD)
+@settings(max_examples=300, deadline=None)
+def test_no_content_makes_a_reader_raise(content: Any) -> None:
+    counts = {"input_tokens": 10, "output_tokens": 5}
+    for model, provider in (("claude-sonnet-5", "anthropic"), ("gpt-5", "openai")):
+        is_possible(
+            read_langchain(counts, {"model_name": model, "model_provider": provider}, content=content, asked=Asked())
+        )
+        is_possible(read_usage({"model": model, "usage": counts, "output": content, "content": content}, provider))
+
+
+COUNTS = st.integers(0, 10**6) | st.none()
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), COUNTS), st.dictionaries(st.sampled_from(KEYS), COUNTS), st.data())
+@settings(max_examples=300, deadline=None)
+def test_whatever_parts_a_report_has_they_never_exceed_the_whole(
+    usage: dict[str, Any], details: dict[str, Any], data: st.DataObject
+) -> None:
+    prompt, completion = data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 10**6))
+    wholes = {"prompt_tokens": prompt, "completion_tokens": completion, "input_tokens": None, "output_tokens": None}
+    body = {"usage": usage | wholes | {"prompt_tokens_details": details, "completion_tokens_details": details}}
+    body["usage"].pop("total_tokens", None)
+    if any(key in body["usage"] for key in ("promptTokenCount", "candidatesTokenCount", "totalTokenCount")):
+        return
+    reading = read_usage(body, "openai")
+    if reading is not None and "inputTokens" not in usage and "outputTokens" not in usage:
+        assert reading.usage.total_input == prompt
+        assert reading.usage.total_output == completion
 
 
 def test_langchain_anthropic_split_with_the_generic_count_at_zero() -> None:
