@@ -9,7 +9,6 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetad
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.tools import BaseTool
 
@@ -20,7 +19,7 @@ from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index.budgeted_call import BudgetedCall
 from lc_costkit.llama_index.cached_call import aone, one
-from lc_costkit.llama_index.delegating import DelegatingLLM, R, Request
+from lc_costkit.llama_index.delegating import DelegatingFunctionCallingLLM, DelegatingLLM, R, Request, settings_of
 from lc_costkit.llama_index.llm import CachedLLM
 from lc_costkit.llama_index.routed import RoutedLLM
 from lc_costkit.llama_index.stand_ins import PREPARED, WithTools, answered_by, name_of, without_tools
@@ -166,7 +165,7 @@ class BudgetedLLM(DelegatingLLM):
         return found
 
 
-class BudgetedFunctionCallingLLM(BudgetedLLM, FunctionCallingLLM):
+class BudgetedFunctionCallingLLM(BudgetedLLM, DelegatingFunctionCallingLLM):
     """A ``BudgetedLLM`` over an LLM that calls tools; made by ``budgeted_llm``."""
 
     llm: SerializeAsAny[FunctionCallingLLM] = Field(description="The LLM to call.")
@@ -200,21 +199,6 @@ class BudgetedFunctionCallingLLM(BudgetedLLM, FunctionCallingLLM):
         )
         return {**prepared, PREPARED: with_tools}
 
-    def _validate_chat_with_tools_response(
-        self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
-    ) -> ChatResponse:
-        return self._answered_by(response)._validate_chat_with_tools_response(
-            response, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
-        )
-
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
-        """Read tool calls as the LLM that answered writes them."""
-        return self._answered_by(response).get_tool_calls_from_response(
-            response, error_on_no_tool_call=error_on_no_tool_call, **kwargs
-        )
-
     def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
         by = answered_by(response)
         found = None if by is None else self._answering.get(by)
@@ -240,13 +224,7 @@ def _guarded(
     made = kind(
         llm=llm,  # type: ignore[arg-type]  # of the kind that the class wants
         cheapest=cheapest,
-        callback_manager=llm.callback_manager,
-        system_prompt=llm.system_prompt,
-        messages_to_prompt=llm.messages_to_prompt,
-        completion_to_prompt=llm.completion_to_prompt,
-        output_parser=llm.output_parser,
-        query_wrapper_prompt=llm.query_wrapper_prompt,
-        pydantic_program_mode=llm.pydantic_program_mode,
+        **settings_of(llm),
     )
     made._gate, made._role, made._answering = gate, role, answering
     return made

@@ -15,7 +15,7 @@ from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.llms import LLM
 
 from lc_costkit.cache.key import CacheRequest, Turn
-from lc_costkit.llama_index.delegating import DelegatingLLM
+from lc_costkit.llama_index.delegating import ChatRequest, CompletionRequest, DelegatingLLM, Request
 
 # Fields and arguments that never change an answer: transport, bookkeeping, credentials.
 _VOLATILE = re.compile(
@@ -25,6 +25,15 @@ _VOLATILE = re.compile(
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 _READ = frozenset({"text", "tool_call", "cache", "thinking", "citation", "citable"})
 _TOOL_ROLES = frozenset({"tool", "function"})
+
+
+def describe(llm: LLM, request: Request[Any]) -> CacheRequest:
+    """Describe what an LLM is asked."""
+    if isinstance(request, ChatRequest):
+        return chat_request(llm, request.messages, request.options)
+    if isinstance(request, CompletionRequest):
+        return completion_request(llm, request.prompt, request.options, formatted=request.formatted)
+    raise TypeError(f"neither a chat nor a completion: {request!r:.200}")
 
 
 def chat_request(llm: LLM, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> CacheRequest:

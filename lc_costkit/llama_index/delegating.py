@@ -16,6 +16,11 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
 )
 from llama_index.core.llms import LLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.tools import BaseTool
+
+from lc_costkit.marks import MARK
 
 R = TypeVar("R", ChatResponse, CompletionResponse)
 _R = TypeVar("_R", ChatResponse, CompletionResponse, covariant=True)
@@ -114,19 +119,19 @@ class DelegatingLLM(LLM):
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a chat."""
-        return self._send(ChatRequest(messages=messages, options=kwargs))
+        return self._send(ChatRequest(messages=list(messages), options=kwargs))
 
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a chat."""
-        return await self._asend(ChatRequest(messages=messages, options=kwargs))
+        return await self._asend(ChatRequest(messages=list(messages), options=kwargs))
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a chat in pieces."""
-        return self._stream(ChatRequest(messages=messages, options=kwargs))
+        return self._stream(ChatRequest(messages=list(messages), options=kwargs))
 
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Answer a chat in pieces."""
-        return await self._astream(ChatRequest(messages=messages, options=kwargs))
+        return await self._astream(ChatRequest(messages=list(messages), options=kwargs))
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Complete a prompt."""
@@ -155,3 +160,40 @@ class DelegatingLLM(LLM):
 
     async def _astream(self, request: Request[R]) -> AsyncGenerator[R, None]:
         raise NotImplementedError
+
+
+class DelegatingFunctionCallingLLM(DelegatingLLM, FunctionCallingLLM):
+    """A ``DelegatingLLM`` that has tool calls read by the LLM that wrote them."""
+
+    def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
+        raise NotImplementedError
+
+    def _validate_chat_with_tools_response(
+        self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
+    ) -> ChatResponse:
+        kwargs = {name: value for name, value in kwargs.items() if not name.startswith(MARK)}
+        return self._answered_by(response)._validate_chat_with_tools_response(
+            response, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
+        )
+
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
+    ) -> list[ToolSelection]:
+        """Read tool calls as the LLM that answered writes them."""
+        return self._answered_by(response).get_tool_calls_from_response(
+            response, error_on_no_tool_call=error_on_no_tool_call, **kwargs
+        )
+
+
+def settings_of(llm: LLM) -> dict[str, Any]:
+    """Return the fields that LlamaIndex reads of an LLM before it calls it; they go over to what wraps it."""
+    names = (
+        "callback_manager",
+        "system_prompt",
+        "messages_to_prompt",
+        "completion_to_prompt",
+        "output_parser",
+        "query_wrapper_prompt",
+        "pydantic_program_mode",
+    )
+    return {name: getattr(llm, name) for name in names}

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
-    ChatResponseAsyncGen,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseAsyncGen,
-    CompletionResponseGen,
     LLMMetadata,
 )
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 
 from lc_costkit.cache.engine import Cache
@@ -26,8 +20,17 @@ from lc_costkit.cache.explain import Explanation
 from lc_costkit.cache.feedback import Rejectable
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.llama_index import answers, rejecting
-from lc_costkit.llama_index.cache_request import chat_request, completion_request
+from lc_costkit.llama_index.cache_request import describe
 from lc_costkit.llama_index.cached_call import CachedCall, aone, one
+from lc_costkit.llama_index.delegating import (
+    ChatRequest,
+    CompletionRequest,
+    DelegatingFunctionCallingLLM,
+    DelegatingLLM,
+    R,
+    Request,
+    settings_of,
+)
 
 
 def cached_llm(llm: LLM, cache: Cache | object) -> CachedLLM:
@@ -54,19 +57,13 @@ def cached_llm(llm: LLM, cache: Cache | object) -> CachedLLM:
     kind: type[CachedLLM] = CachedFunctionCallingLLM if isinstance(llm, FunctionCallingLLM) else CachedLLM
     made = kind(
         llm=llm,
-        callback_manager=llm.callback_manager,
-        system_prompt=llm.system_prompt,
-        messages_to_prompt=llm.messages_to_prompt,
-        completion_to_prompt=llm.completion_to_prompt,
-        output_parser=llm.output_parser,
-        query_wrapper_prompt=llm.query_wrapper_prompt,
-        pydantic_program_mode=llm.pydantic_program_mode,
+        **settings_of(llm),
     )
     made._cache = engine
     return made
 
 
-class CachedLLM(LLM):
+class CachedLLM(DelegatingLLM):
     """An LLM before which the cache is asked; made by ``cached_llm``.
 
     Its methods emit no model events of their own: the wrapped LLM's do, once.
@@ -93,9 +90,12 @@ class CachedLLM(LLM):
 
     def explain(self, prompt: str | Sequence[ChatMessage], *, formatted: bool = False, **kwargs: Any) -> Explanation:
         """Say how a call would be decided; the model is not called."""
-        if isinstance(prompt, str):
-            return self._cache.explain(completion_request(self.llm, prompt, kwargs, formatted=formatted))
-        return self._cache.explain(chat_request(self.llm, prompt, kwargs))
+        request: Request[Any] = (
+            CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs)
+            if isinstance(prompt, str)
+            else ChatRequest(messages=prompt, options=kwargs)
+        )
+        return self._cache.explain(describe(self.llm, request))
 
     def reject(self, answer: rejecting.Answer | Rejectable, *, question: str | None = None) -> int:
         """Remove an answer that was wrong, and never serve it to that question again.
@@ -116,97 +116,49 @@ class CachedLLM(LLM):
         """
         return rejecting.reject(self._cache, answer, question=question)
 
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._chat(messages, kwargs)
+    def _send(self, request: Request[R]) -> R:
+        call = self._call(request)
         if (served := call.ask()) is not None:
             return served
         with call.missing():
-            return call.keep(self.llm.chat(messages, **kwargs))
+            return call.keep(request.send(self.llm))
 
-    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._chat(messages, kwargs)
+    async def _asend(self, request: Request[R]) -> R:
+        call = self._call(request)
         if (served := await call.aask()) is not None:
             return served
         with call.missing():
-            return await call.akeep(await self.llm.achat(messages, **kwargs))
+            return await call.akeep(await request.asend(self.llm))
 
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._chat(messages, kwargs, streamed=True)
+    def _stream(self, request: Request[R]) -> Generator[R, None, None]:
+        call = self._call(request, streamed=True)
         if (served := call.ask()) is not None:
             return one(served)
         with call.missing():
-            return call.watch(self.llm.stream_chat(messages, **kwargs))
+            return call.watch(request.stream(self.llm))
 
-    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._chat(messages, kwargs, streamed=True)
+    async def _astream(self, request: Request[R]) -> AsyncGenerator[R, None]:
+        call = self._call(request, streamed=True)
         if (served := await call.aask()) is not None:
             return aone(served)
         with call.missing():
-            return call.awatch(await self.llm.astream_chat(messages, **kwargs))
+            return call.awatch(await request.astream(self.llm))
 
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._completion(prompt, kwargs, formatted=formatted)
-        if (served := call.ask()) is not None:
-            return served
-        with call.missing():
-            return call.keep(self.llm.complete(prompt, formatted=formatted, **kwargs))
-
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Serve a stored answer, or ask the wrapped LLM."""
-        call = self._completion(prompt, kwargs, formatted=formatted)
-        if (served := await call.aask()) is not None:
-            return served
-        with call.missing():
-            return await call.akeep(await self.llm.acomplete(prompt, formatted=formatted, **kwargs))
-
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._completion(prompt, kwargs, formatted=formatted, streamed=True)
-        if (served := call.ask()) is not None:
-            return one(served)
-        with call.missing():
-            return call.watch(self.llm.stream_complete(prompt, formatted=formatted, **kwargs))
-
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        """Serve a stored answer in one piece, or stream from the wrapped LLM."""
-        call = self._completion(prompt, kwargs, formatted=formatted, streamed=True)
-        if (served := await call.aask()) is not None:
-            return aone(served)
-        with call.missing():
-            return call.awatch(await self.llm.astream_complete(prompt, formatted=formatted, **kwargs))
-
-    def _chat(
-        self, messages: Sequence[ChatMessage], options: dict[str, Any], *, streamed: bool = False
-    ) -> CachedCall[ChatResponse]:
-        asked = tuple(messages)
+    def _call(self, request: Request[R], *, streamed: bool = False) -> CachedCall[R]:
+        is_chat = isinstance(request, ChatRequest)
+        decode: Any = answers.load_chat if is_chat else answers.load_completion
+        as_text = answers.chat_as_text if is_chat else answers.completion_as_text
         return CachedCall(
             self._cache,
-            lambda: chat_request(self.llm, asked, options),
-            answers.load_chat,
-            as_text=answers.chat_as_text,
-            again=lambda: self.llm.chat(asked, **options),
-            streamed=streamed,
-        )
-
-    def _completion(
-        self, prompt: str, options: dict[str, Any], *, formatted: bool, streamed: bool = False
-    ) -> CachedCall[CompletionResponse]:
-        return CachedCall(
-            self._cache,
-            lambda: completion_request(self.llm, prompt, options, formatted=formatted),
-            answers.load_completion,
-            as_text=answers.completion_as_text,
-            again=lambda: self.llm.complete(prompt, formatted=formatted, **options),
+            lambda: describe(self.llm, request),
+            decode,
+            as_text=as_text,
+            again=lambda: request.send(self.llm),
             streamed=streamed,
         )
 
 
-class CachedFunctionCallingLLM(CachedLLM, FunctionCallingLLM):
+class CachedFunctionCallingLLM(CachedLLM, DelegatingFunctionCallingLLM):
     """A ``CachedLLM`` over an LLM that calls tools; made by ``cached_llm``."""
 
     llm: SerializeAsAny[FunctionCallingLLM] = Field(description="The LLM to call on a miss.")
@@ -236,15 +188,5 @@ class CachedFunctionCallingLLM(CachedLLM, FunctionCallingLLM):
             **kwargs,
         )
 
-    def _validate_chat_with_tools_response(
-        self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
-    ) -> ChatResponse:
-        return self.llm._validate_chat_with_tools_response(
-            response, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
-        )
-
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
-        """Read tool calls as the wrapped LLM does."""
-        return self.llm.get_tool_calls_from_response(response, error_on_no_tool_call=error_on_no_tool_call, **kwargs)
+    def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
+        return self.llm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,23 +10,19 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     ChatResponseAsyncGen,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseAsyncGen,
-    CompletionResponseGen,
     LLMMetadata,
 )
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
+from lc_costkit.llama_index.delegating import ChatRequest, DelegatingFunctionCallingLLM, DelegatingLLM, R, Request
 from lc_costkit.llama_index.route_request import (
     as_messages,
     astamped_stream,
@@ -116,7 +112,7 @@ def routed_llm(
     return routed
 
 
-class RoutedLLM(LLM):
+class RoutedLLM(DelegatingLLM):
     """An LLM that delegates each call to one of several; made by ``routed_llm``.
 
     Its methods emit no model events of their own: the target's do, once.
@@ -155,57 +151,37 @@ class RoutedLLM(LLM):
         choice = self._chooser.choose(_reader(prompt, ()))
         return RouteExplanation(choice=choice, targets=models, strong=self.strong)
 
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer with the target that is enough."""
-        choice = self._choice(messages, kwargs)
+    def _send(self, request: Request[R]) -> R:
+        request, choice = self._chosen(request)
         with self._calling(choice) as target:
-            return stamped(target.chat(messages, **kwargs), choice)
+            return stamped(request.send(target), choice)
 
-    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer with the target that is enough."""
-        choice = await self._achoice(messages, kwargs)
+    async def _asend(self, request: Request[R]) -> R:
+        request, choice = await self._achosen(request)
         with self._calling(choice) as target:
-            return stamped(await target.achat(messages, **kwargs), choice)
+            return stamped(await request.asend(target), choice)
 
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Stream from the target that is enough."""
-        choice = self._choice(messages, kwargs)
+    def _stream(self, request: Request[R]) -> Generator[R, None, None]:
+        request, choice = self._chosen(request)
         with self._calling(choice) as target:
-            chunks = target.stream_chat(messages, **kwargs)
+            chunks = request.stream(target)
         return stamped_stream(chunks, choice)
 
-    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """Stream from the target that is enough."""
-        choice = await self._achoice(messages, kwargs)
+    async def _astream(self, request: Request[R]) -> AsyncGenerator[R, None]:
+        request, choice = await self._achosen(request)
         with self._calling(choice) as target:
-            chunks = await target.astream_chat(messages, **kwargs)
+            chunks = await request.astream(target)
         return astamped_stream(chunks, choice)
 
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Complete with the target that is enough."""
-        choice = self._choice(prompt, kwargs)
-        with self._calling(choice) as target:
-            return stamped(target.complete(prompt, formatted=formatted, **kwargs), choice)
+    def _chosen(self, request: Request[R]) -> tuple[Request[R], Choice | None]:
+        options = dict(request.options)
+        choice = self._choice(_asked(request), options)
+        return request.with_options(options), choice
 
-    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Complete with the target that is enough."""
-        choice = await self._achoice(prompt, kwargs)
-        with self._calling(choice) as target:
-            return stamped(await target.acomplete(prompt, formatted=formatted, **kwargs), choice)
-
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """Stream from the target that is enough."""
-        choice = self._choice(prompt, kwargs)
-        with self._calling(choice) as target:
-            chunks = target.stream_complete(prompt, formatted=formatted, **kwargs)
-        return stamped_stream(chunks, choice)
-
-    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        """Stream from the target that is enough."""
-        choice = await self._achoice(prompt, kwargs)
-        with self._calling(choice) as target:
-            chunks = await target.astream_complete(prompt, formatted=formatted, **kwargs)
-        return astamped_stream(chunks, choice)
+    async def _achosen(self, request: Request[R]) -> tuple[Request[R], Choice | None]:
+        options = dict(request.options)
+        choice = await self._achoice(_asked(request), options)
+        return request.with_options(options), choice
 
     def _choice(
         self, prompt: str | Sequence[ChatMessage], kwargs: dict[str, Any], tools: tuple[str, ...] = ()
@@ -237,7 +213,7 @@ class RoutedLLM(LLM):
             yield self.targets[choice.target]
 
 
-class RoutedFunctionCallingLLM(RoutedLLM, FunctionCallingLLM):
+class RoutedFunctionCallingLLM(RoutedLLM, DelegatingFunctionCallingLLM):
     """A ``RoutedLLM`` whose targets all call tools; made by ``routed_llm``."""
 
     @classmethod
@@ -311,23 +287,6 @@ class RoutedFunctionCallingLLM(RoutedLLM, FunctionCallingLLM):
         )
         return {**prepared, PINNED: choice}
 
-    def _validate_chat_with_tools_response(
-        self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
-    ) -> ChatResponse:
-        kwargs.pop(PINNED, None)
-        validated = self._answered_by(response)._validate_chat_with_tools_response(
-            response, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
-        )
-        return validated
-
-    def get_tool_calls_from_response(
-        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
-    ) -> list[ToolSelection]:
-        """Read tool calls as the target that answered writes them."""
-        return self._answered_by(response).get_tool_calls_from_response(
-            response, error_on_no_tool_call=error_on_no_tool_call, **kwargs
-        )
-
     def _tool_target(self, choice: Choice | None) -> FunctionCallingLLM:
         target = self.targets[choice.target if choice else self.strong]
         assert isinstance(target, FunctionCallingLLM)  # noqa: S101 - routed_llm has looked at every target
@@ -338,6 +297,10 @@ class RoutedFunctionCallingLLM(RoutedLLM, FunctionCallingLLM):
         target = self.targets.get(name, self.targets[self.strong])
         assert isinstance(target, FunctionCallingLLM)  # noqa: S101 - routed_llm has looked at every target
         return target
+
+
+def _asked(request: Request[Any]) -> str | Sequence[ChatMessage]:
+    return request.messages if isinstance(request, ChatRequest) else getattr(request, "prompt", "")
 
 
 def _reader(prompt: str | Sequence[ChatMessage], tools: tuple[str, ...]) -> Callable[[], RouteRequest]:

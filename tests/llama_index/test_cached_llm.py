@@ -340,8 +340,7 @@ async def test_a_broken_cache_costs_no_answer(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("broken")
 
-    for name in ("chat_request", "completion_request"):
-        monkeypatch.setattr(f"lc_costkit.llama_index.llm.{name}", broken)
+    monkeypatch.setattr("lc_costkit.llama_index.llm.describe", broken)
     assert llm.chat(user(ASKED)).message.content
     assert [chunk async for chunk in await llm.astream_chat(user(ASKED))]
     assert (await llm.acomplete("x")).text
