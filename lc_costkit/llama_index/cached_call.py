@@ -19,6 +19,7 @@ from lc_costkit.llama_index import answers
 from lc_costkit.llama_index.aside import made_aside
 from lc_costkit.llama_index.hits import CACHE_KEY, CacheHitEvent, CacheMissEvent
 from lc_costkit.marks import MARK
+from lc_costkit.streams import aclosing, closing
 from lc_costkit.switch import disabled
 from lc_costkit.threads import off_loop
 
@@ -102,18 +103,20 @@ class CachedCall(Generic[_R]):
     def watch(self, chunks: Iterator[_R]) -> Generator[_R, None, None]:
         """Pass chunks on as they come; store the answer if the stream comes to its end."""
         gathered, last = answers.Gathered(), None
-        for last in chunks:
-            self._gather(gathered, last)
-            yield last
+        with closing(chunks):
+            for last in chunks:
+                self._gather(gathered, last)
+                yield last
         if last is not None:
             self._store(last, gathered)
 
     async def awatch(self, chunks: AsyncIterator[_R]) -> AsyncGenerator[_R, None]:
         """Pass chunks on as they come; store the answer if the stream comes to its end."""
         gathered, last = answers.Gathered(), None
-        async for last in chunks:
-            self._gather(gathered, last)
-            yield last
+        async with aclosing(chunks):
+            async for last in chunks:
+                self._gather(gathered, last)
+                yield last
         if last is not None:
             await off_loop(self._store, last, gathered)
 

@@ -365,19 +365,20 @@ async def test_the_event_loop_does_not_wait_for_the_store(provider: FakeProvider
 # -- with a cache around -------------------------------------------------------------
 
 
-async def test_a_stream_of_a_cache_that_is_closed_settles(slow: FakeProvider, ledger: Ledger) -> None:
-    budget = Budget(usd=1)
+async def test_a_stream_of_a_cache_that_is_closed_settles_at_once(slow: FakeProvider, ledger: Ledger) -> None:
+    inside, around = Budget(usd=1, name="inside"), Budget(usd=1, name="around")
     with Cache() as cache:
-        for llm in (
-            budgeted_llm(cached_llm(llm_of(slow), cache), budget, ledger),
-            cached_llm(budgeted_llm(llm_of(slow), Budget(usd=1), Ledger()), cache),
+        for budget, llm in (
+            (inside, budgeted_llm(cached_llm(llm_of(slow), cache), inside, ledger)),
+            (around, cached_llm(budgeted_llm(llm_of(slow), around, ledger), cache)),
         ):
             stream: Any = llm.stream_chat(user())
             next(stream)
             stream.close()
+            first = spent(budget, ledger)
+            assert first > 0
             async_stream: Any = await llm.astream_chat(user("Another question?"))
             await anext(async_stream)
             await async_stream.aclose()
-        gc.collect()
-        assert await settled(budget, ledger) > 0
+            assert spent(budget, ledger) > first
         assert cache.stats().faults == {}
