@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lc_costkit.budget.budget import Budget
+    from lc_costkit.budget.rate_limit import RateLimit
+    from lc_costkit.budget.status import BudgetStatus
     from lc_costkit.cache.calibration import Calibration
     from lc_costkit.cache.declared import question
     from lc_costkit.cache.judging import GreyZone, JudgeCase, Judgement
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "lc_costkit.budget.budget": ("Budget",),
+        "lc_costkit.budget.rate_limit": ("RateLimit",),
+        "lc_costkit.budget.status": ("BudgetStatus",),
         "lc_costkit.cache.calibration": ("Calibration",),
         "lc_costkit.cache.declared": ("question",),
         "lc_costkit.cache.judging": ("GreyZone", "JudgeCase", "Judgement"),
@@ -106,6 +110,7 @@ else:
 __all__ = [
     "Budget",
     "BudgetExceeded",
+    "BudgetStatus",
     "BudgetUnavailable",
     "Calibration",
     "CallRecord",
@@ -133,6 +138,7 @@ __all__ = [
     "PolicyReport",
     "PriceBook",
     "PruningRetriever",
+    "RateLimit",
     "Report",
     "Rules",
     "Sampled",

@@ -287,7 +287,11 @@ class Gate:
         return plan.ceiling
 
     def _draw_up(self, plan: _Plan, ceiling: Ceiling) -> None:
-        asked = {"usd": ceiling.usd if ceiling.usd is not None else Decimal(0), "tokens": ceiling.tokens, "calls": 1}
+        asked: dict[str, Decimal | int] = {
+            "usd": ceiling.usd if ceiling.usd is not None else Decimal(0),
+            "tokens": ceiling.tokens,
+            "calls": 1,
+        }
         plan.parts = tuple(
             self._part(budget, values, budget.in_units(asked[budget.unit]))
             for budget, values in zip(plan.budgets, plan.scopes, strict=True)
