@@ -130,13 +130,13 @@ _MAKERS = frozenset(
 
 def list_name(snapshot: DataSnapshot) -> str:
     """Say which list a snapshot is: the package's version, and when it was refreshed."""
-    from genai_prices.data_snapshot import _bundled_snapshot  # no public name tells the packaged list
+    from genai_prices.data import providers
 
     name = f"genai-prices {version('genai-prices')}"
     if snapshot.from_auto_update:
         # The stamp is the machine's local time without a zone.
         return f"{name}, refreshed {snapshot.timestamp.astimezone(UTC).isoformat(timespec='seconds')}"
-    return name if snapshot is _bundled_snapshot() else f"{name}, list set by the application"
+    return name if snapshot.providers is providers else f"{name}, list set by the application"
 
 
 def _look_up(snapshot: DataSnapshot, model: str, provider: str | None) -> Entry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ class RateLine:
         name: ``standard``, ``service_tier flex``, ``processing batch``, ...
         above_tokens: the rates hold for prompts longer than this; 0 for any.
         since: the first day (UTC) on which the list has them; ``None`` for always.
-        in_force: whether that day has come.
+        in_force: whether that day has come; rates of a standard price that is to come are shown.
         rates: USD per million tokens, by field of ``TokenUsage``; only kinds with a rate of their own.
     """
 
@@ -232,7 +232,7 @@ def of_own(
 
 
 def of_list(
-    reading: UsageReading, at: datetime, entry: Entry, price: Callable[[UsageReading], Rates]
+    reading: UsageReading, at: datetime, entry: Entry, price_at: Callable[[UsageReading, datetime], Rates]
 ) -> PriceExplanation:
     """Explain a price of the list.
 
@@ -240,12 +240,19 @@ def of_list(
         reading: the kind of call that was asked about.
         at: when (UTC).
         entry: what the list has.
-        price: gives the rates of a call of the model.
+        price_at: gives the rates of a call of the model at a moment.
     """
+
+    def price(call: UsageReading) -> Rates:
+        return price_at(call, at)
+
     asked = price(reading)
     terms = _terms(reading)
     name = " ".join(f"{key} {value}" for key, value in terms.items()) or "standard"
     lines = _lines(RateLine(name=name), reading, entry, at, price)
+    for start in _changes(entry, at):
+        moved = RateLine(name=name, since=start, in_force=False)
+        lines.append(replace(moved, rates=_own_kinds(price_at(reading, datetime.combine(start, time(), UTC)))))
     plain = replace(reading, service_tier=None, processing=None, speed=None)
     for key, value, since in _variants(entry, at) if entry.native else ():
         if {key: value} != terms:
@@ -262,9 +269,26 @@ def of_list(
         lines=tuple(lines),
         requests=tuple(sorted(asked.requests.items())),
         per_call=asked.per_call,
-        notes=asked.notes,
+        notes=asked.notes + _hours(entry),
         doubts=asked.doubts,
     )
+
+
+def _changes(entry: Entry, at: datetime) -> list[date]:
+    """Return the days to come on which the list has another price."""
+    listed = entry.model.prices if isinstance(entry.model.prices, list) else []
+    starts = {start for item in listed if (start := getattr(item.constraint, "start_date", None))}
+    return sorted(start for start in starts if start > at.date())
+
+
+def _hours(entry: Entry) -> tuple[str, ...]:
+    """Say at what hours the list has other prices."""
+    listed = entry.model.prices if isinstance(entry.model.prices, list) else []
+    found = (item.constraint for item in listed)
+    # Whichever has hours has both.
+    spans = [(getattr(rule, "start_time", None), getattr(rule, "end_time", None)) for rule in found]
+    hours = [f"{start:%H:%M} to {end:%H:%M}" for start, end in spans if start is not None and end is not None]
+    return (f"other rates from {' and from '.join(hours)} UTC",) if hours else ()
 
 
 def _terms(reading: UsageReading) -> dict[str, str]:

@@ -45,8 +45,9 @@ class PriceBook:
             outside of them the price list applies. An override is the whole price: tiers,
             batch discounts, regions and negotiated discounts do not apply to it.
         aliases: model names to look up instead, such as Azure deployments, Bedrock
-            profile ARNs and fine-tunes: ``{"my-deployment": "gpt-4o-mini"}`` or
-            ``{"my-deployment": "azure/gpt-4o-mini"}``.
+            profile ARNs and fine-tunes: ``{"my-deployment": "gpt-4o-mini"}``. With a provider,
+            ``{"my-deployment": "azure/gpt-4o-mini"}``, the listed price is taken as it is; without,
+            an Azure deployment may be in a region, which costs more than the list says.
         discounts: what your providers take off the price list; see ``Discount``.
         refresh_every: fetch the price list anew this often, on a thread of this book's; ``None``, the
             default, for never. A list that cannot be fetched, or is not sound, changes nothing. Close the
@@ -177,12 +178,13 @@ class PriceBook:
             inference_geo=inference_geo,
         )
         with localcontext(EXACTLY):
+            reading = self._vouched(reading)
             own, entry, names = self._found(reading, moment)
             if own is not None:
                 return of_own(reading, moment, *own, self._own.of(own[0]), _own_rates(own[1], reading))
             if entry is None:
                 return of_unknown(reading, moment, self._catalog.near(*self._meant(reading)))
-            return of_list(reading, moment, entry, lambda call: self._listed(entry, call, moment, names))
+            return of_list(reading, moment, entry, lambda call, when: self._listed(entry, call, when, names))
 
     def marginal_input(
         self,
@@ -224,6 +226,7 @@ class PriceBook:
     def _price_one(self, reading: UsageReading, at: datetime, seconds: Decimal | None) -> Cost:
         if not reading.model or not reading.model.strip():
             return unpriced("the provider did not say which model answered")
+        reading = self._vouched(reading)
         own, entry, names = self._found(reading, at)
         if own is not None:
             return _at_own_price(*own, reading, at, seconds)
@@ -256,10 +259,21 @@ class PriceBook:
                 own = self._own.find((listed, f"{entry.provider.id}/{listed}"), at)
         return own, None if own is not None else entry, tuple(names)
 
+    def _alias(self, reading: UsageReading) -> str | None:
+        provider, asked = provider_id(reading.provider), model_key(reading.model)
+        return self._aliases.get(asked) or self._aliases.get(f"{provider}/{asked}")
+
+    def _vouched(self, reading: UsageReading) -> UsageReading:
+        """Take the listed price as it is, that of a global endpoint, where an alias names whose price it is."""
+        head, _, tail = ((self._alias(reading) if self._aliases else None) or "").partition("/")
+        if not tail or reading.inference_geo or provider_id(head) not in self._catalog.providers():
+            return reading
+        return replace(reading, inference_geo="global")
+
     def _meant(self, reading: UsageReading) -> tuple[str, str | None]:
         """Return the model and the provider to look up, after aliases."""
         provider, asked = provider_id(reading.provider), model_key(reading.model)
-        target = self._aliases.get(asked) or self._aliases.get(f"{provider}/{asked}")
+        target = self._alias(reading)
         if target is None:
             return asked, provider
         head, _, tail = target.partition("/")

@@ -154,6 +154,7 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
         draft.apply_variant(key, value)
     draft.doubt_combination(asked)
     draft.doubt_moving_name()
+    draft.doubt_time_of_day()
     draft.doubt_flat_variants(asked)
     draft.apply_place((reading.inference_geo or "").strip().lower())
     draft.fill_gaps(reading.usage)
@@ -237,6 +238,24 @@ class _Draft:
             self._doubt(f"the name moves; the price list has it at {self._entry.model.id!r}, and later models differ")
             self._widen(min(_ONE[0], *steps), max(_ONE[1], *steps))
 
+    def doubt_time_of_day(self) -> None:
+        """Doubt a rate of the hour at a date when it may not have been asked for yet: the list does not date it."""
+        listed = self._entry.model.prices
+        if not isinstance(listed, list):
+            return
+        active = [item for item in listed if item.constraint is None or item.constraint.active(self._at)]
+        starts = [start for item in listed if (start := getattr(item.constraint, "start_date", None))]
+        if not active or not hasattr(active[-1].constraint, "start_time") or self._begun(max(starts, default=None)):
+            return
+        plain = next((item for item in reversed(active) if not hasattr(item.constraint, "start_time")), listed[0])
+        now, before = self._flat(active[-1].prices), self._flat(plain.prices)
+        steps = [before[key] / now[key] for key in before if now.get(key)]
+        self._doubt("the price list has a rate for this hour of the day, and not since when")
+        self._widen(min(_ONE[0], *steps), max(_ONE[1], *steps))
+
+    def _begun(self, start: date | None) -> bool:
+        return start is None or start <= self._at.astimezone(UTC).date()
+
     def apply_place(self, geo: str) -> None:
         """Take into account where the call ran, which genai-prices does not."""
         if self._entry.regional:
@@ -244,7 +263,7 @@ class _Draft:
             if place is None:
                 self._doubt(
                     "the listed price is that of a global endpoint; one in a region costs "
-                    f"{REGIONAL_FACTOR} times as much, and nothing says which it was"
+                    f"{REGIONAL_FACTOR} times as much, and nothing says which it was; an alias with the provider would"
                 )
                 self._widen(_ONE[0], REGIONAL_FACTOR)
             elif place != "global":

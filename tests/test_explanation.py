@@ -68,6 +68,13 @@ def test_the_first_line_is_what_such_a_call_is_billed_at(model: str, terms: dict
     assert found.notes == cost.price.notes
 
 
+def test_prices_to_come_and_prices_by_the_hour_are_told() -> None:
+    argon = BOOK.explain("gemini-4-argon", at=AT)
+    assert rates(argon, "standard, from 2026-12-01")["input_tokens"] == 4
+    assert "from 2026-12-01" not in repr(BOOK.explain("gemini-4-argon", at=datetime(2026, 12, 1)))
+    assert "note: other rates from 01:00 to 04:00 and from 06:00 to 10:00 UTC" in repr(BOOK.explain("deepseek-v4-pro"))
+
+
 def test_a_price_of_your_own() -> None:
     turn = date(2026, 11, 1)
     prices = [ModelPrice(input_per_million=1, until=turn), ModelPrice(per_hour="2.50", since=turn)]

@@ -224,6 +224,10 @@ EXACT: list[tuple[UsageReading, str, Decimal]] = [
     ),
     (call("gemini-embedding-2", input_tokens=10, input_image_tokens=258), NOW, million("10*0.2", "258*0.45")),
     (call("text-embedding-3-large", input_tokens=8191), NOW, million("8191*0.13")),
+    # DeepSeek's rates by the hour of the day, UTC.
+    (call("deepseek-v4-pro", input_tokens=1000), "2026-11-20T03:59:59", million("1000*1.32")),
+    (call("deepseek-v4-pro", input_tokens=1000), "2026-11-20T04:00:00", million("1000*0.66")),
+    (call("deepseek-v4-pro", input_tokens=1000), "2026-11-20T12:59:59+09:00", million("1000*1.32")),
     # Bedrock: a region costs a tenth more, the global profile does not; some models cost the same everywhere.
     (call(SONNET, input_tokens=1000, output_tokens=100), NOW, million("1000*3.3", "100*16.5")),
     (call(SONNET.replace("us.", "global."), "bedrock_converse", input_tokens=1000), NOW, million("1000*3")),
@@ -380,6 +384,14 @@ ESTIMATED: list[tuple[UsageReading, str, Decimal, Decimal, str]] = [
         million("1000*0.15", "100*0.6"),
         million("1000*0.165", "100*0.66"),
         "global endpoint",
+    ),
+    # A rate by the hour of the day, on a day when it may not have been asked for yet.
+    (
+        call("deepseek-v4-pro", input_tokens=1000),
+        "2026-07-01T02:00",
+        million("1000*1.32"),
+        million("1000*0.435"),
+        "this hour of the day",
     ),
     # A name that has moved on: Mistral Large 3 costs 0.5 and 1.5.
     (
