@@ -16,6 +16,7 @@ try:
     from lc_costkit.budget_command import budget
     from lc_costkit.cache_command import cache_app
     from lc_costkit.price_command import prices
+    from lc_costkit.reprice_command import reprice
 except ImportError as error:
     raise MissingDependency("the costkit command", "cli") from error
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(cache_app)
 app.command()(budget)
 app.command()(prices)
+app.command()(reprice)
 
 
 @app.command()
@@ -67,7 +69,7 @@ def report(
 
     if "ledger" not in _parts(ledger):
         raise CostKitError(f"{ledger} holds no ledger")
-    with Ledger(ledger) as opened:
+    with Ledger(ledger, read_only=True) as opened:
         result = opened.report(by=by)
         typer.echo(result.to_markdown() if markdown else repr(result))
 
@@ -83,7 +85,7 @@ def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger,
         raise CostKitError(f"{database} holds neither a ledger nor a cache")
     problems: list[str] = []
     if "ledger" in parts:
-        with Ledger(database) as ledger:
+        with Ledger(database, read_only=True) as ledger:
             problems += ledger.check()
     if "cache" in parts:
         with Cache(database) as cache:

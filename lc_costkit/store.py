@@ -273,18 +273,32 @@ def _open_to_read(url: URL, busy_seconds: float) -> Engine:
         raise StoreError(f"there is no database at {path}")
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        try:
-            connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if error.sqlite_errorcode & 0xFF not in _UNSHARED_CODES:
-                raise
-            connection = _open_unshared(path)
+        connection = connect_to_read(path)
+        connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
         return connection
 
     return create_engine(url.set(database=str(path)), creator=connect, poolclass=QueuePool, pool_size=5)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a SQLite file that is not to be changed, wherever it is.
+
+    Raises:
+        sqlite3.Error: it cannot be read, or is not a database.
+        StoreError: it cannot be read where it is, but a copy of it can.
+    """
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in _UNSHARED_CODES:
+            raise
+        return _open_unshared(path)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _open_unshared(path: Path) -> sqlite3.Connection:

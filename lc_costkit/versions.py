@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
 from lc_costkit.errors import ConfigurationError, StoreError
-from lc_costkit.store import PATIENT_SECONDS, cannot_open, describe, patiently, writing
+from lc_costkit.store import PATIENT_SECONDS, cannot_open, connect_to_read, describe, patiently, writing
 
 # Any constant will do, as long as every process takes the same one.
 _POSTGRES_SCHEMA_LOCK = 0x1C_C057
@@ -170,7 +170,7 @@ def components(path: str | Path) -> frozenset[str]:
     """
     url = URL.create("sqlite", database=str(Path(path).expanduser().absolute()))
     try:
-        with closing(sqlite3.connect(f"{Path(str(url.database)).as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(connect_to_read(Path(str(url.database)))) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [_VERSIONS.name]).fetchone():
                 return frozenset()
             return frozenset(name for (name,) in connection.execute(f"SELECT component FROM {_VERSIONS.name}"))  # noqa: S608

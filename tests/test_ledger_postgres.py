@@ -33,7 +33,7 @@ def ledger(address: str) -> Iterator[Ledger]:
         yield opened
     engine = open_engine(address)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_calls, costkit_schema")
+        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema")
     engine.dispose()
 
 
@@ -72,7 +72,7 @@ def test_two_that_open_a_new_server_at_once_agree(address: str, ledger: Ledger) 
     ledger.close()
     engine = open_engine(address)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_calls, costkit_schema")
+        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema")
     engine.dispose()
     errors: list[BaseException] = []
 
