@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 
 from lc_costkit.budget.claim import Claim
-from lc_costkit.budget.dearest import DearestRates, dearest_rates, is_claude
+from lc_costkit.budget.dearest import DearestRates, dearest_rates, finds_input, is_claude
 from lc_costkit.budget.prompt_size import counted_tokens, most_tokens, vocabulary_known
 from lc_costkit.cost import EXACTLY
 from lc_costkit.pricing import PriceBook
@@ -37,13 +37,14 @@ def ceiling_of(claim: Claim, prices: PriceBook, *, counted: bool, at: datetime |
 
     All input counts at the dearest rate the request can get: that of a cache write where it asks for
     one or the provider writes by itself, that of the long-context tier that so many tokens reach, that of
-    the service tier it asks for, or of the standard tier where that is dearer. All output counts at
-    the dearest rate of output, up to ``max_output_tokens``, else the model's limit.
+    the service tier it asks for. All output counts at the dearest rate of output, up to
+    ``max_output_tokens``, else the model's limit.
 
     Three things are taken as the application's own: where no service tier is asked for, the project's
     default is the standard one; where no ``inference_geo`` is, the workspace's default is none; and the
-    prompt holds all text that is sent, with tools and a schema for the answer. What a provider's own tool
-    finds (web search) is billed as input and cannot be known before; ``reasons`` says so.
+    prompt holds all text that is sent, with tools and a schema for the answer. What a provider's own search
+    finds is billed as input and cannot be known before: 8,000 tokens are held for each, and ``reasons`` says so.
+    Calls that a provider makes on the way (compaction, advisors) are not in it.
 
     Args:
         claim: the call.
@@ -53,18 +54,19 @@ def ceiling_of(claim: Claim, prices: PriceBook, *, counted: bool, at: datetime |
     """
     text, rates = _quick(claim, prices, at)
     reasons = rates.reasons
+    found = _found(claim, rates)
     if counted:
         model = _countable(claim.model, rates.model)
         close, exact = counted_tokens(claim.prompt, model, claude=is_claude(claim.model, rates.model))
         if not exact:
             reasons = (*reasons, "the model's vocabulary is not known here; its tokens are a bound, not a count")
         text = min(text, close)
-        rates = dearest_rates(claim, prices, input_tokens=text + claim.other_input_tokens, at=at)
+        rates = dearest_rates(claim, prices, input_tokens=text + claim.other_input_tokens + found, at=at)
     limit, reason = _output_limit(claim, rates)
     output = limit * claim.choices
     return Ceiling(
-        usd=_usd(claim, rates, text, output),
-        tokens=text + claim.other_input_tokens + output,
+        usd=_usd(claim, rates, text + found, output),
+        tokens=text + found + claim.other_input_tokens + output,
         output_tokens=output,
         counted=counted,
         reasons=reasons if reason is None else (*reasons, reason),
@@ -80,7 +82,16 @@ def _quick(claim: Claim, prices: PriceBook, at: datetime | None) -> tuple[int, D
         # An alias hid that it is one.
         text = most_tokens(claim.prompt, claude=True)
         rates = dearest_rates(claim, prices, input_tokens=text + claim.other_input_tokens, at=at)
+    if found := _found(claim, rates):
+        rates = dearest_rates(claim, prices, input_tokens=text + claim.other_input_tokens + found, at=at)
     return text, rates
+
+
+def _found(claim: Claim, rates: DearestRates) -> int:
+    """Return the tokens held for what the provider's own searches find."""
+    if not claim.paid_tools:
+        return 0
+    return rates.found_tokens * sum(count for tool, count in claim.paid_tools.items() if finds_input(tool))
 
 
 def _countable(asked: str | None, priced_as: str | None) -> str | None:

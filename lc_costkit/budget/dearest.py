@@ -32,6 +32,10 @@ _BEYOND = 100_000_000
 LONGEST_CALL_SECONDS = 600
 """How long a call to a model that is paid by the hour takes at most: openai's and anthropic's clients wait as long."""
 
+FOUND_TOKENS = 8_000
+"""Input tokens held for what one search of a provider's own finds: the block that OpenAI bills gpt-4o-mini and
+gpt-4.1-mini for each (its pricing page); nobody says how many it can be with other models. Google bills none."""
+
 _UPWARDS = Context(prec=60, rounding=ROUND_CEILING)
 _MANY = 1_000_000
 
@@ -45,9 +49,6 @@ _OUTPUT_KINDS = (
     TokenUsage(output_image_tokens=_MANY),
 )
 
-_CHEAPER = frozenset({"flex", "batch"})
-"""What is billed at the lower rate or refused. Other tiers may be served, and billed, as the standard one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DearestRates:
@@ -60,6 +61,7 @@ class DearestRates:
         per_other_token: one token of an image, of audio or of a file.
         per_output_token: one token of output, reasoning included; ``None`` where output has no price.
         per_request: one request of each paid tool.
+        found_tokens: input tokens held for what a request of a searching tool finds.
         output_limit: the most tokens that the model can answer with.
         limit_reason: where that is from.
         reasons: what was assumed.
@@ -71,6 +73,7 @@ class DearestRates:
     per_other_token: Decimal = Decimal(0)
     per_output_token: Decimal | None = None
     per_request: tuple[tuple[str, Decimal], ...] = ()
+    found_tokens: int = 0
     output_limit: int = UNKNOWN_OUTPUT_LIMIT
     limit_reason: str = ""
     reasons: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ def _found(
         per_other_token=max(text, other),
         per_output_token=per_output,
         per_request=requests,
+        found_tokens=0 if "gemini" in plain.price.model else FOUND_TOKENS,
         output_limit=limit,
         limit_reason=why,
         reasons=_reasons(plain, {tool: priced(TokenUsage(tool_requests=((tool, 1),))) for tool in tools}),
@@ -178,6 +182,11 @@ def is_claude(*names: str | None) -> bool:
     return any("claude" in name.lower() for name in names if name)
 
 
+def finds_input(tool: str) -> bool:
+    """Tell whether a paid tool brings text into the prompt."""
+    return "search" in tool
+
+
 def _variants(reading: UsageReading, *, claude: bool) -> Iterator[UsageReading]:
     """Yield the terms on which a call may be billed that asks for these."""
     asked = unusual(reading)
@@ -185,9 +194,6 @@ def _variants(reading: UsageReading, *, claude: bool) -> Iterator[UsageReading]:
     if claude and (reading.service_tier or "").strip().lower() == "auto":
         # Streams do not say whether it was given.
         yield replace(reading, service_tier="priority")
-    dearer = {key: None for key, value in asked.items() if value not in _CHEAPER}
-    if dearer:
-        yield replace(reading, **dearer)
     if len(asked) > 1:
         # The price list says nothing of several at once: the dearest by itself is what is known.
         for key in asked:
@@ -235,7 +241,9 @@ def _context_window(price: AppliedPrice | None) -> int | None:
 def _reasons(plain: Cost, by_tool: Mapping[str, Cost]) -> tuple[str, ...]:
     reasons = list(plain.reasons)
     for tool, cost in by_tool.items():
-        reasons += [*cost.reasons, f"what {tool} finds is billed as input and cannot be known before"]
+        reasons += cost.reasons
+        if finds_input(tool) and plain.price is not None and "gemini" not in plain.price.model:
+            reasons.append(f"what {tool} finds is billed as input; {FOUND_TOKENS} tokens are held for each request")
     if plain.price is not None and plain.price.per_hour is not None:
         reasons.append(f"paid by the hour; the call is taken to last at most {LONGEST_CALL_SECONDS} seconds")
     return tuple(dict.fromkeys(reasons))

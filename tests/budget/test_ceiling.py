@@ -190,6 +190,16 @@ def test_anthropic_never_bills_more(
     hold(endless, claim_of(bound.bound if bound else chat, sent, bound.kwargs if bound else {}))
 
 
+def test_many_tool_calls_at_once_are_framed_each(endless: FakeProvider) -> None:
+    calls = [{"name": "f", "args": {"a": '"' * 3}, "id": f"c{number}"} for number in range(60)]
+    answers = [ToolMessage("1", tool_call_id=str(call["id"])) for call in calls]
+    messages = [HumanMessage("Go."), AIMessage("", tool_calls=calls), *answers]
+    chat = chat_openai(endless, max_tokens=1)
+    options = {"tools": [tool("f")]}
+    chat.invoke(messages, **options)
+    hold(endless, claim_of(chat, messages, options))
+
+
 def test_a_long_prompt_is_held_at_little_more_than_it_is_billed(endless: FakeProvider) -> None:
     """All of it is written to the cache at 1.25 times the rate, and the answer uses its limit up."""
     text = SENTENCES[0] * 1_000
@@ -367,13 +377,25 @@ def test_an_embedding_has_no_output() -> None:
 
 
 def test_the_call_and_its_paid_tools_are_in_it() -> None:
-    book = PriceBook(overrides={"m": price(per_call="0.5", per_request={"web_search": "0.01"})})
-    plain, searching = of(claim("m"), book=book), of(claim("m", paid_tools={"web_search": 3}), book=book)
+    book = PriceBook(overrides={"m": price(per_call="0.5", per_request={"web_search": "0.01", "run": "0.02"})})
+    plain, searching, running = (
+        of(claim("m", paid_tools=tools), book=book) for tools in ({}, {"web_search": 3}, {"run": 1})
+    )
     assert plain.usd is not None
     assert searching.usd is not None
+    assert running.usd is not None
     assert plain.usd > Decimal("0.5")
-    assert searching.usd - plain.usd == Decimal("0.03")
+    assert running.usd - plain.usd == Decimal("0.02")
+    # What each search finds is input, too.
+    assert searching.tokens - plain.tokens == 3 * 8_000
+    assert searching.usd - plain.usd == Decimal("0.03") + 3 * 8_000 * Decimal("0.000001")
     assert "web_search" in searching.reasons[-1]
+    assert running.reasons == ()
+
+
+def test_what_gemini_finds_is_not_billed() -> None:
+    searching = of(claim("gemini-2.5-flash", paid_tools={"web_search": 1}))
+    assert searching.tokens == of(claim("gemini-2.5-flash")).tokens
 
 
 def test_a_paid_tool_without_a_price_is_named() -> None:
@@ -397,6 +419,7 @@ def test_a_paid_tool_without_a_price_is_named() -> None:
         ("gpt-5", {"service_tier": "auto"}, "1"),
         ("gpt-5", {"service_tier": "priority"}, "2"),
         ("gpt-5", {"service_tier": "flex"}, "0.5"),
+        ("gpt-5", {"service_tier": "priority", "processing": "batch"}, "2"),
     ],
 )
 def test_input_counts_at_the_dearest_rate_it_can_get(model: str, asked: dict[str, str], factor: str) -> None:
