@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import Engine, text
 
@@ -109,6 +109,12 @@ class Seen:
     def usable(self) -> float:
         """Which share of the limit could be spent."""
         return self.spent / self.limit
+
+
+QUERIES: dict[Way, str] = {
+    "reserve": "SELECT spent + held FROM costkit_budget_accounts",
+    "check": "SELECT spent FROM checked",
+}
 
 
 class Guard(Protocol):
@@ -242,8 +248,8 @@ def _worker(load: Load, number: int, folder: Path) -> Iterator[float | Callable[
     (folder / f"seconds-{number}").write_text(json.dumps(seconds))
 
 
-def _in_process(load: Load, number: int, folder: Path, start: float) -> None:
-    time.sleep(max(0.0, start - time.time()))
+def _in_process(load: Load, number: int, folder: Path, all_up: threading.Barrier) -> None:
+    all_up.wait(300)
     for step in _worker(load, number, folder):
         if callable(step):
             step()
@@ -270,7 +276,7 @@ def run(load: Load, folder: Path) -> Seen:
     folder.mkdir()
     engine = open_engine(load.address, busy_seconds=5)
     guard_of(engine, load)
-    with _Observer(engine, load) as observer:
+    with Observer(engine, QUERIES[load.way]) as observer:
         if load.in_tasks:
             started, killed = time.time(), 0
             asyncio.run(_in_tasks(load, folder))
@@ -302,17 +308,50 @@ def run(load: Load, folder: Path) -> Seen:
 
 
 def _run_processes(load: Load, folder: Path) -> tuple[float, int]:
-    context = multiprocessing.get_context("spawn")
-    # All begin at once, when the last of them is up: a process takes about half a second of a processor.
-    start = time.time() + 1 + load.workers * 0.7 / (os.cpu_count() or 1)
-    processes = [context.Process(target=_in_process, args=(load, n, folder, start)) for n in range(load.workers)]
+    return run_processes(
+        lambda number, all_up: (_in_process, (load, number, folder, all_up)),
+        workers=load.workers,
+        kills=load.kills,
+        seed=load.seed,
+    )
+
+
+def run_processes(
+    what: Callable[[int, Any], tuple[Callable[..., None], tuple[Any, ...]]], *, workers: int, kills: int, seed: int
+) -> tuple[float, int]:
+    """Run processes that begin at once, kill some of them, and wait for the others.
+
+    Args:
+        what: number and barrier -> the function of a process and its arguments; it waits for the barrier first.
+        workers: how many.
+        kills: how many of them are killed, within half a second each.
+        seed: of who is killed and when.
+
+    Returns:
+        When they began, and how many were killed before they had ended.
+
+    Raises:
+        RuntimeError: one failed.
+    """
+    # A server that has the libraries loaded and forks is much quicker than a new interpreter for each.
+    quick = "forkserver" in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if quick else "spawn")
+    if quick:
+        context.set_forkserver_preload(
+            ["lc_costkit.budget.accounts", "lc_costkit.langchain.budgeted", "langchain_openai"]
+        )
+    all_up = context.Barrier(workers + 1)
+    made = [what(number, all_up) for number in range(workers)]
+    processes = [context.Process(target=target, args=arguments) for target, arguments in made]
     for process in processes:
         process.start()
-    draw = random.Random(load.seed)
+    all_up.wait(300)
+    started = time.time()
+    draw = random.Random(seed)
     killed = 0
-    for victim in draw.sample(processes, load.kills):
-        time.sleep(max(0.0, start - time.time()) + draw.uniform(0.05, 0.3))
-        if victim.is_alive() and victim.pid is not None:
+    for victim in draw.sample(processes, kills):
+        time.sleep(draw.uniform(0.05, 0.5))
+        if victim.is_alive():
             os.kill(victim.pid, signal.SIGKILL)
             killed += 1
     for process in processes:
@@ -320,16 +359,14 @@ def _run_processes(load: Load, folder: Path) -> tuple[float, int]:
     failed = [process.exitcode for process in processes if process.exitcode not in (0, -signal.SIGKILL)]
     if failed:
         raise RuntimeError(f"{len(failed)} workers failed")
-    return start, killed
+    return started, killed
 
 
-class _Observer:
+class Observer:
     """Looks, again and again, at what is spent and held."""
 
-    def __init__(self, engine: Engine, load: Load) -> None:
-        self._query = text(
-            "SELECT spent + held FROM costkit_budget_accounts" if load.way == "reserve" else "SELECT spent FROM checked"
-        )
+    def __init__(self, engine: Engine, query: str) -> None:
+        self._query = text(query)
         self._engine = open_engine(engine.url)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look)
@@ -341,7 +378,7 @@ class _Observer:
                 self.highest = max(self.highest, connection.execute(self._query).scalar() or 0)
                 connection.rollback()
 
-    def __enter__(self) -> _Observer:
+    def __enter__(self) -> Observer:
         self._thread.start()
         return self
 

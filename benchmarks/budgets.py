@@ -5,10 +5,15 @@
 2. Processes and asyncio tasks against one limit, with random costs, provider errors, cut streams, calls that are
    never or too late settled, and killed processes. A refused call is tried again with half, until nothing fits.
    "billed" is what the provider charged; "highest" is the most that was spent and held at once, as an observer saw
-   it. Nothing may be above the limit, nothing may be held in the end, and 97 % of the limit must be usable.
+   it; "over" is how far the larger of them is above the limit. Nothing may be held in the end, and 97 % of the
+   limit must be usable.
 3. The same number of tasks at once, against a limit that a few of them fit.
+4. The same load through ``budgeted(ChatOpenAI(...))`` against ``FakeProvider``, with streams that are left early,
+   cancelled tasks and connections that break. What a cut stream cost is an estimate, so "billed" may differ from
+   "spent" by a few tokens for each.
 
-    python benchmarks/budgets.py [--processes 16] [--process-calls 500] [--tasks 64] [--task-calls 200] [--no-server]
+    python benchmarks/budgets.py [--processes 16] [--process-calls 500] [--tasks 64] [--task-calls 200]
+        [--model-process-calls 12] [--model-task-calls 4] [--no-server]
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from _budget_load import Load, Seen, Way, prepare_checking, run
+from _budget_models import ModelLoad, ModelWay, run_models
 from sqlalchemy import text
 
 from lc_costkit.budget.accounts import Accounts
@@ -30,10 +36,11 @@ from lc_costkit.budget.parts import Account, Part
 from lc_costkit.store import open_engine
 
 WAYS: dict[Way, str] = {"reserve": "reserve, settle", "check": "check, then record"}
+MODEL_WAYS: dict[ModelWay, str] = {"budgeted": "budgeted", "check": "check, then record"}
 
 
 def main() -> None:
-    """Print the three tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=4000, help="calls of the first table, for each way")
     parser.add_argument("--processes", type=int, default=16)
@@ -41,6 +48,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=4, help="how many of the processes are killed")
     parser.add_argument("--tasks", type=int, default=64)
     parser.add_argument("--task-calls", type=int, default=200, help="calls of each task")
+    parser.add_argument("--model-process-calls", type=int, default=12, help="of each process, through real clients")
+    parser.add_argument(
+        "--model-task-calls", type=int, default=4, help="of each task, through real clients; 0 for none"
+    )
     parser.add_argument("--lease", type=float, default=2.0, help="seconds until a call counts as spent in full")
     parser.add_argument("--no-server", action="store_true", help="leave PostgreSQL out")
     parser.add_argument("--data", help="not used: the calls are made up")
@@ -50,15 +61,28 @@ def main() -> None:
         in_processes = {"workers": options.processes, "calls": options.process_calls, "kills": options.kills}
         in_tasks = {"workers": options.tasks, "calls": options.task_calls, "in_tasks": True}
         burst = {**in_tasks, "calls": 1, "limit_share": 0.125, "busiest_seconds": 0.1}
-        print(f"\n{'under load, USD':58} {columns()}")
+        head = columns()
+        print(f"\n{'under load, USD':58} {head}")
         for shape in (in_processes, in_tasks, burst):
             for kind, new in kinds.items():
                 for way in WAYS:
                     load = Load(address=new(), way=way, lease_seconds=options.lease, **shape)  # type: ignore[arg-type]
                     seen = run(load, Path(tempfile.mkdtemp(dir=folder)) / "load")
-                    who = "tasks" if load.in_tasks else "processes"
-                    name = f"{kind}, {load.workers} {who} x {load.calls}, {WAYS[way]}"
-                    print(f"{name:58} {line(seen, load.calls)}", flush=True)
+                    show(kind, load, seen, WAYS[way])
+        if options.model_process_calls and options.model_task_calls:
+            in_processes["calls"], in_tasks["calls"] = options.model_process_calls, options.model_task_calls
+            print(f"\n{'under load, real clients, USD':58} {head}")
+            for shape in (in_processes, in_tasks):
+                for kind, new in kinds.items():
+                    for through, said in MODEL_WAYS.items():
+                        calls = ModelLoad(address=new(), way=through, **shape)  # type: ignore[arg-type]
+                        show(kind, calls, run_models(calls), said)
+
+
+def show(kind: str, load: Load | ModelLoad, seen: Seen, said: str) -> None:
+    """Print a row."""
+    who = "tasks" if load.in_tasks else "processes"
+    print(f"{f'{kind}, {load.workers} {who} x {load.calls}, {said}':58} {line(seen, load.calls)}", flush=True)
 
 
 @contextmanager
