@@ -47,7 +47,8 @@ def read_call(call: ModelCall) -> tuple[Claim, OpenCall]:
         parameters = model._get_invocation_params(stop=call.stop, **call.options)
     else:
         parameters = {**model._identifying_params, **call.options}
-    metadata = {**model._get_ls_params(stop=call.stop, **call.options), **call.metadata}
+    # The model's own last: the metadata may be that of a call that was meant for another one.
+    metadata = {**call.metadata, **model._get_ls_params(stop=call.stop, **call.options)}
     event = {"metadata": metadata, "invocation_params": parameters, "serialized": {"kwargs": vars(model)}}
     messages = call.asked if call.is_chat else ()
     prompt = chat_prompt(call.asked, event) if call.is_chat else _prompts(call.asked)
