@@ -12,6 +12,8 @@ from lc_costkit.errors import ConfigurationError
 
 SECONDS_PER_HOUR = 3600
 _MICROSECOND = Decimal("1e-6")
+_LONGEST = 1e9
+"""Seconds that no call takes: over thirty years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +165,14 @@ def model_key(model: object) -> str:
     return model.strip().lower()
 
 
-def machine_seconds(duration_seconds: float) -> Decimal:
-    """Return a duration as an exact number of microseconds, in seconds.
+def machine_seconds(duration_seconds: float | None) -> Decimal | None:
+    """Return a duration in seconds, to the microsecond; ``None`` for one that is not known or cannot be.
 
-    >>> machine_seconds(1.25), machine_seconds(-0.5)
-    (Decimal('1.250000'), Decimal('0.000000'))
+    >>> machine_seconds(1.25), machine_seconds(-0.5), machine_seconds(float("nan"))
+    (Decimal('1.250000'), Decimal('0.000000'), None)
     """
+    if duration_seconds is None or not -_LONGEST < duration_seconds < _LONGEST:
+        return None
     return max(Decimal(0), Decimal(duration_seconds)).quantize(_MICROSECOND, ROUND_HALF_EVEN)
 
 

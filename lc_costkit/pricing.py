@@ -8,7 +8,6 @@ never 0.
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -126,9 +125,8 @@ class PriceBook:
         if reading.cached_locally:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)
-        known = duration_seconds is not None and math.isfinite(duration_seconds)
-        seconds = machine_seconds(duration_seconds) if known and duration_seconds is not None else None
         with localcontext(EXACTLY):
+            seconds = machine_seconds(duration_seconds)
             cost = self._price_all(reading, moment, seconds)
             if reading.open_terms or reading.open_calls:
                 others = [self._price_all(other, moment, seconds) for other in reading.alternatives()]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lc_costkit.discounts import Discount
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger
 from lc_costkit.metering import Meter, OpenCall, Outcome
@@ -97,7 +98,7 @@ def test_a_model_paid_by_the_hour_costs_the_time_a_call_took() -> None:
 
 def test_without_a_duration_it_is_unpriced() -> None:
     book = PriceBook(overrides={"llama": ModelPrice(per_hour="2.50")})
-    for seconds in (None, float("nan"), float("inf")):
+    for seconds in (None, float("nan"), float("inf"), 1e300):
         cost = book.price(UsageReading(usage=USAGE, model="llama"), duration_seconds=seconds)
         assert cost.basis == "unpriced"
         assert "how long the call took is not known" in cost.reasons[0]
@@ -108,6 +109,17 @@ def test_time_is_counted_in_microseconds_and_never_backwards() -> None:
     reading = UsageReading(usage=TokenUsage(), model="llama")
     assert book.price(reading, duration_seconds=0.000_001_4).usd == Decimal("0.000001")
     assert book.price(reading, duration_seconds=-5.0).usd == 0
+
+
+def test_the_decimal_context_of_the_caller_plays_no_part() -> None:
+    book = PriceBook(overrides={"llama": ModelPrice(per_hour="3.6")}, discounts=[Discount(percent="12.5")])
+    with localcontext() as context:
+        context.prec = 3
+        timed = book.price(UsageReading(usage=USAGE, model="llama"), duration_seconds=1234.567)
+        assert timed.usd == Decimal("1.234567")
+        off = book.cost("gpt-5", TokenUsage(input_tokens=123_457)).usd
+    # 123,457 tokens at 0.875 times 1.25 USD per million.
+    assert off == Decimal("0.13503109375")
 
 
 def test_time_calls_and_tokens_add_up() -> None:
