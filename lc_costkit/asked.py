@@ -95,11 +95,12 @@ def what_was_asked(request: object, parameters: Iterable[object]) -> Asked:
 
 def with_lifetime(reading: UsageReading, asked: Asked) -> UsageReading:
     """Say of cache writes without a lifetime what the request asked for."""
-    written = reading.usage.cache_write_tokens
+    written, kept = reading.usage.cache_write_tokens, ("cache_retention", "12h")
+    may_have_written = any(name == "cache_write" for name, _ in reading.open_terms)
+    if asked.cache_retention == kept[1] and (written or may_have_written) and kept not in reading.open_terms:
+        return replace(reading, open_terms=(*reading.open_terms, kept))
     if not written:
         return reading
-    if asked.cache_retention == "12h" and not reading.open_terms:
-        return replace(reading, open_terms=(("cache_retention", "12h"),))
     if asked.cache_ttl not in ("5m", "1h"):
         return reading
     hour = asked.cache_ttl == "1h"

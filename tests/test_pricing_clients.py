@@ -14,11 +14,11 @@ from langchain_anthropic import ChatAnthropic
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
-from langchain_openai.chat_models.base import _create_usage_metadata
 
 from lc_costkit.pricing import PriceBook
 from lc_costkit.readers import find_cache_ttl, read_langchain
 from lc_costkit.testing import FakeProvider
+from tests.support.traps import reports_openais_writes
 
 POLICY = "Policy: a card can be frozen in the app at any time, and thawed there too. " * 400
 
@@ -46,13 +46,6 @@ def answer(model: BaseChatModel, messages: list[BaseMessage], stream: bool) -> A
     return whole
 
 
-def reports_cache_writes() -> bool:
-    """Older langchain-openai reads what was written to the prompt cache as plain input."""
-    usage = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cache_write_tokens": 5}}
-    read = _create_usage_metadata({**usage, "total_tokens": 10})
-    return read.get("input_token_details", {}).get("cache_creation") == 5
-
-
 def billed_and_priced(provider: FakeProvider, model: BaseChatModel, system: Any, stream: bool) -> None:
     """Ask twice, so that the second call reads what the first one wrote."""
     for question in ("How do I freeze my card?", "And how do I thaw it?"):
@@ -63,8 +56,12 @@ def billed_and_priced(provider: FakeProvider, model: BaseChatModel, system: Any,
         reading = read_langchain(dict(message.usage_metadata or {}), message.response_metadata, cache_ttl=lifetime)
         assert reading is not None
         cost = PriceBook().price(reading)
-        assert cost.usd == provider.billed_usd - before
-        assert cost.basis == "exact"
+        billed = provider.billed_usd - before
+        if cost.basis == "estimated" and not reports_openais_writes():
+            assert cost.low is not None and cost.high is not None
+            assert cost.low <= billed <= cost.high
+        else:
+            assert (cost.usd, cost.basis) == (billed, "exact")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -79,8 +76,6 @@ def billed_and_priced(provider: FakeProvider, model: BaseChatModel, system: Any,
     ],
 )
 def test_openai_calls_cost_what_was_billed(provider: FakeProvider, settings: dict[str, Any], stream: bool) -> None:
-    if "5.6" in settings["model"] and not reports_cache_writes():
-        pytest.skip("this langchain-openai does not report what was written to the prompt cache")
     billed_and_priced(provider, chat_openai(provider, **settings), f"{settings}{stream} {POLICY}", stream)
 
 

@@ -71,6 +71,14 @@ def around_the_bill(record: CallRecord, provider: FakeProvider) -> None:
     assert cost.low < cost.high
 
 
+def reports_openais_writes() -> bool:
+    """Older langchain-openai reads what was written to the prompt cache as plain input."""
+    from langchain_openai.chat_models.base import _create_usage_metadata
+
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cache_write_tokens": 5}}
+    return "cache_creation" in _create_usage_metadata(usage).get("input_token_details", {})
+
+
 def marked(text: str, *lifetimes: str | None) -> list[dict[str, Any]]:
     """A system prompt for Anthropic with a cache breakpoint of each lifetime; None: one that states none."""
     blocks = []
