@@ -15,6 +15,7 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from llama_index.core.base.llms.types import ChatMessage
 
 from lc_costkit.budget.ceiling import Ceiling, ceiling_of
 from lc_costkit.budget.claim import Claim
@@ -22,12 +23,15 @@ from lc_costkit.budget.dearest import LONG_ABOVE
 from lc_costkit.budget.prompt_size import most_tokens
 from lc_costkit.langchain.budget_claim import read_call
 from lc_costkit.langchain.model_call import ModelCall
+from lc_costkit.llama_index.budget_claim import read_request
+from lc_costkit.llama_index.delegating import ChatRequest
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest
 from lc_costkit.tokens import TokenCounter
 from lc_costkit.usage import TokenUsage, UsageReading
 from tests.conftest import chat_anthropic, chat_openai
+from tests.support.llama_openai import OpenAIFunctionLLM
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOOK = PriceBook()
@@ -188,6 +192,28 @@ def test_anthropic_never_bills_more(
     chat.invoke(sent)
     bound: Any = chat if given_tools else None
     hold(endless, claim_of(bound.bound if bound else chat, sent, bound.kwargs if bound else {}))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    model=st.sampled_from(["gpt-4o-mini", "gpt-5.6-sol"]),
+    system=texts,
+    asked=st.lists(texts, min_size=1, max_size=4),
+    tools=st.integers(0, 3),
+    limit=st.sampled_from([None, 1, 2_000]),
+    choices=st.integers(1, 3),
+)
+def test_a_llama_index_llm_is_never_billed_more(
+    endless: FakeProvider, model: str, system: str, asked: list[str], tools: int, limit: int | None, choices: int
+) -> None:
+    llm = OpenAIFunctionLLM(model=model, base_url=endless.openai_base_url)
+    turns = [("user" if turn % 2 == 0 else "assistant", text) for turn, text in enumerate(asked)]
+    messages = [ChatMessage(role=role, content=text) for role, text in [("system", system), *turns]]
+    options: dict[str, Any] = {"n": choices}
+    options |= {"tools": [tool(f"find_{number}") for number in range(tools)]} if tools else {}
+    options |= {"max_completion_tokens": limit} if limit else {}
+    llm.chat(messages, **options)
+    hold(endless, read_request(llm, ChatRequest(messages=messages, options=options))[0])
 
 
 def test_many_tool_calls_at_once_are_framed_each(endless: FakeProvider) -> None:
