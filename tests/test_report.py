@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, StoreError
+from lc_costkit.fixed import FixedCost
 from lc_costkit.ledger import Ledger
-from lc_costkit.pricing import Cost
+from lc_costkit.pricing import Cost, ModelPrice, PriceBook
 from lc_costkit.record import CallRecord, Saving
 from lc_costkit.tables import markdown_table, text_table
 from lc_costkit.tally import GROUPS
@@ -181,6 +186,157 @@ def test_an_empty_ledger_says_so(ledger: Ledger) -> None:
     assert (report.rows, report.total.requests, report.total.usd, report.total.hit_rate) == ((), 0, 0, None)
     assert len(report.to_frame()) == 0
     assert report.total.mean_latency_seconds is None
+
+
+# -- one row for each model -----------------------------------------------------------
+
+
+def test_all_names_of_a_model_are_one_row(ledger: Ledger) -> None:
+    usage = TokenUsage(input_tokens=100, output_tokens=10)
+    book, aliased = PriceBook(), PriceBook(aliases={"my-deployment": "gpt-4o"})
+    own = PriceBook(overrides={"gpt-4o": ModelPrice(input_per_million=1, output_per_million=1)})
+    for name, prices in (
+        ("gpt-4o", book),
+        ("gpt-4o-2024-08-06", book),
+        ("my-deployment", aliased),
+        ("gpt-4o-2024-08-06", own),
+        ("gpt-4o", own),
+        ("gpt-4o-2024-05-13", book),
+        ("house-model", book),
+    ):
+        ledger.record(
+            CallRecord(
+                model_asked="asked",
+                model_answered=name,
+                provider="openai" if name.startswith("gpt") else None,
+                usage=usage,
+                cost=prices.cost(name, usage, at=NOON),
+            )
+        )
+    # What a cache answered was not priced.
+    ledger.record(CallRecord(model_answered="gpt-4o-2024-08-06", cache="hit", cost=exact("0")))
+    ledger.record(CallRecord(cost=exact("0")))
+    assert {row.group: row.requests for row in ledger.report("model").rows} == {
+        "gpt-4o": 6,
+        "gpt-4o-2024-05-13": 1,
+        "house-model": 1,
+        "(none)": 1,
+    }
+    assert {row.group: row.requests for row in ledger.report("model_answered").rows} == {
+        "gpt-4o": 2,
+        "gpt-4o-2024-08-06": 3,
+        "gpt-4o-2024-05-13": 1,
+        "my-deployment": 1,
+        "house-model": 1,
+        "(none)": 1,
+    }
+
+
+# -- what is paid by the month --------------------------------------------------------
+
+DATABASE = FixedCost(name="vector database", usd_per_month="30", since=date(2026, 11, 1))
+SERVER = FixedCost(name="cache server", usd_per_month="60", since=date(2026, 11, 16))
+NOVEMBER: Any = {"since": date(2026, 11, 1), "until": date(2026, 12, 1)}
+
+
+def test_fixed_lines_stand_beside_the_sums_of_calls(ledger: Ledger) -> None:
+    fill(ledger)
+    before = ledger.report("model", **NOVEMBER)
+    ledger.set_fixed_cost(DATABASE)
+    ledger.set_fixed_cost(SERVER)
+    report = ledger.report("model", **NOVEMBER)
+    assert (report.rows, report.total) == (before.rows, before.total)
+    assert {line.name: line.usd for line in report.fixed} == {
+        "cache server": Decimal(30),
+        "vector database": Decimal(30),
+    }
+    assert (report.fixed_usd, report.usd_with_fixed) == (Decimal(60), Decimal("60.121"))
+    assert (before.fixed, before.fixed_usd, before.usd_with_fixed) == ((), Decimal(0), before.total.usd)
+    lines = repr(report).splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("total "))
+    assert lines[place + 1].split() == ["cache", "server", "30.000000"]
+    assert lines[place + 3].split() == ["total", "with", "fixed", "60.121000"]
+    assert "fixed, paid by the month whatever is used: 2026-11-01 00:00 to 2026-12-01 00:00 UTC" in repr(report)
+    for text in (report.to_markdown(), report._repr_html_()):
+        assert "60.121000" in text
+        assert "vector database" in text
+    assert report._repr_html_().count("font-weight:bold") == 4
+    assert sum(line.startswith("| **") for line in report.to_markdown().splitlines()) == 4
+    data = report.to_dict()
+    assert (Decimal(data["fixed_usd"]), Decimal(data["usd_with_fixed"])) == (Decimal(60), Decimal("60.121"))
+    assert data["fixed"][1]["name"] == "vector database"
+    assert data["period"] == ["2026-11-01T00:00:00+00:00", "2026-12-01T00:00:00+00:00"]
+    frame = report.to_frame()
+    assert frame["usd"].sum() == before.total.usd
+    assert frame["fixed_usd"].sum() == 60
+    assert frame.loc["vector database", "requests"] == 0
+    assert list(frame.index)[-2:] == ["cache server", "vector database"]
+
+
+def test_without_bounds_the_period_is_from_the_first_call_to_the_last(ledger: Ledger) -> None:
+    ledger.set_fixed_cost(DATABASE)
+    for hours in (48, 0, 24):  # the clock was set back
+        ledger.record(CallRecord(cost=exact("1"), started_at=NOON + timedelta(hours=hours)))
+    report = ledger.report("day")
+    assert report.period == (NOON, NOON + timedelta(hours=48))
+    assert report.fixed_usd == 2
+    assert [row.group for row in report.rows] == ["2026-11-20", "2026-11-21", "2026-11-22"]
+    assert ledger.report(since=NOON + timedelta(hours=24)).fixed_usd == 1
+    assert ledger.report(until=NOON + timedelta(hours=36)).fixed_usd == Decimal("1.5")
+    parts = [ledger.report(since=date(2026, 11, day), until=date(2026, 11, day + 1)) for day in range(20, 24)]
+    whole = ledger.report(since=date(2026, 11, 20), until=date(2026, 11, 24))
+    assert sum(part.fixed_usd for part in parts) == whole.fixed_usd == 4
+
+
+def test_a_report_of_some_calls_has_no_fixed_lines(ledger: Ledger) -> None:
+    ledger.set_fixed_cost(DATABASE)
+    fill(ledger)
+    assert ledger.report(feature="chat", **NOVEMBER).fixed == ()
+    assert ledger.report(tag="a", **NOVEMBER).fixed == ()
+
+
+def test_a_fixed_line_is_shown_where_there_were_no_calls(ledger: Ledger) -> None:
+    ledger.set_fixed_cost(DATABASE)
+    assert (ledger.report().fixed, ledger.report().period) == ((), None)
+    report = ledger.report(**NOVEMBER)
+    assert (report.total.requests, report.fixed_usd) == (0, Decimal(30))
+    assert "vector database" in repr(report)
+    assert ledger.report(since=date(2026, 10, 1), until=date(2026, 11, 1)).fixed == ()
+    assert ledger.report(since=date(2026, 12, 1), until=date(2026, 11, 1)).fixed == ()
+
+
+def test_fixed_costs_are_kept_changed_and_removed(ledger: Ledger) -> None:
+    ledger.set_fixed_cost(DATABASE)
+    ledger.set_fixed_cost(SERVER)
+    with pytest.raises(ConfigurationError, match=r"paid twice; set it again with until=2026-12-01"):
+        ledger.set_fixed_cost(FixedCost(name="vector database", usd_per_month=40, since=date(2026, 12, 1)))
+    ended = FixedCost(name="vector database", usd_per_month=30, since=date(2026, 11, 1), until=date(2026, 12, 1))
+    dearer = FixedCost(name="vector database", usd_per_month=40, since=date(2026, 12, 1))
+    ledger.set_fixed_cost(ended)
+    ledger.set_fixed_cost(dearer)
+    assert ledger.fixed_costs() == (SERVER, ended, dearer)
+    report = ledger.report(since=date(2026, 11, 1), until=date(2027, 1, 1))
+    assert [(line.name, line.usd) for line in report.fixed] == [
+        ("cache server", Decimal(90)),
+        ("vector database", Decimal(70)),
+    ]
+    assert (ledger.remove_fixed_cost("vector database"), ledger.remove_fixed_cost("nothing")) == (2, 0)
+    assert ledger.fixed_costs() == (SERVER,)
+    with pytest.raises(ConfigurationError, match="must be a FixedCost"):
+        ledger.set_fixed_cost("30")  # type: ignore[arg-type]
+
+
+def test_a_row_that_cannot_be_summed_up_is_named(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "l.db") as ledger:
+        ledger.record(CallRecord(call_id="broken", cost=exact("1")))
+        with closing(sqlite3.connect(tmp_path / "l.db")) as raw:
+            raw.execute("UPDATE costkit_calls SET cost_usd = 'a lot'")
+            raw.commit()
+        with pytest.raises(StoreError, match=r"call 'broken' \(row 1\) cannot be summed up: .*see what check\(\)"):
+            ledger.report()
+        with pytest.raises(StoreError, match=r"call 'broken' \(row 1\) cannot be read"):
+            list(ledger.records())
+        assert len(ledger.check()) == 1
 
 
 @given(st.text(alphabet="<>&\"'|`*_\\\n x$가", min_size=1, max_size=60))

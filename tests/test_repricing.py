@@ -300,7 +300,7 @@ def test_others_write_and_correct_meanwhile(tmp_path: Path) -> None:
         work: list[Callable[[], object]] = [
             lambda: results.append(ledger.reprice(OWN).changed),
             lambda: results.append(other.reprice(OWN).changed),
-            lambda: [other.record(a_new_call()) for _ in range(200)],
+            lambda: list(map(other.record, (a_new_call() for _ in range(200)))),
         ]
         threads = [threading.Thread(target=one) for one in work]
         for thread in threads:
