@@ -41,8 +41,9 @@ def budgeted_llm(
     """Return an LLM that reserves the most each call can cost before it is made, and settles what it took.
 
     It is a ``FunctionCallingLLM`` when ``llm`` is, so that agents can use it. What does not fit raises
-    ``BudgetExceeded`` before the provider is called; LlamaIndex's workflows and agents raise it as it is.
-    Whom a call is for comes from ``instrument_tags`` (``user``, ``feature``, ``team``, any other).
+    ``BudgetExceeded`` before the provider is called. Query engines, workflows and agents raise it as it is;
+    a chat engine that streams does so where its answer is read; a tool that is refused is an error the agent
+    is told of. Whom a call is for comes from ``instrument_tags`` (``user``, ``feature``, ``team``, any other).
 
     Of an LLM made by ``cached_llm``, a copy is returned whose misses are held to the budgets: what the
     cache answers is free. Of one made by ``routed_llm``, a copy whose targets share one gate; its first

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation.dispatcher import instrument_tags
 from sqlalchemy import event
+from workflows.errors import WorkflowTimeoutError
 
-from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.rate_limit import RateLimit
 from lc_costkit.cache import Cache
@@ -23,6 +26,7 @@ from lc_costkit.errors import BudgetExceeded, BudgetUnavailable
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index import budgeted_llm, cached_llm, instrument
 from lc_costkit.testing import FakeProvider, FakeRequest, Fault
+from tests.llama_index.support import settled, spent
 from tests.support.llama_openai import OpenAIFunctionLLM
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
@@ -51,22 +55,6 @@ def llm_of(provider: FakeProvider, **options: Any) -> OpenAIFunctionLLM:
     return OpenAIFunctionLLM(base_url=provider.openai_base_url, **options)
 
 
-def spent(budget: Budget, ledger: Ledger) -> Decimal | int:
-    """What was spent, after a look that nothing is held and no lease had to end it."""
-    balances = book_of(ledger).balances(budget.key)
-    assert [(balance.held, balance.unsettled) for balance in balances] == [(0, 0)] * len(balances)
-    return budget.amount(sum(balance.spent for balance in balances))
-
-
-async def settled(budget: Budget, ledger: Ledger) -> Decimal | int:
-    """What was spent, once the loop has come round to what was left to it."""
-    for _ in range(100):
-        if not any(balance.held for balance in book_of(ledger).balances(budget.key)):
-            break
-        await asyncio.sleep(0.02)
-    return spent(budget, ledger)
-
-
 # -- streams -------------------------------------------------------------------------
 
 
@@ -88,9 +76,6 @@ def test_a_stream_that_is_not_read_to_its_end_counts_what_came(
                 stream.throw(KeyError("the application's"))
         del stream
         gc.collect()
-        if how == "thrown":
-            assert spent(budget, ledger) >= 0
-            return
         assert spent(budget, ledger) == ledger.report().total.usd > 0
     full = llm_of(slow).chat(user())
     assert spent(budget, ledger) < Decimal(str(full.raw["usage"]["completion_tokens"])) * Decimal("0.0000006")
@@ -191,6 +176,23 @@ async def test_a_timeout_around_a_call_leaves_nothing_held(ledger: Ledger) -> No
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(UNDER_WAY_SECONDS):
                 await llm.achat(user())
+        assert await settled(budget, ledger) > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LlamaIndex's workflows
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_an_agent_that_takes_too_long_leaves_nothing_held(ledger: Ledger, streaming: bool) -> None:
+    def weather(city: str) -> str:
+        """Say what the weather is in a city."""
+        return f"Sunny in {city}."
+
+    budget = Budget(usd=1)
+    with FakeProvider(latency_seconds=5) as stuck:
+        llm: Any = budgeted_llm(llm_of(stuck), budget, ledger)
+        tools: Any = [FunctionTool.from_defaults(weather)]
+        with pytest.raises(WorkflowTimeoutError):
+            await FunctionAgent(tools=tools, llm=llm, streaming=streaming, timeout=1.5).run("hi")
+        await asyncio.sleep(UNDER_WAY_SECONDS)
         assert await settled(budget, ledger) > 0
 
 
@@ -360,6 +362,24 @@ async def test_the_event_loop_does_not_wait_for_the_store(provider: FakeProvider
     await stream.aclose()
     assert where
     assert threading.main_thread().name not in where
+
+
+def test_a_request_that_cannot_be_read_is_held_at_its_bytes(
+    provider: FakeProvider, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("a block of tomorrow")
+
+    monkeypatch.setattr("lc_costkit.llama_index.budgeted_call.read_request", broken)
+    budget = Budget(usd=1, scope={"user": "*"})
+    llm: Any = budgeted_llm(llm_of(provider), budget, ledger)
+    with instrument_tags({"user": "ann"}):
+        assert llm.chat(user()).message.content
+        assert list(llm.stream_complete("hi"))
+    assert llm.faults.counts == {"reading the call: KeyError": 2}
+    assert spent(budget, ledger) == provider.billed_usd > 0
+    assert [account.scope for account in budget.status().accounts] == [{"user": "ann"}]
+    assert "report it" in caplog.text
 
 
 # -- with a cache around -------------------------------------------------------------

@@ -22,7 +22,6 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel, Field
 
-from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.rate_limit import RateLimit
 from lc_costkit.cache import Cache
@@ -36,6 +35,7 @@ from lc_costkit.marks import BUDGET_KEY, MARK
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.switch import DISABLE_VARIABLE
 from lc_costkit.testing import FakeProvider
+from tests.llama_index.support import spent
 from tests.support.llama_anthropic import AnthropicFunctionLLM
 from tests.support.llama_openai import OpenAIFunctionLLM
 
@@ -92,14 +92,6 @@ def seen() -> Iterator[Seen]:
 def ledger() -> Iterator[Ledger]:
     with Ledger() as made:
         yield made
-
-
-def spent(budget: Budget, ledger: Ledger) -> Decimal | int:
-    """What the accounts say was spent, after a look that nothing is held."""
-    balances = book_of(ledger).balances(budget.key)
-    assert [balance.held for balance in balances] == [0] * len(balances)
-    assert [balance.unsettled for balance in balances] == [0] * len(balances)
-    return budget.amount(sum(balance.spent for balance in balances))
 
 
 def chats(ledger: Ledger) -> list[Any]:
@@ -248,6 +240,19 @@ def test_a_query_engine_and_a_chat_engine_stop(
     assert [record.error for record in chats(ledger)] == [None, None, "BudgetExceeded", "BudgetExceeded"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_streaming_chat_engine_raises_where_its_answer_is_read(
+    provider: FakeProvider, make_llama_llm: Make, ledger: Ledger
+) -> None:
+    llm = budgeted_llm(make_llama_llm(), Budget(calls=1), ledger)
+    chat = index().as_chat_engine(llm=llm, chat_mode=ChatMode.CONTEXT, memory=ChatMemoryBuffer.from_defaults())
+    assert "".join(chat.stream_chat("When does my card arrive?").response_gen)
+    refused = chat.stream_chat("And the PIN?")  # it asks the LLM on a thread of its own
+    with pytest.raises(BudgetExceeded):
+        list(refused.response_gen)
+    assert provider.calls == 1
+
+
 async def test_an_asynchronous_query_engine_stops(provider: FakeProvider, make_llama_llm: Make, ledger: Ledger) -> None:
     llm = budgeted_llm(make_llama_llm(), Budget(calls=1), ledger)
     engine = index().as_query_engine(llm=llm)
@@ -384,7 +389,7 @@ async def test_hits_of_a_cache_pass_a_spent_budget(
         assert plain.llm is not inside.llm
         assert cache.stats().faults == {}
     assert provider.calls == 2
-    assert book_of(ledger).balances(Budget(calls=0, name="inside").key) == []
+    assert Budget(calls=0, name="inside").status(ledger).accounts == ()
 
 
 def test_misses_of_a_cache_are_counted(provider: FakeProvider, make_llama_llm: Make, ledger: Ledger) -> None:
@@ -687,7 +692,7 @@ async def test_switched_off_nothing_is_counted_nor_stopped(
     assert list(stream)
     assert [chunk async for chunk in await llm.astream_chat_with_tools([WEATHER], user_msg="hi")]
     assert provider.calls == 4
-    assert book_of(ledger).balances(Budget(calls=0).key) == []
+    assert Budget(calls=0).status(ledger).accounts == ()
 
 
 def test_gates_may_be_nested(provider: FakeProvider, make_llama_llm: Make, ledger: Ledger) -> None:
