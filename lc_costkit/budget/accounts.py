@@ -190,7 +190,7 @@ class Accounts:
     def settle(self, reservation: str, parts: Sequence[Part], amounts: Sequence[int], *, now: float) -> Settled:
         """Count what a call took in place of what it held.
 
-        A second time changes nothing. After its lease ran out, what was counted then is corrected.
+        A second time changes nothing. After its lease ran out, what was counted then is corrected, for a day.
         What was never reserved is added. What was reserved of other accounts is given back.
 
         Args:
