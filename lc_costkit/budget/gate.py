@@ -6,13 +6,14 @@ import asyncio
 import json
 import logging
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
@@ -27,7 +28,7 @@ from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
 from lc_costkit.metering import Meter, OpenCall, Outcome
 from lc_costkit.pricing import PriceBook
-from lc_costkit.threads import off_loop
+from lc_costkit.threads import to_its_end
 
 _logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Admission:
     async def asettle(self, outcome: Outcome) -> None:
         """Do what ``settle`` does without blocking the event loop, to its end even if the task is cancelled."""
         if self._open:
-            await asyncio.shield(off_loop(self.settle, outcome))
+            await to_its_end(self.settle, outcome)
 
     def release(self) -> None:
         """Give back what was reserved: the provider was not called after all. Never raises."""
@@ -183,11 +184,11 @@ class Gate:
         """
         plan = self._plan(claim, call, cheapest=cheapest)
         while True:
-            attempt = asyncio.ensure_future(off_loop(self._attempt, plan))
+            attempt = _Attempt(lambda: self._attempt(plan))
             try:
-                answer = await asyncio.shield(attempt)
+                answer = await to_its_end(attempt.make)
             except asyncio.CancelledError:
-                attempt.add_done_callback(_give_back)
+                attempt.leave()
                 raise
             if isinstance(answer, _Wait):
                 await asyncio.sleep(answer.seconds)
@@ -208,7 +209,7 @@ class Gate:
         )
 
     def _attempt(self, plan: _Plan) -> Admission | _Wait | BaseException:
-        """Try once. What is to be raised is returned: ``off_loop`` takes what a thread raises for its own."""
+        """Try once. What is to be raised is returned, so that an error of the thread's is not taken for it."""
         if not plan.budgets:
             return Admission(self, plan)
         try:
@@ -260,7 +261,8 @@ class Gate:
         return self._react(plan, budget, error)
 
     def _react(self, plan: _Plan, budget: Budget, error: BudgetExceeded) -> Admission | BaseException:
-        if budget.on_exceeded == "cheapest" and self.can_degrade and not plan.cheapest:
+        # A call that does not fit would take the budget past its soft limit, too.
+        if "cheapest" in (budget.on_exceeded, budget.on_soft) and not plan.cheapest:
             return Admission(self, plan, instead=CHEAPEST)
         if callable(budget.on_exceeded):
             try:
@@ -377,13 +379,31 @@ def _units(budget: Budget) -> int:
     return units if budget.amount(units) <= budget.limit else units - 1
 
 
-def _give_back(attempt: asyncio.Future[Any]) -> None:
-    if attempt.cancelled() or attempt.exception() is not None:
-        return
-    answer = attempt.result()
-    if isinstance(answer, Admission):
-        release: Callable[[], None] = answer.release
-        try:
-            asyncio.get_running_loop().run_in_executor(None, release)
-        except RuntimeError:
-            release()
+class _Attempt:
+    """A try on another thread, whose reservation goes back if nobody waits for it any more."""
+
+    def __init__(self, make: Callable[[], Admission | _Wait | BaseException]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._left = threading.Event()
+        self._answer: object = None
+
+    def make(self) -> Admission | _Wait | BaseException:
+        if self._left.is_set():
+            return asyncio.CancelledError()
+        answer = self._make()
+        with self._lock:
+            self._answer = answer
+        if self._left.is_set() and isinstance(answer, Admission):
+            answer.release()
+        return answer
+
+    def leave(self) -> None:
+        with self._lock:
+            self._left.set()
+            answer = self._answer
+        if isinstance(answer, Admission):
+            try:
+                asyncio.get_running_loop().run_in_executor(None, answer.release)
+            except RuntimeError:
+                answer.release()

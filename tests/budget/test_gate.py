@@ -190,6 +190,12 @@ def test_from_the_soft_limit_on_the_cheapest_model_is_asked(ledger: Ledger) -> N
     assert budget.status().spent == Decimal("0.001025") + ANSWER_USD
 
 
+def test_what_would_pass_a_soft_limit_goes_to_the_cheapest_too(ledger: Ledger) -> None:
+    gate = Gate(Budget(usd="0.005", soft=0.9, on_soft="cheapest"), ledger, can_degrade=True)
+    assert gate.admit(claim("gpt-4o"), call("gpt-4o")).instead is CHEAPEST
+    gate.admit(claim(), call(), cheapest=True).settle(answered())
+
+
 def test_what_does_not_fit_goes_to_the_cheapest_and_that_is_refused_if_it_does_not_fit(ledger: Ledger) -> None:
     gate = Gate(Budget(usd="0.001", on_exceeded="cheapest"), ledger, can_degrade=True)
     assert gate.admit(claim("gpt-4o"), call("gpt-4o")).instead is CHEAPEST
