@@ -3,8 +3,8 @@
     python benchmarks/pricing.py --data DIR
 
 Prints every case with what genai-prices alone, litellm and LangChain's ``get_openai_callback`` make of the same
-call (the latter two if installed), why each of them differs, the same for the recorded payloads, and what one
-price takes.
+call (the latter two if installed), why each of them differs, the same for the recorded payloads, how the whole
+price list compares, and what one price takes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 
 from _data import data_dir, missing
 from _price_differences import explain
+from _price_list import sweep
 from _price_rivals import Rival, rivals
 from genai_prices import Usage, calc_price
 
@@ -46,6 +47,7 @@ def main() -> None:
     print("versions:", ", ".join(f"{name} {version(_PACKAGES.get(name, name))}" for name in others))
     hand_priced(folder / "pricing", book, others)
     recorded(folder / "pricing", book, others)
+    sweep(book)
     speed(book)
 
 

@@ -76,8 +76,8 @@ class ModelPrice:
             if item.name == "per_request":
                 amounts = {tool: usd_amount(f"per_request[{tool!r}]", price) for tool, price in value.items()}
                 object.__setattr__(self, item.name, amounts)
-            elif item.name in ("since", "until"):
-                _ = value is None or whole_date(item.name, value)
+            elif value is not None and item.name in ("since", "until"):
+                whole_date(item.name, value)
             elif value is not None:
                 object.__setattr__(self, item.name, usd_amount(item.name, value))
         check_span("ModelPrice", self.since, self.until)
