@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
@@ -81,7 +82,7 @@ def model_of(llm: LLM) -> str | None:
         name = ""
     if name and name != _UNNAMED:
         return name
-    return next((found for field in ("model", "model_name") if (found := _text(getattr(llm, field, None)))), None)
+    return next((found for field in ("model", "model_name") if (found := _text(_field(llm, field)))), None)
 
 
 def _context_window(llm: LLM) -> int | None:
@@ -93,7 +94,7 @@ def _context_window(llm: LLM) -> int | None:
 
 def _options(llm: LLM, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a request carries: what the LLM puts into each, and what the caller gave."""
-    fields = (value for name in _FIELDS if isinstance(value := getattr(llm, name, None), Mapping))
+    fields = (value for name in _FIELDS if isinstance(value := _field(llm, name), Mapping))
     options: dict[str, Any] = {}
     for each in (*fields, given):
         options.update(each)
@@ -102,14 +103,26 @@ def _options(llm: LLM, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(llm: LLM, options: Mapping[str, Any], name: str) -> object:
-    return options[name] if name in options else getattr(llm, name, None)
+    return options[name] if name in options else _field(llm, name)
+
+
+def _field(llm: LLM, name: str) -> object:
+    """Return a field or property, quickly where there is none: pydantic takes its time to say so."""
+    if name in vars(llm):
+        return vars(llm)[name]
+    return getattr(llm, name, None) if _declares(type(llm), name) else None
+
+
+@lru_cache(maxsize=1024)
+def _declares(kind: type, name: str) -> bool:
+    return any(name in vars(each) for each in kind.__mro__)
 
 
 def _most(llm: LLM, options: Mapping[str, Any], names: Sequence[str]) -> int | None:
     """Return the number an argument gives, or else a field; an argument of ``None`` lifts the field's limit."""
     said = [options[name] for name in names if name in options]
     if not said:
-        said = [getattr(llm, name, None) for name in names]
+        said = [_field(llm, name) for name in names]
     numbers = [value for value in said if isinstance(value, int) and not isinstance(value, bool) and value > 0]
     return max(numbers) if numbers else None
 
@@ -154,7 +167,7 @@ def _texts(message: ChatMessage) -> Iterator[str]:
             yield block.content or ""
         elif block.block_type == "tool_call":
             yield f"{block.tool_name}({_json(block.tool_kwargs)})"
-        yield from (str(value) for name in ("title", "source") if (value := getattr(block, name, None)))
+        yield from (str(value) for name in ("title", "source") if (value := vars(block).get(name)))
 
 
 def _call(call: object) -> str:
@@ -187,7 +200,10 @@ def _cache_ttl(messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> s
 
 
 def _paid_tools(llm: LLM, options: Mapping[str, Any]) -> dict[str, int]:
-    tools = [*(options.get("tools") or ()), *(getattr(llm, "built_in_tools", None) or ())]
+    tools = [
+        *(options.get("tools") or ()),
+        *(found if isinstance(found := _field(llm, "built_in_tools"), list) else ()),
+    ]
     searches = [tool for tool in tools if isinstance(tool, Mapping) and str(tool.get("type")).startswith(_SEARCH)]
     uses = [tool["max_uses"] for tool in searches if isinstance(tool.get("max_uses"), int)]
     return {_SEARCH: sum(uses)} if uses else {}

@@ -53,7 +53,7 @@ def all_blocks(blocks: Iterable[Any]) -> Iterator[Any]:
     for block in blocks:
         yield block
         for name in _INNER:
-            inside = getattr(block, name, None)
+            inside = vars(block).get(name)
             if inside is not None and not isinstance(inside, str):
                 yield from all_blocks(inside if isinstance(inside, (list, tuple)) else (inside,))
 
