@@ -1,134 +1,125 @@
 """Does the router know which questions need the strong model?
 
-    python benchmarks/routing.py --data DATA [--resamples 200]
+    OMP_NUM_THREADS=1 python benchmarks/routing.py --data DATA [--splits 20] [--resamples 200]
 
-Recorded outcomes of a strong and a weak model on the same prompts; a policy gives each prompt a
-score, and the prompts with the highest scores go to the strong model. Nothing is fitted: the rules
-see no labels. Prompts marked as contaminated are left out.
+Recorded outcomes of a strong and a weak model on the same prompts (GPT-4 and Mixtral on MMLU and GSM8K; large and
+small open models on fourteen tasks); a policy gives each prompt a score, and the prompts with the highest scores go
+to the strong model. APGR, CPT50 and CPT80 are defined in ``lc_costkit/routing/curve.py``. Prompts that are marked as
+contaminated are left out.
 
-    share   part of the prompts sent to the strong model
-    PGR     performance gap recovered at a share: (accuracy - weak) / (strong - weak)
-    APGR    area under PGR over all shares, at full resolution; 0.5 is what random sending gives
-    CPT50   smallest share that recovers half of the gap (call-performance threshold); CPT80 likewise
+1. No labels: the rules, ``len(prompt)``, the oracle (first what only the strong model gets right), and LiteLLM's and
+   cascadeflow's scores where they are installed. The last column is the APGR above ``len(prompt)``, with a 95 %
+   interval from resampling prompts in pairs. The time is the median of one decision.
+2. Labels: ``Learned`` fitted on some prompts and judged on the others; means over random splits. ``sd`` is over
+   splits; the interval (95 %) is over splits and resampled test prompts, in pairs.
+3. Calibration: how often a share and a quality that were asked for are met.
 
-Prompts of equal score are sent in no particular order: their gains are averaged. ``oracle`` sends
-first what only the strong model gets right. The last column is the APGR above ``len(prompt)``, with
-a 95 % interval from resampling prompts in pairs. The definitions are those of RouteLLM (arXiv
-2406.18665). cascadeflow's complexity level joins the table if it is installed.
-
-The rules' words and weights were chosen with these files in view, so the figures say what they were
-tuned to, not what unseen traffic will show; the last table is traffic without labels, for sanity.
+How the numbers of the policies were chosen: the rules' words and weights with these files in view, so that their
+figures say what they were tuned to, not what unseen traffic will show. ``Learned``'s scales, n-grams and buckets on
+one half of each file (prompts whose CRC-32 is even), and judged here on all of it; its penalty is found in each
+fit from the labels of that fit. Nothing is chosen on the prompts of a split that it is judged on.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import importlib
-import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from _data import data_dir, missing
-from numpy.typing import NDArray
+from _routing_calibration import show_quality, show_shares
+from _routing_rivals import Score, rivals
+from _routing_sets import Numbers, Outcomes, gpt4_mixtral, lines, nine_models
+from _routing_splits import Prepared, cross_splits, random_splits, show_splits, subject_splits
 
-from lc_costkit.routing import Rules
-
-Score = Callable[[str], float]
-Numbers = NDArray[np.float64]
-
-STRONG_OF_NINE = ("llama-3.3-nemotron-super-49b-v1", "llama-3.1-nemotron-51b-instruct")
-WEAK_OF_NINE = ("qwen2.5-7b-instruct", "llama-3.1-8b-instruct", "gemma-2-9b-it", "mistral-7b-instruct-v0.3")
-"""The pairing is ours: the means of the two largest chat models and of four small ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Prompts, and how well each model answered them, 0 to 1."""
-
-    name: str
-    prompts: list[str]
-    strong: Numbers
-    weak: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """PGR over the share of strong calls, from 0 to 1."""
-
-    recovered: Numbers
-
-    @property
-    def apgr(self) -> float:
-        """Area under the curve."""
-        return float(np.trapezoid(self.recovered, dx=1 / (len(self.recovered) - 1)))
-
-    def share_for(self, part: float) -> float:
-        """Smallest share that recovers ``part`` of the gap."""
-        return float(np.argmax(self.recovered >= part)) / (len(self.recovered) - 1)
+from lc_costkit.routing import Learned, RouteRequest, Rules
+from lc_costkit.routing.curve import GapCurve
+from lc_costkit.routing.rules import CAUTIOUS_THRESHOLD
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder of the measurement data")
-    parser.add_argument("--resamples", type=int, default=200, help="resamples for the intervals")
+    parser.add_argument("--splits", type=int, default=20, help="random splits of the learned policy")
+    parser.add_argument("--resamples", type=int, default=200, help="resamples for intervals and calibration")
     options = parser.parse_args()
     folder = data_dir(options.data)
     if folder is None or not (folder / "routing").is_dir():
         print(missing("routing/"))
         return
-    for outcomes in benchmarks(folder / "routing"):
+    mmlu, gsm8k = (gpt4_mixtral(folder / "routing", name) for name in ("mmlu", "gsm8k"))
+    fourteen = nine_models(folder / "routing")
+    plain = np.flatnonzero(mmlu.subjects != "moral_scenarios")
+    without = mmlu.of(plain, "MMLU without moral_scenarios (whose answers all hold a negation)")
+    print("1. No labels")
+    for outcomes in (mmlu, gsm8k, without, fourteen):
         compare(outcomes, options.resamples)
     if (folder / "cache").is_dir():
         shares(folder / "cache")
+    print("\n2. Labels")
+    learned([Prepared(outcomes) for outcomes in (mmlu, gsm8k, fourteen)], options.splits, options.resamples)
+
+
+def learned(data: Sequence[Prepared], splits: int, resamples: int) -> None:
+    """Print what labels are worth, and the calibrations."""
+    mmlu, gsm8k, fourteen = data
+    show_splits("MMLU, 1,500 labels", random_splits(mmlu, 1500, splits))
+    show_splits("MMLU, 500 labels", random_splits(mmlu, 500, splits))
+    show_splits("MMLU, 200 labels", random_splits(mmlu, 200, splits))
+    show_splits("MMLU, held-out subjects, 1,500 labels of others", subject_splits(mmlu, 1500, splits))
+    show_splits("GSM8K, 300 labels", random_splits(gsm8k, 300, splits))
+    show_splits("GSM8K, 200 labels", random_splits(gsm8k, 200, splits))
+    show_splits("fourteen tasks, 500 labels", random_splits(fourteen, 500, splits))
+    show_splits("GSM8K, 1,500 labels of MMLU", cross_splits(mmlu, gsm8k, 1500, splits))
+    show_splits("MMLU, 500 labels of GSM8K", cross_splits(gsm8k, mmlu, 500, splits))
+    decision_time(mmlu)
+    print("\n3. Calibration")
+    show_shares("MMLU", mmlu, fit=1500, prompts=300, resamples=resamples)
+    show_shares("GSM8K", gsm8k, fit=300, prompts=300, resamples=resamples)
+    show_quality("MMLU", mmlu, fit=1000, labels=2000, resamples=resamples)
+    show_quality("fourteen tasks", fourteen, fit=1000, labels=1000, resamples=resamples)
+    show_quality("GSM8K", gsm8k, fit=300, labels=350, resamples=resamples)
 
 
 def compare(outcomes: Outcomes, resamples: int) -> None:
-    """Print one table: every policy on one set of outcomes."""
+    """Print one table: every policy without labels on one set of outcomes."""
     strong, weak = outcomes.strong, outcomes.weak
     print(f"\n{outcomes.name}: {len(strong)} prompts, strong {strong.mean():.1%}, weak {weak.mean():.1%}")
     print(f"  {'policy':<24}{'APGR':>7}{'CPT50':>8}{'CPT80':>8}{'p50 ms':>9}   above len(prompt)")
     length = np.array([len(prompt) for prompt in outcomes.prompts], dtype=float)
     rows: list[tuple[str, Numbers, float]] = [
-        ("oracle", strong - weak, 0.0),
+        ("oracle", outcomes.gains, 0.0),
         ("random (expected)", np.zeros(len(length)), 0.0),
         ("len(prompt)", length, 0.0),
     ]
-    rows += [(name, *timed(score, outcomes.prompts)) for name, score in policies().items()]
+    own: dict[str, Score] = {"Rules (no labels)": Rules().score}
+    rows += [(name, *timed(score, outcomes.prompts)) for name, score in (own | rivals()).items()]
     for name, scores, milliseconds in rows:
-        curve = curve_of(scores, strong, weak)
+        curve = GapCurve.of(scores, strong, weak)
         line = f"  {name:<24}{curve.apgr:7.3f}{curve.share_for(0.5):8.1%}{curve.share_for(0.8):8.1%}"
         line += f"{milliseconds:9.3f}" if milliseconds else " " * 9
         if milliseconds:
-            difference, low, high = gain(scores, length, strong, weak, resamples)
+            difference, low, high = gain(scores, length, outcomes, resamples)
             line += f"   {difference:+.3f} [{low:+.3f}, {high:+.3f}]"
-        print(line)
-    sent = np.mean([Rules().score(prompt) >= 0.5 for prompt in outcomes.prompts])
+        print(line, flush=True)
+    sent = np.mean([Rules().score(prompt) >= CAUTIOUS_THRESHOLD for prompt in outcomes.prompts])
     print(f"  the rules at their default threshold send {sent:.0%} to the strong model")
 
 
-def curve_of(scores: Numbers, strong: Numbers, weak: Numbers) -> Curve:
-    """Send the highest scores first; equal scores share their gains."""
-    _, place, count = np.unique(-scores, return_inverse=True, return_counts=True)
-    gains = (np.bincount(place, strong - weak) / count)[np.sort(place)]
-    return Curve(np.concatenate(([0.0], np.cumsum(gains))) / (strong - weak).sum())
-
-
-def gain(scores: Numbers, other: Numbers, strong: Numbers, weak: Numbers, resamples: int) -> tuple[float, float, float]:
+def gain(scores: Numbers, other: Numbers, outcomes: Outcomes, resamples: int) -> tuple[float, float, float]:
     """APGR of ``scores`` above that of ``other``, with a 95 % interval over resampled prompts."""
+    strong, weak = outcomes.strong, outcomes.weak
     chance = np.random.default_rng(0)
     differences = []
     for _ in range(resamples):
         drawn = chance.integers(0, len(strong), len(strong))
-        pair = (curve_of(each[drawn], strong[drawn], weak[drawn]).apgr for each in (scores, other))
+        pair = (GapCurve.of(each[drawn], strong[drawn], weak[drawn]).apgr for each in (scores, other))
         differences.append(next(pair) - next(pair))
     low, high = np.percentile(differences, (2.5, 97.5))
-    whole = curve_of(scores, strong, weak).apgr - curve_of(other, strong, weak).apgr
+    whole = GapCurve.of(scores, strong, weak).apgr - GapCurve.of(other, strong, weak).apgr
     return whole, float(low), float(high)
 
 
@@ -142,43 +133,17 @@ def timed(score: Score, prompts: Sequence[str]) -> tuple[Numbers, float]:
     return np.array(scores, dtype=float), statistics.median(seconds) * 1e3
 
 
-def policies() -> dict[str, Score]:
-    """Return what is compared with length: the rules, and rivals that are installed."""
-    found: dict[str, Score] = {"Rules (no labels)": Rules().score}
-    try:
-        complexity: Any = importlib.import_module("cascadeflow.quality.complexity")
-    except ImportError:
-        return found
-    detector, levels = complexity.ComplexityDetector(), list(complexity.QueryComplexity)
-    found["cascadeflow complexity"] = lambda prompt: float(levels.index(detector.detect(prompt)[0]))
-    return found
-
-
-def benchmarks(folder: Path) -> Iterator[Outcomes]:
-    """Yield the sets with labels."""
-    rows = [row for row in lines(folder / "gpt4_mixtral_eval.jsonl.gz") if row["contaminated"] == "0"]
-    for benchmark in ("mmlu", "gsm8k"):
-        own = [row for row in rows if row["benchmark"] == benchmark]
-        yield outcomes_of(f"{benchmark.upper()}, GPT-4 and Mixtral", own, "strong_correct", "weak_correct")
-    own = [row for row in rows if row["benchmark"] == "mmlu" and row["subject"] != "moral_scenarios"]
-    yield outcomes_of(
-        "MMLU without moral_scenarios (whose answers all hold a negation)", own, "strong_correct", "weak_correct"
-    )
-    nine = [row for part in ("train", "test") for row in lines(folder / "nine_models" / f"dcrouter_{part}.jsonl.gz")]
-    rated = [
-        {
-            "prompt": row["question"],
-            "strong": statistics.mean(row["scores"].get(model, 0) for model in STRONG_OF_NINE),
-            "weak": statistics.mean(row["scores"].get(model, 0) for model in WEAK_OF_NINE),
-        }
-        for row in nine
-    ]
-    yield outcomes_of("fourteen tasks, two large and four small open models", rated, "strong", "weak")
-
-
-def outcomes_of(name: str, rows: Sequence[dict[str, Any]], strong: str, weak: str) -> Outcomes:
-    values = [np.array([float(row[key]) for row in rows]) for key in (strong, weak)]
-    return Outcomes(name, [row["prompt"] for row in rows], *values)
+def decision_time(data: Prepared) -> None:
+    """Print how long a learned decision takes, reasons and all."""
+    policy = Learned(data.fit(np.arange(1500)))
+    seconds = []
+    for prompt in data.outcomes.prompts[1500:3500]:
+        request = RouteRequest(question=prompt, targets=("weak", "strong"))
+        started = time.perf_counter()
+        policy(request)
+        seconds.append(time.perf_counter() - started)
+    middle, slow = np.percentile(seconds, (50, 99)) * 1e3
+    print(f"\nA learned decision on MMLU: p50 {middle:.3f} ms, p99 {slow:.3f} ms")
 
 
 def shares(folder: Path) -> None:
@@ -188,12 +153,8 @@ def shares(folder: Path) -> None:
         path = folder / f"{name}.jsonl.gz"
         if path.exists():
             scores = [Rules().score(row[key]) for row in lines(path)]
-            print(f"  {name:<16}{np.mean(np.array(scores) >= 0.5):7.2%}   median score {statistics.median(scores):.3f}")
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as text:
-        yield from map(json.loads, text)
+            sent = np.mean(np.array(scores) >= CAUTIOUS_THRESHOLD)
+            print(f"  {name:<16}{sent:7.2%}   median score {statistics.median(scores):.3f}")
 
 
 if __name__ == "__main__":

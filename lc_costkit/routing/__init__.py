@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from lc_costkit.routing.calibrate import calibrate
+from lc_costkit.routing.calibrated import CalibratedPolicy
 from lc_costkit.routing.learned import Learned
 from lc_costkit.routing.outcomes import LabelledPrompt, labelled_prompts
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
+from lc_costkit.routing.report import RoutingReport
 from lc_costkit.routing.rule_table import DEFAULT_RULES
 from lc_costkit.routing.rules import Rules
 from lc_costkit.routing.signals import Finding, Rule
 
 __all__ = [
     "DEFAULT_RULES",
+    "CalibratedPolicy",
     "Finding",
     "LabelledPrompt",
     "Learned",
     "Policy",
     "RouteDecision",
     "RouteRequest",
+    "RoutingReport",
     "Rule",
     "Rules",
     "Turn",
+    "calibrate",
     "labelled_prompts",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.routing.features import BUCKETS, Scaling, matrix, read_features
+from lc_costkit.routing.features import BUCKETS, Features, Scaling, matrix, read_features
 from lc_costkit.routing.needs import chosen, middles
 from lc_costkit.routing.outcomes import OutcomeTable, outcome_table
 from lc_costkit.routing.quality import TargetQuality, judge_quality
@@ -46,7 +46,10 @@ class QualityModel:
 
     def predict(self, text: str) -> NDArray[np.float64]:
         """Return the expected outcome of each target; a linear model may leave 0..1 by a little."""
-        features = read_features(text)
+        return self.expected(read_features(text))
+
+    def expected(self, features: Features) -> NDArray[np.float64]:
+        """Return the same for a prompt that was read."""
         hashed = self.weights[:, features.buckets] @ features.values
         measured = self.weights[:, BUCKETS:] @ self.scaling.apply(features.surface)
         result: NDArray[np.float64] = self.intercepts + hashed + measured
@@ -64,6 +67,11 @@ def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | No
         ConfigurationError: fewer than two targets, too few outcomes of one, or see ``outcome_table``.
     """
     table = outcome_table(prompts, outcomes)
+    return fit_features([read_features(prompt) for prompt in prompts], table)
+
+
+def fit_features(features: Sequence[Features], table: OutcomeTable) -> QualityModel:
+    """Do the same with prompts that were read."""
     counts = (~np.isnan(table.found)).sum(axis=0)
     if len(table.targets) < 2:
         raise ConfigurationError(f"there is nothing to choose between: outcomes of {list(table.targets)!r} alone")
@@ -72,7 +80,6 @@ def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | No
             raise ConfigurationError(
                 f"{name!r} has outcomes for {count} prompts; a fit needs {FEWEST_LABELS}, and 200 to be worth it"
             )
-    features = [read_features(prompt) for prompt in prompts]
     scaling = Scaling.of(features)
     rows = matrix(features, scaling)
     weights, intercepts, unseen = _together(rows, table.found) if table.complete else _apart(rows, table.found)
@@ -88,7 +95,7 @@ def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | No
         intercepts=intercepts,
         threshold=_keeping(unseen, table),
         qualities=tuple(qualities),
-        labels=len(prompts),
+        labels=len(features),
     )
 
 

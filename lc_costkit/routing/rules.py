@@ -103,7 +103,7 @@ class Rules:
     def needs(self, question: str, targets: int) -> tuple[float, ...]:
         """Return, for each of so many targets but the last, the single threshold above which it is enough."""
         score = self.score(question)
-        return tuple(score * (targets - 1) / (place + 1) for place in range(targets - 1))
+        return tuple(min(1.0, score * (targets - 1) / (place + 1)) for place in range(targets - 1))
 
     def at(self, threshold: float) -> Rules:
         """Return the same rules with one other threshold."""

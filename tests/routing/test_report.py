@@ -1,0 +1,92 @@
+"""Can the cost and the quality of every threshold be read, framed and drawn?"""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pytest
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing import LabelledPrompt, RoutingReport, Rules, calibrate, labelled_prompts
+from lc_costkit.routing.learned import Learned
+from tests.routing.test_calibrate import ByNumber, drawn, labelled
+from tests.routing.test_learned import OUTCOMES, PROMPTS
+
+matplotlib.use("Agg")
+
+
+def test_the_curve_goes_from_the_strongest_to_the_cheapest() -> None:
+    rows = labelled(1000)
+    report = RoutingReport.of(ByNumber(), rows, costs={"cheap": 0.001, "strong": 0.02})
+    dear, cheap = report.points[0], report.points[-1]
+    assert (dear.shares, cheap.shares) == ((0.0, 1.0), (1.0, 0.0))
+    assert (dear.cost, cheap.cost) == (0.02, 0.001)
+    assert dear.quality == pytest.approx(report.qualities[1])
+    assert report.apgr is not None
+    assert report.apgr_interval is not None
+    assert 0.6 < report.apgr_interval[0] < report.apgr < report.apgr_interval[1] < 0.8
+    assert report.now.threshold == 0.5
+    assert report.now.quality == pytest.approx(report.qualities[1] - 0.3 * 0.25, abs=0.05)
+
+
+def test_a_calibrated_policy_is_shown_at_its_point() -> None:
+    policy = calibrate(ByNumber(), drawn(300), share=0.3)
+    report = RoutingReport.of(policy, labelled(1000))
+    assert report.now.threshold == policy.point.threshold
+    assert report.now.dearer == pytest.approx(0.3, abs=0.07)
+
+
+def test_text_and_html_show_the_figures() -> None:
+    report = RoutingReport.of(ByNumber(), labelled(1000), costs={"cheap": 0.001, "strong": 0.02})
+    assert "to cheap  to strong  quality  USD a call" in repr(report)
+    assert "now 0.5000" in repr(report)
+    assert "APGR 0." in repr(report)
+    assert "CPT80" in report._repr_html_()
+
+
+def test_where_the_strong_target_is_no_better_it_says_so() -> None:
+    rows = [LabelledPrompt(prompt=str(n), outcomes={"cheap": 1.0, "strong": 0.5}) for n in range(60)]
+    report = RoutingReport.of(ByNumber(), rows)
+    assert report.apgr is None
+    assert "routing does not pay" in repr(report)
+
+
+def test_the_frame_has_a_line_for_each_threshold() -> None:
+    report = RoutingReport.of(ByNumber(), labelled(300))
+    frame = report.to_frame()
+    assert len(frame) == len(report.points)
+    assert list(frame.columns) == ["share cheap", "share strong", "quality", "cost"]
+    assert np.allclose(frame["share cheap"] + frame["share strong"], 1.0)
+
+
+@pytest.mark.parametrize("costs", [None, {"cheap": 0.001, "strong": 0.02}])
+def test_the_plot_marks_the_point(costs: dict[str, float] | None) -> None:
+    axes = RoutingReport.of(ByNumber(), labelled(300), costs=costs).plot()
+    assert axes.get_xlabel() == ("USD for a call" if costs else "not for the cheapest target")
+    assert {line.get_label() for line in axes.lines} >= {"this policy", "at random", "at its threshold"}
+    matplotlib.pyplot.close(axes.figure)
+
+
+def test_a_learned_policy_has_a_report() -> None:
+    rows = labelled_prompts(PROMPTS, OUTCOMES)
+    report = RoutingReport.of(Learned.fit(PROMPTS, OUTCOMES), rows)
+    assert report.targets == ("small", "large")
+    assert report.apgr is not None
+    assert report.apgr > 0.7
+
+
+@pytest.mark.parametrize(
+    ("policy", "rows", "costs", "message"),
+    [
+        (ByNumber(), (), None, "the labels are of"),
+        (Rules(targets=("a", "b")), labelled(60), None, "the labels are of"),
+        (ByNumber(), [LabelledPrompt(prompt="1", outcomes={"a": 1})], None, "nothing to choose"),
+        (ByNumber(), labelled_prompts(["1", "2"], {"a": [1, None], "b": [1, 1]}), None, "some are missing"),
+        (ByNumber(), labelled(60), {"cheap": 1.0}, r"\['strong'\] are missing"),
+        (Rules(threshold=(0.5,)), labelled(60), None, "must have one threshold"),
+        (lambda request: "a", labelled(60), None, "has no threshold"),
+    ],
+)
+def test_bad_input_is_refused(policy: object, rows: object, costs: dict[str, float] | None, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        RoutingReport.of(policy, rows, costs=costs)  # type: ignore[arg-type]
