@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -22,6 +23,21 @@ async def off_loop(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwar
         return await asyncio.to_thread(function, *args, **kwargs)
     except RuntimeError:
         return function(*args, **kwargs)
+
+
+async def to_its_end(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Do what ``off_loop`` does; once called it is done, even if the caller is cancelled or the event loop ends.
+
+    A task around it would be cancelled with all others when the loop ends, and take work that waits
+    for a thread along.
+    """
+    loop = asyncio.get_running_loop()
+    work = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
+    try:
+        done = loop.run_in_executor(None, work)
+    except RuntimeError:
+        return function(*args, **kwargs)
+    return await asyncio.shield(done)
 
 
 async def in_own_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
