@@ -65,7 +65,7 @@ def read_langchain(
     asked = asked or Asked(cache_ttl=cache_ttl)
     if asked.inference_geo is None:
         asked = replace(asked, inference_geo=text(start.get("inference_geo")))
-    reading = with_lifetime(reading, asked)
+    reading = with_lifetime(_as_answered(reading, response), asked)
     if not complete:
         reading = _completed(reading, asked, content)
     reading = with_tools(reading, content) or reading
@@ -78,6 +78,14 @@ def refused(reading: UsageReading, stop_reason: object, content: object) -> bool
     """Tell whether Anthropic declined before it said anything: it does not bill that (release notes of 2026-06-02)."""
     said = reading.usage.total_output or reading.also or content
     return stop_reason == "refusal" and not said and reading.provider in (None, "anthropic")
+
+
+def _as_answered(reading: UsageReading, response: Mapping[str, Any]) -> UsageReading:
+    """Add the terms that the response's metadata names beside the counts."""
+    names = ("processing", "speed", "inference_geo")
+    told = {name: _once(text(response.get(name))) for name in names if getattr(reading, name) is None}
+    known: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    return replace(reading, **known) if known else reading
 
 
 def _completed(reading: UsageReading, asked: Asked, content: object) -> UsageReading:

@@ -79,7 +79,7 @@ def _read(
     if has_any(usage, *GOOGLE_COUNTS):
         return with_grounding(read_google(usage, model=model, provider=source), body.get("candidates"))
     if has_any(usage, "inputTokens", "outputTokens"):
-        return _of_bedrock(read_bedrock(usage, model=model, provider=source), body)
+        return _of_bedrock(read_bedrock(usage, model=model, provider=source), body, usage)
     openai = has_any(usage, *_OPENAI_ONLY) or _realtime(details)
     if openai or (source in ("openai", "azure") and not has_any(usage, *_ANTHROPIC_ONLY)):
         tier = text(body.get("service_tier"))
@@ -90,12 +90,16 @@ def _read(
     return reading
 
 
-def _of_bedrock(reading: UsageReading | None, body: Mapping[str, Any]) -> UsageReading | None:
+def _of_bedrock(reading: UsageReading | None, body: Mapping[str, Any], usage: Mapping[str, Any]) -> UsageReading | None:
     if reading is None:
         return None
     tier = as_mapping(body.get("serviceTier")) or {}
     performance = as_mapping(body.get("performanceConfig")) or {}
-    return replace(reading, service_tier=text(tier.get("type")), speed=text(performance.get("latency")))
+    return replace(
+        reading,
+        service_tier=text(tier.get("type")) or text(body.get("service_tier")) or text(usage.get("service_tier")),
+        speed=text(performance.get("latency")),
+    )
 
 
 def _realtime(details: Mapping[str, Any] | None) -> bool:

@@ -170,6 +170,13 @@ ROWS = [
         tokens(500, 50, cache_read_tokens=500, cache_write_1h_tokens=3000, tool_requests=(("web_search", 1),)),
         {"processing": "batch", "inference_geo": "us", "speed": "fast"},
     ),
+    Row(
+        "terms that are named beside the counts",
+        view(20, 3),
+        anthropic(inference_geo="us", speed="fast", processing="batch"),
+        tokens(20, 3),
+        {"inference_geo": "us", "speed": "fast", "processing": "batch"},
+    ),
     Row("declined before a word", view(20, 0), anthropic(stop_reason="refusal"), tokens()),
     Row("declined after a word", view(20, 3), anthropic(stop_reason="refusal"), tokens(20, 3)),
     Row(

@@ -23,7 +23,8 @@ def said(**fields: Any) -> FakeProvider:
 
 def anthropic(provider: FakeProvider, **asked: Any) -> tuple[Any, BilledCall]:
     with Anthropic(api_key="test", base_url=provider.anthropic_base_url, max_retries=0) as client:
-        return client.beta.messages.create(**{**ANSWERS, **asked}), provider.log[-1]
+        answered = client.beta.messages.create(**{**ANSWERS, **asked})
+        return (list(answered) if asked.get("stream") else answered), provider.log[-1]
 
 
 def openai(provider: FakeProvider, model: str = "gpt-5", **asked: Any) -> tuple[Any, BilledCall]:
@@ -167,10 +168,11 @@ def test_a_write_that_is_kept_for_twelve_hours_is_said_and_billed_apart() -> Non
         response, billed = openai(
             provider, "gpt-5.6-sol", instructions="Policy. " * 3000, extra_body={"prompt_cache_options": {"ttl": "12h"}}
         )
-    details = response.usage.input_tokens_details
-    assert details.cache_write_tokens_details.ttl_12h_tokens == details.cache_write_tokens > 3000
-    plain = response.usage.input_tokens - details.cache_write_tokens
-    tokens = plain * 4 + details.cache_write_tokens * 10 + response.usage.output_tokens * 20
+    details = response.model_dump()["usage"]["input_tokens_details"]
+    written = details["cache_write_tokens"]
+    assert details["cache_write_tokens_details"] == {"ttl_12h_tokens": written, "ttl_30m_tokens": 0}
+    assert written > 3000
+    tokens = (response.usage.input_tokens - written) * 4 + written * 10 + response.usage.output_tokens * 20
     assert billed.usd == Decimal(tokens) / 1_000_000
 
 
