@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from lc_costkit.amounts import any_overlap, check_span, usd_amount, whole_date
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.model_names import provider_id
 
 SECONDS_PER_HOUR = 3600
 _MICROSECOND = Decimal("1e-6")
@@ -127,7 +128,7 @@ class OwnPrices:
         self._prices: dict[str, tuple[ModelPrice, ...]] = {}
         for model, given in overrides.items():
             prices = _checked(model, given)
-            name = model_key(model)
+            name = _spelled_once(model_key(model))
             if name in self._prices:
                 raise ConfigurationError(f"overrides name {name!r} twice, in different spellings; give it one entry")
             self._prices[name] = prices
@@ -143,7 +144,7 @@ class OwnPrices:
     def find(self, names: Sequence[str], at: datetime) -> tuple[str, ModelPrice] | None:
         """Return the first of ``names`` that has a price at ``at`` (UTC), with it."""
         day = at.date()
-        for name in names:
+        for name in map(_spelled_once, names):
             for price in self._prices.get(name, ()):
                 if price.holds_on(day):
                     return name, price
@@ -163,6 +164,12 @@ def model_key(model: object) -> str:
     if not isinstance(model, str) or not model.strip():
         raise ConfigurationError(f"a model name must be text, not {model!r}")
     return model.strip().lower()
+
+
+def _spelled_once(name: str) -> str:
+    """Return a name with its provider, if it has one, as the price list writes it: ``bedrock/x`` as ``aws/x``."""
+    head, slash, tail = name.partition("/")
+    return f"{provider_id(head)}/{tail}" if slash and tail else name
 
 
 def machine_seconds(duration_seconds: float | None) -> Decimal | None:

@@ -169,6 +169,14 @@ def test_a_price_may_be_given_for_the_name_an_alias_is_for() -> None:
     assert book.cost("gpt-4o", USAGE).usd == Decimal("12.5")
 
 
+@pytest.mark.parametrize("written", ["azure/gpt-4o", "azure_openai/GPT-4o", "azure-openai/gpt-4o"])
+@pytest.mark.parametrize("answered", ["azure", "azure_openai", "Azure_AI"])
+def test_a_provider_may_be_spelled_in_any_way(written: str, answered: str) -> None:
+    book = PriceBook(overrides={written: ModelPrice(per_call=1)})
+    assert book.cost("gpt-4o", USAGE, provider=answered).usd == 1
+    assert book.cost("gpt-4o", USAGE, provider="openai").usd == Decimal("12.5")
+
+
 def test_fine_tunes_and_arns_take_a_price_by_their_whole_name() -> None:
     arn = "arn:aws:bedrock:us-east-1:1:provisioned-model/Abc"
     names = {arn: ModelPrice(per_hour=40), "tunedModels/mine": flat(1), "ft:gpt-4.1-2025-04-14:org::id": flat(3)}
@@ -208,6 +216,7 @@ def test_records_kept_before_prices_by_the_hour_are_read_back() -> None:
         (lambda: PriceBook(overrides={"m": [flat(1), 3]}), "must be a ModelPrice or several dated ones, not 3"),
         (lambda: PriceBook(overrides={"m": [flat(1), flat(2, since=NOVEMBER)]}), "hold on the same day"),
         (lambda: PriceBook(overrides={"m": flat(1), " M": flat(2)}), "twice, in different spellings"),
+        (lambda: PriceBook(overrides={"aws/m": flat(1), "bedrock/m": flat(2)}), "twice, in different spellings"),
     ],
 )
 def test_bad_input_is_refused(build: Any, message: str) -> None:
