@@ -27,7 +27,10 @@ _OLD_RESERVATIONS = (
     "ORDER BY expires_at LIMIT ?"
 )
 _DROP_RESERVATION = "DELETE FROM costkit_budget_reservations WHERE reservation = ? AND account = ?"
-_OLD_ACCOUNTS = "SELECT id, budget, ends_at FROM costkit_budget_accounts WHERE kept_until <= ? AND held = 0 ORDER BY kept_until LIMIT ?"
+_OLD_ACCOUNTS = (
+    "SELECT id, budget, ends_at FROM costkit_budget_accounts WHERE kept_until <= ? AND held = 0 "
+    "ORDER BY kept_until LIMIT ?"
+)
 _DROP_ACCOUNT = "DELETE FROM costkit_budget_accounts WHERE id = ?"
 _PRUNED = (
     "INSERT INTO costkit_budget_pruned (budget, until) VALUES (?, ?) ON CONFLICT (budget) DO UPDATE "
