@@ -118,6 +118,8 @@ def divided(total: int, weights: Mapping[Part, int]) -> dict[str, int]:
         return {}
     shares: dict[str, int] = {name: total * weight // whole for name, weight in weights.items()}
     missing = total - sum(shares.values())
+    if not missing:
+        return shares
     for name in sorted(weights, key=lambda name: -(total * weights[name] % whole))[:missing]:
         shares[name] += 1
     return shares

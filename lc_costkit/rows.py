@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -193,6 +195,11 @@ COLUMNS = (
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
+_PRICE_FIELDS = tuple(one.name for one in fields(AppliedPrice) if one.name != "at")
+_PRICE_OF = attrgetter(*_PRICE_FIELDS)
+_SOME_MOMENT = datetime(1, 1, 1, tzinfo=UTC)
+
+
 def instant_text(moment: datetime) -> str:
     """Write an aware time so that text sorts as time does (UTC, microseconds)."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
@@ -223,7 +230,7 @@ def cost_values(cost: Cost) -> dict[str, Any]:
         "cost_high_usd": _text_or_none(cost.high),
         "cost_basis": cost.basis,
         "cost_reasons": _json_or_none(cost.reasons),
-        "price": _json_or_none(cost.price and [price.to_dict() for price in (cost.price, *cost.also)]),
+        "price": None if cost.price is None else f"[{','.join(map(_price_text, (cost.price, *cost.also)))}]",
     }
 
 
@@ -324,6 +331,19 @@ def _saving_data(saving: Saving) -> dict[str, Any]:
     if saving.provider:
         data["provider"] = saving.provider
     return data
+
+
+def _price_text(price: AppliedPrice) -> str:
+    before, after = _around_moment(_PRICE_OF(price))
+    return f"{before}{price.at.isoformat()}{after}"
+
+
+@lru_cache(maxsize=256)
+def _around_moment(values: tuple[Any, ...]) -> tuple[str, str]:
+    """Write all of a price but its moment: the other parts are the same for most calls of a model."""
+    price = AppliedPrice(**dict(zip(_PRICE_FIELDS, values, strict=True)), at=_SOME_MOMENT)
+    before, _, after = _ENCODE({"at": None, **price.to_dict()}).partition(_SOME_MOMENT.isoformat())
+    return before, after
 
 
 def _json_or_none(value: Any) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Literal, Self
 
 from lc_costkit.errors import ConfigurationError
@@ -30,6 +31,8 @@ _INPUT_FIELDS = (
 _OUTPUT_FIELDS = ("output_tokens", "output_audio_tokens", "output_image_tokens")
 _TERMS = ("service_tier", "processing", "speed", "inference_geo", "model")
 _COUNT_FIELDS = (*_INPUT_FIELDS, *_OUTPUT_FIELDS, "reasoning_tokens")
+# Each metered call takes these several times.
+_INPUTS_OF, _COUNTS_OF = attrgetter(*_INPUT_FIELDS), attrgetter(*_COUNT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,10 @@ class TokenUsage:
     tool_requests: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in _COUNT_FIELDS:
-            _check_count(name, getattr(self, name))
+        for count in _COUNTS_OF(self):
+            if type(count) is not int or count < 0:
+                for name in _COUNT_FIELDS:
+                    _check_count(name, getattr(self, name))
         if self.reasoning_tokens > self.output_tokens:
             raise ConfigurationError(
                 f"reasoning_tokens={self.reasoning_tokens} cannot exceed output_tokens={self.output_tokens}: "
@@ -94,7 +99,7 @@ class TokenUsage:
     @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return sum(getattr(self, name) for name in _INPUT_FIELDS)
+        return sum(_INPUTS_OF(self))
 
     @property
     def total_output(self) -> int:
@@ -113,10 +118,13 @@ class TokenUsage:
         >>> TokenUsage(input_tokens=9, output_tokens=5, reasoning_tokens=2).priced_counts
         {'input_tokens': 9, 'output_tokens': 3, 'reasoning_tokens': 2}
         """
-        counts = {name: count for name in _COUNT_FIELDS if (count := getattr(self, name))}
+        counts = self._counts()
         if self.reasoning_tokens:
             counts["output_tokens"] -= self.reasoning_tokens
         return counts
+
+    def _counts(self) -> dict[str, Any]:
+        return {name: count for name, count in zip(_COUNT_FIELDS, _COUNTS_OF(self), strict=True) if count}
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         if not isinstance(other, TokenUsage):
@@ -130,7 +138,7 @@ class TokenUsage:
         >>> TokenUsage(input_tokens=3, tool_requests=(("web_search", 1),)).to_dict()
         {'input_tokens': 3, 'tool_requests': {'web_search': 1}}
         """
-        values: dict[str, Any] = {name: count for name in _COUNT_FIELDS if (count := getattr(self, name))}
+        values: dict[str, Any] = self._counts()
         if self.tool_requests:
             values["tool_requests"] = dict(self.tool_requests)
         return values
