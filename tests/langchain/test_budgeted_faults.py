@@ -317,8 +317,8 @@ def test_a_refusal_while_an_error_is_handled_is_not_on_the_bill(ledger: Ledger, 
         with pytest.raises(BudgetExceeded):
             model.invoke("Hello there", config(ledger))
     (record,) = ledger.records()
-    assert (record.error, record.cost.usd) == ("BudgetExceeded", 0)
-    assert record.cost.basis == "exact"
+    assert record.error == "BudgetExceeded"
+    assert record.cost.usd == 0
 
 
 # -- a gate inside another one, and faults of ours ------------------------------------------------------
