@@ -12,7 +12,7 @@ from typing import Any
 
 from lc_costkit.asked import find_cache_ttl, what_was_asked
 from lc_costkit.catalog import provider_id
-from lc_costkit.langchain_reader import read_langchain, refused
+from lc_costkit.message_reader import read_langchain, refused
 from lc_costkit.paid_tools import with_grounding, with_tools
 from lc_costkit.payloads import as_mapping, has_any, text
 from lc_costkit.provider_readers import GOOGLE_COUNTS, read_anthropic, read_bedrock, read_google, read_openai

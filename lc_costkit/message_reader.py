@@ -63,8 +63,8 @@ def read_langchain(
         empty = UsageReading(usage=TokenUsage(), model=model, provider=provider, cached_locally=True)
         return empty if cached_locally else None
     asked = asked or Asked(cache_ttl=cache_ttl)
-    if asked.inference_geo is None:
-        asked = replace(asked, inference_geo=text(start.get("inference_geo")))
+    if asked.inference_geo is None and "inference_geo" in start:
+        asked = replace(asked, inference_geo=text(start["inference_geo"]))
     reading = with_lifetime(_as_answered(reading, response), asked)
     if not complete:
         reading = _completed(reading, asked, content)
