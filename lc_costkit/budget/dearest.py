@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from functools import lru_cache
+from typing import Any
 
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.output_limits import UNKNOWN_OUTPUT_LIMIT, output_limit
@@ -131,7 +132,7 @@ def _found(
         return max((amount for cost in costs if (amount := _top(cost)) is not None), default=None)
 
     plain = priced(reading.usage)
-    claude = is_claude(model, plain.price and plain.price.model)
+    claude = is_claude(model, plain.price.model if plain.price else None)
     variants = tuple(_variants(reading, claude=claude))
     fixed = most(TokenUsage())
     if plain.price is None or fixed is None:
@@ -140,7 +141,7 @@ def _found(
         return DearestRates(model=None, output_limit=limit, limit_reason=why, reasons=unpriced)
 
     def per_input_token(*kinds: str) -> Decimal:
-        amounts = [most(TokenUsage(**{kind: input_tokens})) for kind in kinds]
+        amounts = [most(TokenUsage.from_dict({kind: input_tokens})) for kind in kinds]
         return max((amount - fixed for amount in amounts if amount is not None), default=Decimal(0)) / input_tokens
 
     with localcontext(_UPWARDS):
@@ -151,8 +152,8 @@ def _found(
         text = per_input_token(*_text_kinds(cache_ttl, writes_itself=writes_itself))
         if writes_itself and cache_ttl == _LONG_RETENTION:
             kept = replace(reading, open_terms=(("cache_retention", cache_ttl),))
-            once, longer = priced(TokenUsage(cache_write_tokens=1)), priced(TokenUsage(cache_write_tokens=1), kept)
-            text *= (_top(longer) or 0) / (_top(once) or 1)
+            once, longer = (_top(priced(TokenUsage(cache_write_tokens=1), terms)) for terms in (reading, kept))
+            text = text * longer / once if longer and once else text
         other = per_input_token("input_audio_tokens", "input_image_tokens")
         outputs = [amount - input_only for kind in _OUTPUT_KINDS if (amount := most(reading.usage + kind)) is not None]
         requests = tuple(
@@ -197,7 +198,8 @@ def _variants(reading: UsageReading, *, claude: bool) -> Iterator[UsageReading]:
     if len(asked) > 1:
         # The price list says nothing of several at once: the dearest by itself is what is known.
         for key in asked:
-            yield replace(reading, **{other: None for other in asked if other != key})
+            others: dict[str, Any] = dict.fromkeys(other for other in asked if other != key)
+            yield replace(reading, **others)
 
 
 def _top(cost: Cost) -> Decimal | None:
