@@ -12,6 +12,10 @@ from typing import ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_MOMENT_SECONDS = 0.25
+"""How long ``in_another_thread`` waits for it: hundreds of times what a settlement takes, and soon over where that
+waits itself."""
+
 
 async def off_loop(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Run a function that does not raise in a thread, or here where there is no thread to be had.
@@ -75,3 +79,18 @@ async def in_own_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P
     except RuntimeError:
         return await off_loop(function, *args, **kwargs)
     return await done
+
+
+def in_another_thread(function: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """Run a function that does not raise in a thread, and wait a moment for it.
+
+    For what a generator does when it is closed: the garbage collector may close it in the middle of anything,
+    also of a transaction of this thread, which would wait for itself.
+    """
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(lambda: function(*args, **kwargs),))
+    try:
+        thread.start()
+    except RuntimeError:
+        function(*args, **kwargs)
+        return
+    thread.join(_MOMENT_SECONDS)

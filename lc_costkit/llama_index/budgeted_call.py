@@ -23,7 +23,7 @@ from lc_costkit.marks import BUDGET_KEY, MARK, ROUTE_KEY
 from lc_costkit.metering import OpenCall, Outcome, failed
 from lc_costkit.prompt import Prompt
 from lc_costkit.streams import aclosing, closing
-from lc_costkit.threads import off_loop
+from lc_costkit.threads import in_another_thread, off_loop
 
 dispatcher = get_dispatcher(__name__)
 
@@ -224,7 +224,10 @@ class BudgetedCall(Generic[R]):
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, BudgetExceeded) and self._admission is not None:
             self._admission.release()  # of another gate inside: the provider was not called
-        self._settle(self._failed(error))
+        if isinstance(error, GeneratorExit):
+            in_another_thread(self._settle, self._failed(error))
+        else:
+            self._settle(self._failed(error))
 
     async def _afail(self, error: BaseException) -> None:
         if isinstance(error, BudgetExceeded) and self._admission is not None:

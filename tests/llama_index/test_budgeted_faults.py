@@ -19,6 +19,7 @@ from llama_index_instrumentation.dispatcher import instrument_tags
 from sqlalchemy import event
 from workflows.errors import WorkflowTimeoutError
 
+from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.rate_limit import RateLimit
 from lc_costkit.cache import Cache
@@ -115,6 +116,26 @@ async def test_a_stream_that_nobody_begins_to_read_holds_nothing(slow: FakeProvi
     gc.collect()
     assert await settled(budget, ledger) > 0
     assert slow.calls == 0
+
+
+async def test_a_stream_that_the_collector_finds_amid_a_transaction_settles_after_it(
+    slow: FakeProvider, ledger: Ledger
+) -> None:
+    budget = Budget(usd=1)
+    llm = budgeted_llm(llm_of(slow), budget, ledger)
+    stream: Any = llm.stream_chat(user())
+    next(stream)
+    cycle: list[Any] = [stream]
+    cycle.append(cycle)
+    del stream
+    with sqlite3.connect(str(ledger.engine.url.database), isolation_level=None) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        del cycle
+        gc.collect()
+        raw.execute("COMMIT")
+    raw.close()
+    assert await settled(budget, ledger) > 0
+    assert book_of(ledger).faults.counts == {}
 
 
 def test_an_event_loop_that_ends_takes_its_open_streams_with_it(slow: FakeProvider, ledger: Ledger) -> None:
