@@ -43,6 +43,7 @@ def test_every_model_with_a_profile_is_in_the_table(model: str) -> None:
         ("gpt-4o", "azure_openai", 16_384),
         ("azure/gpt-4o", None, 16_384),
         ("gpt-35-turbo", "azure", 4_096),
+        ("gpt-4-32k-0613", None, 32_768),
         ("ft:gpt-4o-mini-2024-07-18:acme::abc123", None, 16_384),
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, 64_000),
         ("anthropic.claude-3-haiku-20240307-v1:0", "bedrock_converse", 4_096),
