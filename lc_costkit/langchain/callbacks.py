@@ -39,9 +39,10 @@ class CostCallbackHandler(BaseCallbackHandler):
     say whom a call is for; other plain metadata and tags are kept too. In async use
     LangChain runs it on a thread, so the event loop does not wait for the disk.
 
-    What LangChain's streams of Anthropic lose (where and how fast a message ran, how long a cache write lives) is
-    taken from the request. Of a workspace that runs its calls in the US by default the request says nothing, so say
-    it here: ``ChatAnthropic(metadata={"inference_geo": "us"})``. What stays open makes the cost an estimate with bounds.
+    What LangChain's streams of Anthropic lose (where and how fast a message ran, how long a cache write lives)
+    is taken from the request, and what the request leaves open makes the cost an estimate with bounds. It is
+    silent on a workspace that runs its calls in the US by default: say it with
+    ``ChatAnthropic(metadata={"inference_geo": "us"})``.
 
     An exact repeat of a completion model's prompt that LangChain's own cache answers fires
     no event, and so is not recorded. Embedding models fire none either. What a cache paid for a lookup

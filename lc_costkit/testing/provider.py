@@ -37,6 +37,9 @@ class FakeProvider:
     prompt-cache rules and prices follow what the providers publish (``prompt_cache`` and ``rates``
     say what was checked); text is counted with OpenAI's vocabulary, which is an estimate for Claude.
 
+    A ``FakeAnswer`` may also say how the answer was made (service tier, place, speed, searches, audio,
+    compaction, advisors, fallbacks): it is then reported and billed so.
+
     Args:
         answer: ``function(FakeRequest) -> str | FakeAnswer``, called for one request at a time
             on the server's thread; ``default_answer`` if it is not given.
