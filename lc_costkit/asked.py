@@ -62,6 +62,9 @@ def find_cache_ttl(request: object) -> str | None:
     return found.pop() if len(found) == 1 and found <= {"5m", "1h"} else None
 
 
+_READ = ("prompt_cache_options", "fallbacks", "tools", "inference_geo", "speed", "service_tier")
+
+
 def what_was_asked(request: object, parameters: Iterable[object]) -> Asked:
     """Read a request.
 
@@ -72,9 +75,11 @@ def what_was_asked(request: object, parameters: Iterable[object]) -> Asked:
     known: dict[str, Any] = {}
     for source in parameters:
         for values in _levels(as_mapping(source)):
-            for name, value in values.items():
-                if value is not None:
-                    known.setdefault(str(name), value)
+            for name in _READ:
+                if values.get(name) is not None:
+                    known.setdefault(name, values[name])
+    if not known:
+        return Asked(cache_ttl=find_cache_ttl(request))
     options = as_mapping(known.get("prompt_cache_options")) or {}
     fallbacks = [text(one.get("model")) for one in _entries(known.get("fallbacks"))]
     advisors = [tool for tool in _entries(known.get("tools")) if str(tool.get("type")).startswith("advisor_")]

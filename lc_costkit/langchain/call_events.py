@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
 from langchain_core.outputs import Generation, LLMResult
 
 from lc_costkit.cache.declared import current_question
@@ -153,7 +153,7 @@ def _blocks(message: Any) -> list[Any]:
 
 
 def _role(message: BaseMessage) -> str:
-    return str(getattr(message, "role", message.type))
+    return str(message.role if isinstance(message, ChatMessage) else message.type)
 
 
 def _text(message: BaseMessage) -> str:

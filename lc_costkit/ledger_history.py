@@ -1,0 +1,281 @@
+"""How is what a ledger holds read, audited, corrected and added to beside its calls?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Delete, Engine, Select, delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from lc_costkit.correcting import Corrector, Progress
+from lc_costkit.errors import ConfigurationError, StoreError
+from lc_costkit.fixed import FixedCost
+from lc_costkit.fixed_lines import from_row as fixed_from_row
+from lc_costkit.fixed_lines import put_line
+from lc_costkit.pricing import PriceBook
+from lc_costkit.record import CallRecord, Correction, Score
+from lc_costkit.repriced import Repricing
+from lc_costkit.rows import (
+    CALLS,
+    CORRECTIONS,
+    FIXED_COSTS,
+    SCORES,
+    correction_from,
+    from_row,
+    instant_text,
+)
+from lc_costkit.selection import narrowed
+from lc_costkit.store import PATIENT_SECONDS, cannot_use, describe, patiently, problems, writing
+from lc_costkit.turns import Turn
+
+_PAGE = 1000
+
+_T = TypeVar("_T")
+
+
+class LedgerHistory:
+    """What a ``Ledger`` can do with calls that were recorded; a part of it."""
+
+    read_only: bool
+    _engine: Engine
+    _turn: Turn
+    _schema: int
+    _closed: bool
+
+    def flush(self) -> bool:
+        """Wait until every call handed over so far is in the store."""
+        raise NotImplementedError
+
+    def reprice(
+        self,
+        prices: PriceBook | None = None,
+        *,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        **equal: str,
+    ) -> Repricing:
+        """Price recorded calls again, each at the prices of the moment it was made.
+
+        For a price list that was wrong, a price of your own that came late, or calls that had no
+        price. What a call cost before is kept (see ``corrections``). What was counted as an
+        estimate stays one. Other calls can be made and recorded meanwhile, and a correction
+        that was broken off is taken up by running it again.
+
+        A call keeps its cost where ``prices`` has no price for it, where it has only the public
+        one but the call was priced at one of your own, and where its amount was recorded without
+        a price. Savings are worked out again where the record says what they rest on: what the
+        router and the pruner saved, observed hits, and checks of the cache. What a hit saved stays
+        as it is: it is what the stored answer cost when it was made. Savings of the router and
+        the pruner that schema 1 recorded do not name the model they were priced at, and stay, too.
+
+        Args:
+            prices: the prices that hold; the public price list by default.
+            since: the earliest start (aware, or a UTC date).
+            until: the first moment not included.
+            dry_run: say what would change, and write nothing.
+            progress: called with how many calls were looked at and how many there are.
+            **equal: ``feature="support"`` and the like, as in ``records``; not ``tag``.
+
+        Raises:
+            ConfigurationError: an unknown filter, a time without a zone, or no ``PriceBook``.
+            StoreError: the store cannot be read or written to; what was written stays written.
+        """
+        if prices is not None and not isinstance(prices, PriceBook):
+            raise ConfigurationError(f"prices must be a PriceBook, not {prices!r}")
+        if "tag" in equal:
+            raise ConfigurationError("calls to price again cannot be picked by tag; use feature, user or model")
+        self._open(to_write=not dry_run)
+        self.flush()
+        size = next(self._rows(narrowed(_SIZE, since, until, equal)))
+        query = narrowed(select(CALLS).where(CALLS.c.seq <= (size["newest"] or 0)), since, until, equal)
+        work = Corrector(self._engine, turn=self._turn, prices=prices or PriceBook(), dry_run=dry_run)
+        try:
+            return work.run(self._rows(query), total=size["calls"], progress=progress)
+        except SQLAlchemyError as error:
+            raise StoreError(cannot_use(self._engine.url, error)) from error
+
+    def corrections(self, call_id: str | None = None) -> Iterator[Correction]:
+        """Yield what calls were priced at before ``reprice`` changed it, in the order of the changes.
+
+        Args:
+            call_id: only those of one call.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._schema < 2:
+            return
+        query = select(CORRECTIONS)
+        if call_id is not None:
+            query = query.where(CORRECTIONS.c.call_id == call_id)
+        yield from map(correction_from, self._rows(query))
+
+    def set_fixed_cost(self, cost: FixedCost) -> None:
+        """Keep a line that is paid by the month; reports show its share of their period.
+
+        One of the same name and first day is replaced. For another price from some day on, set the
+        line again with ``until``, and a second one ``since`` that day.
+
+        Raises:
+            ConfigurationError: not a ``FixedCost``, or a line of this name is paid on the same days.
+            StoreError: the store cannot be written to.
+        """
+        if not isinstance(cost, FixedCost):
+            raise ConfigurationError(f"a fixed cost must be a FixedCost, not {cost!r}")
+        self._change(lambda connection: put_line(connection, cost))
+
+    def remove_fixed_cost(self, name: str) -> int:
+        """Forget all lines of this name, as if they had never been paid; return how many there were.
+
+        To end a line, set it again with ``until``.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        return self._change(lambda connection: connection.execute(_remove(name)).rowcount)
+
+    def fixed_costs(self) -> tuple[FixedCost, ...]:
+        """Return the lines that are paid by the month, in the order of their names and first days.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._schema < 2:
+            return ()
+        return tuple(sorted(map(fixed_from_row, self._rows(select(FIXED_COSTS))), key=lambda c: (c.name, c.since)))
+
+    def score(self, call_id: str, value: float, *, note: str | None = None) -> None:
+        """Attach feedback to a call; several scores of one call are all kept.
+
+        Raises:
+            ConfigurationError: ``value`` is not a finite number, or no such call is recorded.
+            StoreError: the store cannot be written to.
+        """
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ConfigurationError(f"a score must be a finite number, not {value!r}")
+
+        def add(connection: Connection) -> None:
+            known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
+            if known is None:
+                raise ConfigurationError(
+                    f"no call {call_id!r} in {describe(self._engine)}; call ids are on the records"
+                )
+            row = {"call_id": call_id, "value": value, "note": note, "scored_at": instant_text(datetime.now(UTC))}
+            connection.execute(insert(SCORES), row)
+
+        self._change(add)
+
+    def _change(self, write: Callable[[Connection], _T]) -> _T:
+        self._open(to_write=True)
+        self.flush()
+        try:
+            with self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
+                return write(connection)
+        except SQLAlchemyError as error:
+            raise StoreError(f"{describe(self._engine)} cannot be written to: {cause_of(error)}") from error
+
+    def scores(self, call_id: str | None = None) -> list[Score]:
+        """Return the feedback on one call, or on all, in the order it came."""
+        query = select(SCORES)
+        if call_id is not None:
+            query = query.where(SCORES.c.call_id == call_id)
+        return [
+            Score(
+                call_id=row["call_id"],
+                value=row["value"],
+                note=row["note"],
+                scored_at=datetime.fromisoformat(row["scored_at"]),
+            )
+            for row in self._rows(query)
+        ]
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the store, in words; an empty list is a clean one."""
+        found = problems(self._engine)
+        if found:
+            return found
+        try:
+            for row in self._rows(select(CALLS)):
+                found.extend(_row_problems(row))
+            orphans = (
+                select(SCORES)
+                .join(CALLS, CALLS.c.call_id == SCORES.c.call_id, isouter=True)
+                .where(CALLS.c.call_id.is_(None))
+            )
+            found.extend(
+                f"a score of {row['value']} is for call {row['call_id']!r}, which is not there"
+                for row in self._rows(orphans)
+            )
+        except StoreError as error:
+            found.append(str(error))
+        return found
+
+    def _open(self, *, to_write: bool = False) -> None:
+        if self._closed:
+            raise StoreError(f"the ledger {describe(self._engine)} is closed")
+        if to_write and self.read_only:
+            raise StoreError(
+                f"the ledger {describe(self._engine)} was opened with read_only=True, which writes nothing"
+            )
+
+    @staticmethod
+    def _read(row: Mapping[str, Any]) -> CallRecord:
+        try:
+            return from_row(row)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(
+                f"call {row['call_id']!r} (row {row['seq']}) cannot be read: {error}; see what check() says of it"
+            ) from error
+
+    def _rows(self, query: Select[Any]) -> Iterator[Mapping[str, Any]]:
+        # In pages, so that no connection is held while the caller does something with a row.
+        self._open()
+        self.flush()
+        paged = "seq" in query.selected_columns
+        last = 0
+        while True:
+            page = query
+            if paged:
+                seq = query.selected_columns["seq"]
+                page = query.where(seq > last).order_by(seq).limit(_PAGE)
+            try:
+                with self._engine.connect() as connection, patiently(connection):
+                    rows = [dict(row) for row in connection.execute(page).mappings()]
+            except SQLAlchemyError as error:
+                raise StoreError(cannot_use(self._engine.url, error, verb="read")) from error
+            yield from rows
+            if not paged or len(rows) < _PAGE:
+                return
+            last = rows[-1]["seq"]
+
+
+_SIZE: Any = select(func.count().label("calls"), func.max(CALLS.c.seq).label("newest"))
+
+
+def _remove(name: str) -> Delete:
+    return delete(FIXED_COSTS).where(FIXED_COSTS.c.name == name)
+
+
+def _row_problems(row: Mapping[str, Any]) -> list[str]:
+    call = f"call {row['call_id']!r} (row {row['seq']})"
+    try:
+        record = from_row(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return [f"{call} cannot be read: {error}"]
+    found = []
+    if (record.cost.usd is None) != (record.cost.basis == "unpriced"):
+        found.append(f"{call} has basis {record.cost.basis!r} and cost {record.cost.usd}")
+    if (record.usage.total_input, record.usage.total_output) != (row["input_tokens"], row["output_tokens"]):
+        found.append(f"{call} has token totals that are not the sum of its usage")
+    return found
+
+
+def cause_of(error: Exception) -> str:
+    """Return the first line of what the database said."""
+    original = getattr(error, "orig", None) or error
+    return str(original).strip().partition("\n")[0] or type(original).__name__
