@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from langchain_core.messages import BaseMessage
+
 from lc_costkit.budget.claim import Claim
-from lc_costkit.langchain.budget_media import beside_the_text
+from lc_costkit.langchain.budget_media import media_tokens, other_text
 from lc_costkit.langchain.call_events import chat_prompt, open_call
 from lc_costkit.langchain.model_call import ModelCall
 from lc_costkit.metering import OpenCall
@@ -58,11 +60,11 @@ def read_call(call: ModelCall) -> tuple[Claim, OpenCall]:
     return Claim(
         model=opened.model_asked,
         provider=opened.provider,
-        prompt=replace(prompt, tools="\n".join(filter(None, (prompt.tools, _structures(given))))),
+        prompt=_with_the_rest(prompt, messages, given),
         max_output_tokens=_most(given, _LIMITS),
         output_limit=_of_profile(model, "max_output_tokens"),
         choices=(_most(given, _CHOICES) or 1) * (1 if call.is_chat else max(1, len(call.asked))),
-        other_input_tokens=beside_the_text(messages, opened.model_asked, _of_profile(model, "max_input_tokens")),
+        other_input_tokens=media_tokens(messages, opened.model_asked, _of_profile(model, "max_input_tokens")),
         cache_ttl=_longest_ttl(messages, parameters),
         service_tier=asked.service_tier,
         speed=asked.speed,
@@ -82,6 +84,20 @@ def read_anyhow(call: ModelCall) -> tuple[Claim, OpenCall]:
 
 def _prompts(prompts: Sequence[str]) -> Prompt:
     return Prompt(turns=tuple(("human", text) for text in prompts), framed=False)
+
+
+def _with_the_rest(prompt: Prompt, messages: Sequence[BaseMessage], given: Sequence[Mapping[str, Any]]) -> Prompt:
+    """Add what is sent beside the text of messages and the tools."""
+    more = {place: text for place, message in enumerate(messages) if (text := _beside(message))}
+    turns = tuple(
+        (role, f"{text}\n{more[place]}" if place in more else text) for place, (role, text) in enumerate(prompt.turns)
+    )
+    structures = _structures(given)
+    return replace(prompt, turns=turns, tools="\n".join(filter(None, (prompt.tools, structures))))
+
+
+def _beside(message: BaseMessage) -> str:
+    return "" if isinstance(message.content, str) else other_text(message)
 
 
 def _levels(values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -29,11 +29,11 @@ class BudgetGuard:
     """
 
     def __init__(self, gate: Gate, cheapest: Runnable[Any, Any] | None = None) -> None:
-        self._gate = gate
+        self.gate = gate
         self._ways = Ways(gate, cheapest)
 
     def __repr__(self) -> str:
-        return f"budgeted by {', '.join(map(repr, self._gate.budgets))}"
+        return f"budgeted by {', '.join(map(repr, self.gate.budgets))}"
 
     def retried(self, retry: Any) -> Any:
         """Take refusals out of what is tried again."""
@@ -118,13 +118,13 @@ class BudgetGuard:
             yield last
 
     def __reduce__(self) -> Any:
-        url = self._gate.ledger.engine.url
+        url = self.gate.ledger.engine.url
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
             raise pickle.PicklingError(
                 "a budget that is kept in memory cannot be pickled with its model; give its ledger a file or a server"
             )
         address = url.render_as_string(hide_password=False)
-        return _reopened, (self._gate.budgets, address, self._gate.prices, self._ways.cheapest)
+        return _reopened, (self.gate.budgets, address, self.gate.prices, self._ways.cheapest)
 
 
 def _reopened(budgets: Any, address: str, prices: Any, cheapest: Any) -> BudgetGuard:

@@ -30,11 +30,12 @@ _MEASURES = {
 _DATA = ("data", "base64", "file_data", "url", "image_url", "video_url")
 _INSIDE = ("source", "file", "input_audio", "content", "image_url", "video_url")
 _TEXTS = frozenset({"text", "input_text", "output_text"})
+_CALLS = frozenset({"tool_use", "tool_call", "function_call"})
 _BASE64_BYTES = 3 / 4
 
 
-def beside_the_text(messages: Sequence[BaseMessage], model: str | None, window: int | None) -> int:
-    """Return the most tokens that images, recordings, films, files and other blocks take.
+def media_tokens(messages: Sequence[BaseMessage], model: str | None, window: int | None) -> int:
+    """Return the most tokens that images, recordings, films and files take.
 
     Args:
         messages: what is sent.
@@ -43,32 +44,45 @@ def beside_the_text(messages: Sequence[BaseMessage], model: str | None, window: 
     """
     found = 0
     for message in messages:
-        if not isinstance(message.content, str):
-            for block in message.content:
-                found += _tokens(block, model, window) if isinstance(block, Mapping) else 0
+        for block in _blocks(message.content):
+            found += _tokens(block, model, window)
     return found
 
 
+def other_text(message: BaseMessage) -> str:
+    """Return what a message holds that is neither its text nor a tool call nor media: thinking, what a search found."""
+    blocks = [block for block in message.content if isinstance(block, Mapping)] if message.content else []
+    kept = [block for block in blocks if block.get("type") not in _TEXTS | _CALLS | _IMAGES | _MEASURES.keys()]
+    return json.dumps([_without_media(block) for block in kept], ensure_ascii=False, default=str) if kept else ""
+
+
+def _blocks(content: object) -> Iterator[Mapping[str, Any]]:
+    """Yield blocks, and those inside of a tool's result."""
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, Mapping):
+            yield block
+            if block.get("type") == "tool_result":
+                yield from _blocks(block.get("content"))
+
+
+def _without_media(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = block.get("content")
+    if block.get("type") != "tool_result" or not isinstance(inner, list):
+        return block
+    return {**block, "content": [one for one in inner if not isinstance(one, Mapping) or one.get("type") in _TEXTS]}
+
+
 def _tokens(block: Mapping[str, Any], model: str | None, window: int | None) -> int:
-    kind = block.get("type")
-    if kind in _TEXTS:
-        return 0
+    kind = str(block.get("type"))
     if kind in _IMAGES:
         return image_tokens(model)
-    if kind in _MEASURES:
-        size = _size(block)
-        if size is None:
-            return window or _UNKNOWN_WINDOW
-        # What does not fit the window is refused by the provider, and costs nothing.
-        return min(_MEASURES[str(kind)](size), window) if window else _MEASURES[str(kind)](size)
-    inner = block.get("content")
-    if kind == "tool_result" and isinstance(inner, list):
-        texts = sum(
-            len(str(one.get("text"))) for one in inner if isinstance(one, Mapping) and one.get("type") in _TEXTS
-        )
-        return 4 * texts + sum(_tokens(one, model, window) for one in inner if isinstance(one, Mapping))
-    # Thinking, tool calls, searches that go back to the provider: no text has more tokens than bytes.
-    return len(json.dumps(block, default=str).encode())
+    if kind not in _MEASURES:
+        return 0
+    size = _size(block)
+    if size is None:
+        return window or _UNKNOWN_WINDOW
+    # What does not fit the window is refused by the provider, and costs nothing.
+    return min(_MEASURES[kind](size), window) if window else _MEASURES[kind](size)
 
 
 def _size(block: Mapping[str, Any]) -> int | None:

@@ -108,7 +108,7 @@ class Ways:
                 way.answer = marked(as_result(instead, way.call), "on_exceeded")
             return None
         try:
-            return self._read(call_to(model, way.call), by=name_of(model))
+            return self._read(call_to(model, way.call, within=self.gate), by=name_of(model))
         except Exception as error:
             raise BudgetExceeded(
                 f"a budget does not allow the call, and it cannot go to {model!r} instead: {error}"

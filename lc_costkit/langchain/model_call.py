@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
@@ -86,8 +87,7 @@ class ModelCall:
     def _arguments(self, method: str) -> dict[str, Any]:
         told: dict[str, Any] = {}
         if self.run_manager is not None:
-            accepted = inspect.signature(getattr(self.model, method)).parameters
-            told = {"run_manager": self.run_manager} if "run_manager" in accepted else {}
+            told = {"run_manager": self.run_manager} if _is_told(getattr(type(self.model), method)) else {}
         return {"stop": self.stop, **told, **self.options}
 
 
@@ -108,6 +108,11 @@ class Guard(Protocol):
 
     def retried(self, retry: Any) -> Any:
         """Return what retries the model, with what is not to be retried taken out."""
+
+
+@lru_cache(maxsize=256)
+def _is_told(method: Callable[..., Any]) -> bool:
+    return "run_manager" in inspect.signature(method).parameters
 
 
 def view(model: Any, kind: type) -> Any:

@@ -12,8 +12,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 
+from lc_costkit.budget.gate import Gate
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.langchain.model_call import Chunk, ModelCall, Result
+from lc_costkit.langchain.model_call import Chunk, ModelCall, Result, view
 
 _COMMON = ("temperature", "top_p", "max_tokens")
 """Options that mean the same to every provider."""
@@ -39,14 +40,21 @@ def bare_model(model: object) -> tuple[Any, dict[str, Any]]:
     return found, bound
 
 
-def call_to(model: object, call: ModelCall) -> ModelCall:
+def call_to(model: object, call: ModelCall, *, within: Gate | None = None) -> ModelCall:
     """Return the same call, made to another model: tools, tool choice and schema in its provider's format.
+
+    Args:
+        model: a model, perhaps with something bound.
+        call: as the model that was asked would make it.
+        within: the gate that admits the call; a model that would ask it by itself is called without.
 
     Raises:
         Exception: what the model raises at tools or a schema that it cannot take; ``ConfigurationError``
             where one is a chat model and the other is not.
     """
     found, bound = bare_model(model)
+    while (guard := getattr(type(found), "_guard", None)) is not None and getattr(guard, "gate", None) is within:
+        found = view(found, type(found)._plain)
     if isinstance(found, BaseChatModel) is not call.is_chat:
         raise ConfigurationError(f"{type(found).__name__} cannot stand in for {type(call.model).__name__}")
     given = {name: value for name, value in call.options.items() if name not in ("model", "model_name")}

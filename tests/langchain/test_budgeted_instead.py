@@ -285,6 +285,17 @@ def test_a_function_may_name_a_model(pair: Any, ledger: Ledger, provider: FakePr
     assert budget.status().spent == provider.billed_usd > 0
 
 
+def test_a_model_that_asks_the_same_gate_asks_it_once(provider: FakeProvider, ledger: Ledger) -> None:
+    made: list[Any] = []
+    budget = Budget(usd="0.01", on_exceeded=lambda error: made[0].bind(model="gpt-4o-mini", max_tokens=50))
+    calls = Budget(calls=9)
+    model = budgeted(chat_openai(provider, "gpt-4o", max_tokens=2000), [budget, calls], ledger)
+    made.append(model)
+    assert by(model.invoke("Hello")) == "gpt-4o-mini"
+    assert provider.calls == calls.status().spent == 1
+    assert budget.status().spent == provider.billed_usd
+
+
 def test_a_model_that_does_not_fit_either_is_refused(pair: Any, ledger: Ledger, provider: FakeProvider) -> None:
     strong, cheap = pair
     model = budgeted(strong, Budget(calls=0, on_exceeded=lambda error: cheap), ledger)
