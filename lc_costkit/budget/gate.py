@@ -27,7 +27,7 @@ from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
 from lc_costkit.metering import Meter, OpenCall, Outcome
-from lc_costkit.pricing import PriceBook
+from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.threads import to_its_end
 
 _logger = logging.getLogger(__name__)
@@ -343,13 +343,10 @@ class Gate:
 
     def _amounts(self, plan: _Plan, outcome: Outcome) -> list[int]:
         reading, cost = self._meter.charge(plan.call, outcome)
-        # Where an estimate has bounds, a limit is a limit: the most it can have cost counts.
-        usd = cost.high if cost.high is not None else cost.usd
         amounts = []
         for budget, part in zip(plan.budgets, plan.parts, strict=True):
             if budget.unit == "usd":
-                # A model that answered has no price, though the one that was asked had: what was reserved counts.
-                amounts.append(part.amount if usd is None else budget.in_units(usd))
+                amounts.append(_settled_units(budget, part.amount, cost))
             else:
                 amounts.append(reading.usage.total if budget.unit == "tokens" else 1)
         return amounts
@@ -371,6 +368,18 @@ def _account(budget: Budget, scope: str, window: Window) -> Account:
         starts_at=0 if window.start is None else int(window.start.timestamp()),
         ends_at=None if window.end is None else int(window.end.timestamp()),
     )
+
+
+def _settled_units(budget: Budget, reserved: int, cost: Cost) -> int:
+    """Return what a call counts that cost so much.
+
+    A limit is a limit: an estimate counts at the most that it can have cost, but at no more than was reserved
+    unless the estimate itself is above it. Where a model answered that has no price, what was reserved counts.
+    """
+    if cost.usd is None:
+        return reserved
+    usd = budget.in_units(cost.usd)
+    return usd if cost.high is None else max(usd, min(reserved, budget.in_units(cost.high)))
 
 
 def _units(budget: Budget) -> int:

@@ -17,13 +17,15 @@ import pytest
 
 from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
+from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.gate import CHEAPEST, Gate
 from lc_costkit.budget.rate_limit import RateLimit
 from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, ConfigurationError
 from lc_costkit.ledger import Ledger
-from lc_costkit.metering import Outcome, failed
+from lc_costkit.metering import OpenCall, Outcome, failed
 from lc_costkit.pricing import ModelPrice, PriceBook
-from tests.budget.support import answered, call, claim
+from lc_costkit.usage import TokenUsage, UsageReading
+from tests.budget.support import PROMPT, answered, call, claim
 
 # 10 input and 100 output tokens of gpt-4o-mini
 ANSWER_USD = Decimal("0.0000615")
@@ -147,6 +149,20 @@ def test_an_answer_of_another_price_is_counted_at_it(ledger: Ledger) -> None:
     budget = Budget(usd=1)
     Gate(budget, ledger).admit(claim(), call()).settle(answered(model="gpt-4o"))
     assert budget.status().spent == Decimal("0.001025")
+
+
+@pytest.mark.parametrize(("written", "counted"), [(2_000, "0.00405"), (10_000, "0.01255")])
+def test_an_estimate_counts_at_the_most_it_can_have_cost_and_at_no_more_than_was_reserved_unless_it_is_above_itself(
+    written: int, counted: str, ledger: Ledger
+) -> None:
+    # The lifetime of the cache write is not reported: 1.25 or 2 USD a million. About 0.005 USD are reserved.
+    usage = TokenUsage(cache_write_tokens=written, output_tokens=10)
+    reading = UsageReading(usage=usage, model="claude-haiku-4-5", provider="anthropic")
+    asked = Claim(model=reading.model, provider="anthropic", prompt=PROMPT, max_output_tokens=1000, cache_ttl="1h")
+    opened = OpenCall(prompt=PROMPT, model_asked=reading.model, provider="anthropic")
+    budget = Budget(usd=1)
+    Gate(budget, ledger).admit(asked, opened).settle(Outcome(read=lambda: reading))
+    assert budget.status().spent == Decimal(counted)
 
 
 def test_observing_counts_and_never_stops(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
