@@ -176,7 +176,8 @@ def line(seen: Seen, calls: int) -> str:
         f"{seen.calls:8}",
         f"{seen.killed:8}",
     ]
-    cells += [f"{at(seen.guard_seconds, share):8.0f}" for share in (0.5, 0.99)]
+    times = seen.guard_seconds
+    cells += [f"{at(times, share):8.0f}" if times else f"{'-':>8}" for share in (0.5, 0.99)]
     return " ".join(cells)
 
 
