@@ -17,7 +17,7 @@ from llama_index.core.instrumentation.events.llm import LLMChatStartEvent, LLMCo
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.memory import ChatMemoryBuffer
-from llama_index.core.tools import FunctionTool
+from llama_index.core.tools import FunctionTool, QueryEngineTool
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel, Field
@@ -723,3 +723,33 @@ def test_bad_input_is_refused_at_construction(ledger: Ledger, arguments: dict[st
 def test_a_cheapest_without_tools_is_refused_for_an_llm_with_them(make_llama_llm: Make, ledger: Ledger) -> None:
     with pytest.raises(ConfigurationError, match="cheapest must call tools, as llm does; MockLLM"):
         budgeted_llm(make_llama_llm(), Budget(usd=1), ledger, cheapest=MockLLM())
+
+
+# -- all of it at once ---------------------------------------------------------------
+
+
+@WORKFLOWS
+async def test_an_agent_with_a_query_engine_over_a_cached_routed_llm_stays_on_the_bill(
+    provider: FakeProvider, make_llama_llm: Make, ledger: Ledger
+) -> None:
+    calls = Budget(calls=4, scope={"user": "*"})
+    dollars = Budget(usd=1, per="day", scope={"user": "*"})
+    with Cache() as cache, instrument(ledger):
+        llm: Any = budgeted_llm(cached_llm(routed(make_llama_llm), cache), [calls, dollars], ledger)
+        search = QueryEngineTool.from_defaults(index().as_query_engine(llm=llm), name="search", description="Finds.")
+        agent: Any = FunctionAgent(tools=[search, WEATHER], llm=llm)
+        with instrument_tags({"user": "ann"}):
+            await agent.run("use search")
+            ran = provider.calls
+            with pytest.raises(BudgetExceeded):
+                for number in range(5):
+                    await agent.run(f"use weather {number}")
+        with instrument_tags({"user": "bob"}):
+            assert await agent.run("use weather")
+        assert cache.stats().faults == {}
+    assert ran == 3
+    by_user = {account.scope["user"]: account for account in calls.status().accounts}
+    assert by_user["ann"].spent == 4
+    assert provider.calls == by_user["ann"].spent + by_user["bob"].spent
+    assert spent(dollars, ledger) == provider.billed_usd
+    assert sum(record.cost.usd for record in chats(ledger)) == provider.billed_usd
