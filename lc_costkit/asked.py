@@ -145,13 +145,10 @@ def _at_most(reading: UsageReading, model: str | None, output: int) -> UsageRead
 
 
 def _levels(values: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """Yield parameters, and those that clients keep a level deeper."""
+    """Yield parameters, and those that clients keep a level deeper, the one that decides first."""
     if values is not None:
-        for name in ("extra_body", "model_kwargs", "additional_kwargs"):
-            inside = as_mapping(values.get(name))
-            if inside is not None:
-                yield inside
-        yield values
+        deeper = [as_mapping(values.get(name)) for name in ("extra_body", "model_kwargs", "additional_kwargs")]
+        yield from (level for level in (deeper[0], values, *deeper[1:]) if level is not None)
 
 
 def _entries(value: object) -> Iterator[Mapping[str, Any]]:

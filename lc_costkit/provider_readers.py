@@ -132,6 +132,7 @@ def read_google(usage: object, *, model: str | None = None, provider: str | None
     for modality, count in payload.modalities("toolUsePromptTokensDetails", "tool_use_prompt_tokens_details").items():
         prompt[modality] += count
     cached = payload.modalities("cacheTokensDetails", "cache_tokens_details")
+    told = bool(cached)
     candidates = payload.modalities(
         *("candidatesTokensDetails", "candidates_tokens_details", "responseTokensDetails", "response_tokens_details")
     )
@@ -147,10 +148,13 @@ def read_google(usage: object, *, model: str | None = None, provider: str | None
         sent, output = (sent, output + unnamed) if sent else (unnamed, output)
     if candidates["video"] or (prompt["video"] and "embedding" in (model or "")):
         payload.repaired()  # billed at rates that nothing here has a count for
+    read = payload.most("cachedContentTokenCount", "cached_content_token_count")
+    if not told:
+        cached["audio"] = min(max(0, read - (sent - prompt["audio"])), prompt["audio"])  # at least so much of it
     counts = input_split(
         payload,
         total=sent,
-        read=payload.most("cachedContentTokenCount", "cached_content_token_count"),
+        read=read,
         audio=prompt["audio"],
         read_audio=cached["audio"],
         image=prompt["image"] + prompt["document"] + prompt["video"],
@@ -171,6 +175,7 @@ def read_google(usage: object, *, model: str | None = None, provider: str | None
         provider=provider,
         service_tier=text(data.get("serviceTier")) or text(data.get("service_tier")) or _TRAFFIC_TIERS.get(traffic),
         estimated=payload.odd,
+        open_terms=(("cache_read", "audio"),) if counts.cache_read_tokens and prompt["audio"] and not told else (),
     )
 
 

@@ -216,6 +216,18 @@ def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
     if name == "cache_retention":
         # No list has a price for it; LiteLLM's table has twice the normal one.
         return replace(reading, usage=replace(usage, cache_write_tokens=2 * usage.cache_write_tokens))
+    if name == "cache_read":
+        moved = min(usage.cache_read_tokens, usage.input_audio_tokens)
+        return replace(
+            reading,
+            usage=replace(
+                usage,
+                input_tokens=usage.input_tokens + moved,
+                cache_read_tokens=usage.cache_read_tokens - moved,
+                input_audio_tokens=usage.input_audio_tokens - moved,
+                cache_read_audio_tokens=usage.cache_read_audio_tokens + moved,
+            ),
+        )
     if name == "tool_requests":
         return replace(reading, usage=replace(usage, tool_requests=()))
     if name in _TERMS:

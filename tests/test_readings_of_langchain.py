@@ -283,6 +283,8 @@ def test_what_a_request_asks_for_is_found_wherever_clients_keep_it() -> None:
     assert (nested.speed, nested.inference_geo) == ("fast", "us")
     first = what_was_asked(None, [{"service_tier": "flex"}, None, {"service_tier": "auto", "speed": "fast"}])
     assert (first.service_tier, first.speed) == ("flex", "fast")
+    once = {"speed": "standard", "model_kwargs": {"speed": "fast"}, "extra_body": {"inference_geo": "us"}}
+    assert what_was_asked(None, [once | {"inference_geo": "global"}]) == Asked(speed="standard", inference_geo="us")
     advisor = {"type": "advisor_20260301", "name": "advisor", "model": "claude-fable-5", "max_tokens": 500}
     assert asked(tools=[advisor, {"name": "own"}, "odd"]).advisors == (("claude-fable-5", 500),)
     assert asked(fallbacks=[{"model": "claude-opus-4-8"}, {}]).fallbacks == ("claude-opus-4-8",)
@@ -355,6 +357,17 @@ def test_what_is_open_is_exact_where_it_makes_no_difference() -> None:
     cost = PriceBook().price(paid)
     assert (cost.basis, str(cost.low), str(cost.high)) == ("estimated", "0.00805", "0.01005")
     assert cost.reasons == ("the report does not say whether there was cache_write='all'",)
+
+
+def test_cached_audio_of_gemini_costs_less_than_what_is_not_known_to_be_cached() -> None:
+    usage = TokenUsage(cache_read_tokens=1000, input_audio_tokens=1000, output_tokens=10)
+    reading = UsageReading(
+        usage=usage, model="gemini-2.5-flash", provider="google", open_terms=(("cache_read", "audio"),)
+    )
+    cost = PriceBook().price(reading)
+    # A million tokens of text cost 0.30 USD, read 0.03; of audio 1, read 0.10; of output 2.50.
+    assert (str(cost.low), str(cost.high)) == ("0.000425", "0.001055")
+    assert (cost.basis, cost.usd) == ("estimated", cost.high)
 
 
 def test_several_open_terms_may_come_together() -> None:

@@ -511,6 +511,18 @@ GOOGLE = [
         tokens(5, 5, cache_read_tokens=5, input_audio_tokens=45, cache_read_audio_tokens=55),
     ),
     Row(
+        "something cached, perhaps the audio",
+        gemini(
+            promptTokenCount=110,
+            cachedContentTokenCount=60,
+            candidatesTokenCount=5,
+            promptTokensDetails=parts(text=10, audio=100),
+        ),
+        tokens(0, 5, cache_read_tokens=10, input_audio_tokens=50, cache_read_audio_tokens=50),
+        None,
+        {"open_terms": (("cache_read", "audio"),)},
+    ),
+    Row(
         "images, documents and video",
         gemini(
             promptTokenCount=100,
