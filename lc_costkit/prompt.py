@@ -47,9 +47,11 @@ class Prompt:
     def question(self) -> str:
         """The declared question, or the last human text."""
         asked = self._asked()
-        last = self.turns[asked][1] if asked is not None else ""
+        return self._question_in(self.turns[asked][1]) if asked is not None else ""
+
+    def _question_in(self, text: str) -> str:
         declared = (self.declared_question or "").strip()
-        return declared if declared and declared in last else last
+        return declared if declared and declared in text else text
 
     @property
     def question_hash(self) -> str | None:
@@ -66,10 +68,11 @@ class Prompt:
         texts: dict[Part, list[str]] = {"system": [], "history": [], "context": [], "question": [], "tools": []}
         for index, (role, text) in enumerate(self.turns):
             if index == asked:
-                question = self.question
-                before, _, after = text.partition(question) if question else ("", "", "")
-                texts["context"] += [before, after]
+                question = self._question_in(text)
                 texts["question"].append(question)
+                if question != text:
+                    before, _, after = text.partition(question)
+                    texts["context"] += [before, after]
             elif role in _SYSTEM_ROLES:
                 texts["system"].append(text)
             else:
@@ -94,7 +97,7 @@ class Prompt:
         """Return chained digests of the leading blocks: two prompts share a prefix as long as these are equal."""
         pieces = [self.tools, *(f"\x1e{role}\x1f{text}" for role, text in self.turns)]
         limit = PREFIX_BLOCK_BYTES * PREFIX_BLOCKS_LIMIT
-        data = b"".join(_bytes(piece[:limit]) for piece in pieces)[:limit]
+        data = _bytes("".join([piece[:limit] for piece in pieces])[:limit])[:limit]
         digest = hashlib.blake2b(digest_size=8)
         hashes = []
         for start in range(0, len(data) - PREFIX_BLOCK_BYTES + 1, PREFIX_BLOCK_BYTES):
@@ -103,8 +106,10 @@ class Prompt:
         return tuple(hashes)
 
     def _asked(self) -> int | None:
-        humans = [index for index, (role, _) in enumerate(self.turns) if role in _HUMAN_ROLES]
-        return humans[-1] if humans else None
+        for index in range(len(self.turns) - 1, -1, -1):
+            if self.turns[index][0] in _HUMAN_ROLES:
+                return index
+        return None
 
 
 def divided(total: int, weights: Mapping[Part, int]) -> dict[str, int]:
