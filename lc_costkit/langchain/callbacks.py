@@ -45,9 +45,9 @@ class CostCallbackHandler(BaseCallbackHandler):
     ``ChatAnthropic(metadata={"inference_geo": "us"})``.
 
     An exact repeat of a completion model's prompt that LangChain's own cache answers fires
-    no event, and so is not recorded. Embedding models fire none either. What a cache paid for a lookup
-    (a judge, an embedder) is recorded with the answer: of a call that then fails, only the cache's
-    ``stats()`` hold it.
+    no event, and so is not recorded. Embedding models fire none either: ``metered_embeddings`` meters
+    them. What a cache paid for a lookup (a judge, an embedder) is recorded with the answer: of a call
+    that then fails, only the cache's ``stats()`` hold it.
 
     Args:
         ledger: where calls are kept.

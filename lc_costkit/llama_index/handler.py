@@ -62,8 +62,9 @@ class CostEventHandler(BaseEventHandler):
     ``instrument(ledger)`` installs it, together with what tells it how calls are nested and
     how they fail: prefer that to ``add_event_handler``. Tags set with ``instrument_tags``
     (``feature``, ``user``, ``team``, ``tags``, other plain values) go into the record.
-    Embeddings report no usage: their tokens are counted and the cost is ``estimated``. On an
-    event loop the ledger is written by its own thread.
+    Embeddings report no usage: their tokens are counted and the cost is ``estimated``, unless the
+    model is wrapped with ``metered_embedding``. On an event loop the ledger is written by its own
+    thread.
 
     Args:
         ledger: where calls are kept.
