@@ -19,6 +19,7 @@ from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.ceiling import Ceiling, ceiling_of
 from lc_costkit.budget.claim import Claim
+from lc_costkit.budget.counting import Ended, counted
 from lc_costkit.budget.limits import Limits, checked
 from lc_costkit.budget.messages import refusal, unavailable, unpriced
 from lc_costkit.budget.parts import Account, Part, Refused, Reserved
@@ -27,7 +28,7 @@ from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
 from lc_costkit.metering import Meter, OpenCall, Outcome
-from lc_costkit.pricing import Cost, PriceBook
+from lc_costkit.pricing import PriceBook
 from lc_costkit.threads import to_its_end
 
 _logger = logging.getLogger(__name__)
@@ -331,7 +332,9 @@ class Gate:
 
     def _settle(self, plan: _Plan, outcome: Outcome) -> None:
         try:
-            amounts = self._amounts(plan, outcome)
+            reading, cost = self._meter.charge(plan.call, outcome)
+            ended = Ended(plan.claim, outcome, reading, cost, plan.call.started_at)
+            amounts = counted(plan.budgets, plan.parts, ended, self.prices)
         except Exception as error:
             self.faults.record("pricing a call", error, "it is counted at the most that it can have taken")
             amounts = [part.amount for part in plan.parts]
@@ -340,16 +343,6 @@ class Gate:
             for budget, crossed in zip(plan.budgets, settled.crossed, strict=True):
                 if crossed:
                     self._warn(budget)
-
-    def _amounts(self, plan: _Plan, outcome: Outcome) -> list[int]:
-        reading, cost = self._meter.charge(plan.call, outcome)
-        amounts = []
-        for budget, part in zip(plan.budgets, plan.parts, strict=True):
-            if budget.unit == "usd":
-                amounts.append(_settled_units(budget, part.amount, cost))
-            else:
-                amounts.append(reading.usage.total if budget.unit == "tokens" else 1)
-        return amounts
 
     def _warn(self, budget: Budget) -> None:
         try:
@@ -368,18 +361,6 @@ def _account(budget: Budget, scope: str, window: Window) -> Account:
         starts_at=0 if window.start is None else int(window.start.timestamp()),
         ends_at=None if window.end is None else int(window.end.timestamp()),
     )
-
-
-def _settled_units(budget: Budget, reserved: int, cost: Cost) -> int:
-    """Return what a call counts that cost so much.
-
-    A limit is a limit: an estimate counts at the most that it can have cost, but at no more than was reserved
-    unless the estimate itself is above it. Where a model answered that has no price, what was reserved counts.
-    """
-    if cost.usd is None:
-        return reserved
-    usd = budget.in_units(cost.usd)
-    return usd if cost.high is None else max(usd, min(reserved, budget.in_units(cost.high)))
 
 
 def _units(budget: Budget) -> int:

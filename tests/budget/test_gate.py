@@ -106,23 +106,51 @@ def test_a_scope_may_name_the_model(ledger: Ledger) -> None:
     gate.admit(claim("gpt-4o-mini"), call()).settle(answered())
 
 
-@pytest.mark.parametrize(
-    ("outcome", "least"),
-    [
-        (failed(ValueError("refused by the provider")), 0),
-        (failed(TimeoutError()), 1),
-        (failed(asyncio.CancelledError(), came="some of the answer"), 1),
-        (failed(GeneratorExit(), came="some of the answer"), 1),
-    ],
-)
-def test_a_call_that_fails_gives_back_what_is_not_billed_and_no_more(
-    outcome: Outcome, least: int, ledger: Ledger
-) -> None:
-    budget = Budget(usd=1)
-    admission = Gate(budget, ledger).admit(claim(), call())
-    admission.settle(outcome)
+def test_a_call_that_the_provider_refused_counts_nothing(ledger: Ledger) -> None:
+    budget, tokens = Budget(usd=1), Budget(tokens=10_000)
+    Gate([budget, tokens], ledger).admit(claim(), call()).settle(failed(ValueError("bad request")))
+    assert (budget.status().spent, tokens.status().spent, budget.status().held) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), asyncio.CancelledError()])
+def test_a_call_of_which_nothing_came_counts_in_full(error: BaseException, ledger: Ledger) -> None:
+    budget, tokens = Budget(usd=1), Budget(tokens=10_000)
+    admission = Gate([budget, tokens], ledger).admit(claim(), call())
+    held = (budget.status().held, tokens.status().held)
+    admission.settle(failed(error))
+    assert (budget.status().spent, tokens.status().spent) == held
     assert budget.status().held == 0
-    assert (budget.status().spent > 0) == bool(least)
+
+
+def test_a_stream_that_was_broken_off_counts_what_came_and_what_may_have_been_on_the_way(ledger: Ledger) -> None:
+    budget = Budget(usd=1)
+    gate = Gate(budget, ledger)
+    admission = gate.admit(claim(max_output=5000), call())
+    admission.settle(failed(GeneratorExit(), came="some of the answer"))
+    # 4 tokens came: 5 and 256 more of output, and an input of a few tokens
+    assert Decimal("0.0001566") < budget.status().spent < Decimal("0.000170")
+    short = gate.admit(claim(max_output=20), call())
+    before, held = budget.status().spent, budget.status().held
+    short.settle(failed(GeneratorExit(), came="some of the answer"))
+    assert budget.status().spent - before <= held
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "o3", "openai/gpt-5-mini", "gpt-6-sol"])
+def test_a_model_that_reasons_unseen_counts_in_full_when_it_is_broken_off(model: str, ledger: Ledger) -> None:
+    budget = Budget(tokens=10_000)
+    admission = Gate(budget, ledger).admit(claim(model), call(model))
+    held = budget.status().held
+    admission.settle(failed(GeneratorExit(), came="some of the answer"))
+    assert budget.status().spent == held
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "claude-haiku-4-5", "llama-3"])
+def test_a_model_that_shows_all_it_says_does_not(model: str, ledger: Ledger) -> None:
+    budget = Budget(tokens=10_000)
+    admission = Gate(budget, ledger).admit(claim(model), call(model))
+    held = budget.status().held
+    admission.settle(failed(GeneratorExit(), came="some of the answer"))
+    assert 256 < budget.status().spent < held
 
 
 def test_a_model_without_a_price_is_refused_before_a_hard_budget_in_usd(ledger: Ledger) -> None:
