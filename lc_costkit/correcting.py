@@ -125,7 +125,8 @@ class Corrector:
 
     def _written(self, batch: Sequence[_Change]) -> tuple[list[_Change], list[Mapping[str, Any]]]:
         numbers = [change.row["seq"] for change in batch]
-        query = select(CALLS).where(CALLS.c.seq.in_(numbers))
+        # On a server another correction may be under way; SQLite lets only one write.
+        query = select(CALLS).where(CALLS.c.seq.in_(numbers)).order_by(CALLS.c.seq).with_for_update()
         with self._turn, writing(self._engine, wait_seconds=PATIENT_SECONDS) as connection:
             found = {row["seq"]: dict(row) for row in connection.execute(query).mappings()}
             valid = [change for change in batch if _same(found.get(change.row["seq"]), change.row)]

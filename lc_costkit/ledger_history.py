@@ -211,6 +211,8 @@ class LedgerHistory:
                 f"a score of {row['value']} is for call {row['call_id']!r}, which is not there"
                 for row in self._rows(orphans)
             )
+            for row in self._rows(select(CORRECTIONS)) if self._schema >= 2 else ():
+                found.extend(_correction_problems(row))
         except StoreError as error:
             found.append(str(error))
         return found
@@ -273,6 +275,14 @@ def _row_problems(row: Mapping[str, Any]) -> list[str]:
     if (record.usage.total_input, record.usage.total_output) != (row["input_tokens"], row["output_tokens"]):
         found.append(f"{call} has token totals that are not the sum of its usage")
     return found
+
+
+def _correction_problems(row: Mapping[str, Any]) -> list[str]:
+    try:
+        correction_from(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return [f"a correction of call {row['call_id']!r} (row {row['seq']}) cannot be read: {error}"]
+    return []
 
 
 def cause_of(error: Exception) -> str:

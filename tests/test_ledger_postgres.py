@@ -11,8 +11,12 @@ import pytest
 
 from lc_costkit.errors import StoreError
 from lc_costkit.ledger import Ledger
+from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.store import open_engine
+from lc_costkit.usage import TokenUsage
 from tests.test_ledger import a_call, full_call
+
+DROP_ALL = "DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema"
 
 pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
 
@@ -33,7 +37,7 @@ def ledger(address: str) -> Iterator[Ledger]:
         yield opened
     engine = open_engine(address)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema")
+        connection.exec_driver_sql(DROP_ALL)
     engine.dispose()
 
 
@@ -72,7 +76,7 @@ def test_two_that_open_a_new_server_at_once_agree(address: str, ledger: Ledger) 
     ledger.close()
     engine = open_engine(address)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema")
+        connection.exec_driver_sql(DROP_ALL)
     engine.dispose()
     errors: list[BaseException] = []
 
@@ -88,3 +92,23 @@ def test_two_that_open_a_new_server_at_once_agree(address: str, ledger: Ledger) 
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_two_that_correct_the_same_calls_correct_each_once(ledger: Ledger, address: str) -> None:
+    usage = TokenUsage(input_tokens=1000)
+    for _ in range(300):
+        ledger.record(a_call(None, model_asked="house", usage=usage))
+    prices = PriceBook(overrides={"house": ModelPrice(input_per_million=1)})
+    changed: list[int] = []
+    with Ledger(address) as other:
+        threads = [
+            threading.Thread(target=lambda where=where: changed.append(where.reprice(prices).changed))  # type: ignore[misc]
+            for where in (ledger, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(changed) == len(list(ledger.corrections())) == 300
+    assert ledger.report().total.usd == Decimal("0.3")
+    assert ledger.check() == []

@@ -326,6 +326,12 @@ def test_rows_that_cannot_be_read_are_left_alone(tmp_path: Path) -> None:
         result = ledger.reprice(OWN)
         assert (result.changed, result.unreadable) == (1, 1)
         assert "1 call: cannot be read" in repr(result)
+        with closing(sqlite3.connect(tmp_path / "l.db")) as raw:
+            raw.execute("UPDATE costkit_calls SET usage = NULL, input_tokens = 0, output_tokens = 0")
+            raw.execute("UPDATE costkit_corrections SET before = '{}'")
+            raw.commit()
+        (found,) = ledger.check()
+        assert found.startswith("a correction of call ")
 
 
 def test_a_locked_store_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
