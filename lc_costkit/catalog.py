@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,13 @@ class Entry:
     source: str = "genai-prices"
 
 
+@cache
+def _listed_snapshot() -> Callable[[], DataSnapshot]:
+    from genai_prices.data_snapshot import get_snapshot  # 0.2 s, at the first look-up
+
+    return get_snapshot
+
+
 @dataclass(slots=True)
 class Catalog:
     """Finds entries in the price list of genai-prices and remembers what it found.
@@ -80,9 +88,7 @@ class Catalog:
 
     def snapshot(self) -> DataSnapshot:
         """Return the list in force: a refreshed one, one that the process has set, or the one in the package."""
-        from genai_prices.data_snapshot import get_snapshot
-
-        return self.refreshed() or get_snapshot()
+        return self.refreshed() or _listed_snapshot()()
 
     def find(self, model: str, provider: str | None) -> Entry | None:
         """Return the entry for ``model``, or ``None`` for an unknown one."""

@@ -202,7 +202,7 @@ _SOME_MOMENT = datetime(1, 1, 1, tzinfo=UTC)
 
 def instant_text(moment: datetime) -> str:
     """Write an aware time so that text sorts as time does (UTC, microseconds)."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def to_values(record: CallRecord) -> tuple[Any, ...]:
