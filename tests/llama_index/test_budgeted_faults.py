@@ -77,9 +77,9 @@ def test_a_stream_that_is_not_read_to_its_end_counts_what_came(
                 stream.throw(KeyError("the application's"))
         del stream
         gc.collect()
-        assert spent(budget, ledger) == ledger.report().total.usd > 0
-    full = llm_of(slow).chat(user())
-    assert spent(budget, ledger) < Decimal(str(full.raw["usage"]["completion_tokens"])) * Decimal("0.0000006")
+        assert slow.wait_idle()
+        assert spent(budget, ledger) > slow.billed_usd >= ledger.report().total.usd > 0
+    assert spent(budget, ledger) < Decimal("0.001"), "and not all that the model could have said"
 
 
 @pytest.mark.parametrize("how", ["closed", "forgotten"])
@@ -98,7 +98,8 @@ async def test_an_asynchronous_stream_that_is_not_read_to_its_end_counts_what_ca
         gc.collect()
         assert await settled(budget, ledger) > 0
     ledger.flush()
-    assert spent(budget, ledger) == ledger.report().total.usd
+    assert slow.wait_idle()
+    assert spent(budget, ledger) > slow.billed_usd >= ledger.report().total.usd > 0
 
 
 async def test_a_stream_that_nobody_begins_to_read_holds_nothing(slow: FakeProvider, ledger: Ledger) -> None:
@@ -109,7 +110,7 @@ async def test_a_stream_that_nobody_begins_to_read_holds_nothing(slow: FakeProvi
     del sync_stream
     llm.stream_complete("hi")
     gc.collect()
-    assert spent(budget, ledger) > 0, "it may have been sent: its prompt counts"
+    assert spent(budget, ledger) > 0, "it may have been sent"
     async_stream: Any = await llm.astream_chat(user())
     await async_stream.aclose()
     await llm.astream_complete("hi")
@@ -174,7 +175,7 @@ async def test_a_cancelled_task_leaves_nothing_held(slow: FakeProvider, ledger: 
         ] * 3
         assert await settled(budget, ledger) > 0
     ledger.flush()
-    assert spent(budget, ledger) == ledger.report().total.usd
+    assert spent(budget, ledger) > ledger.report().total.usd
 
 
 async def test_a_task_that_is_cancelled_while_it_waits_holds_nothing(slow: FakeProvider, ledger: Ledger) -> None:
@@ -289,7 +290,7 @@ async def test_a_call_that_fails_counts_what_the_provider_may_bill(
             assert (await settled(budget, ledger) > before) is billed
             before = spent(budget, ledger)
     ledger.flush()
-    assert spent(budget, ledger) == ledger.report().total.usd
+    assert spent(budget, ledger) >= max(provider.billed_usd, ledger.report().total.usd)
     llm.chat(user())
 
 
