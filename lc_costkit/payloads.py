@@ -42,6 +42,8 @@ class Payload:
             value = self.data.get(name)
             if value is None:
                 continue
+            if type(value) is int and value >= 0:
+                return value
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
                 return int(value)
             self.repaired()
@@ -54,6 +56,8 @@ class Payload:
 
     def renamed(self, name: str, prefixes: tuple[str, ...]) -> int:
         """Return ``name`` or, where that is 0, ``<prefix>_<name>``; detail keys overlap and are never added up."""
+        if not self.data:
+            return 0
         return next((count for key in (name, *(f"{p}_{name}" for p in prefixes)) if (count := self.count(key))), 0)
 
     def part(self, *names: str) -> Payload:
