@@ -126,7 +126,7 @@ class PriceBook:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)
         with localcontext(EXACTLY):
-            seconds = machine_seconds(duration_seconds)
+            seconds = machine_seconds(duration_seconds) if self._own else None  # only those are paid by time
             cost = self._price_all(reading, moment, seconds)
             if reading.open_terms or reading.open_calls:
                 others = [self._price_all(other, moment, seconds) for other in reading.alternatives()]

@@ -126,7 +126,10 @@ class Rates:
 
     def rate(self, count: str) -> Decimal | None:
         """Return USD per million for a field of ``TokenUsage``, ``None`` if there is none."""
-        return next((self.per_million[key] for key in CHAINS[count] if key in self.per_million), None)
+        for key in CHAINS[count]:
+            if key in self.per_million:
+                return self.per_million[key]
+        return None
 
 
 def unusual(reading: UsageReading) -> dict[str, str]:
