@@ -45,7 +45,7 @@ def show_shares(name: str, data: Prepared, *, fit: int, prompts: int, resamples:
             for number in range(resamples):
                 scores = _scores(policy, data, fit, number % FITS)
                 drawn = np.random.default_rng(number).integers(0, len(scores), prompts)
-                point = calibrate(Known(scores), [str(place) for place in drawn], share=asked, confidence=0.9).point
+                point = calibrate(Known(scores), [str(place) for place in drawn], share=asked).point
                 truth = float(np.mean(scores >= point.threshold))
                 low, high = point.share_interval
                 near += abs(truth - asked) <= 0.04

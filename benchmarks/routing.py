@@ -13,6 +13,7 @@ contaminated are left out.
 2. Labels: ``Learned`` fitted on some prompts and judged on the others; means over random splits. ``sd`` is over
    splits; the interval (95 %) is over splits and resampled test prompts, in pairs.
 3. Calibration: how often a share and a quality that were asked for are met.
+4. Checks of the cheap answer, and a score fitted on answers, for cascades (``_routing_cascade.py``).
 
 How the numbers of the policies were chosen: the rules' words and weights with these files in view, so that their
 figures say what they were tuned to, not what unseen traffic will show. ``Learned``'s scales, n-grams and buckets on
@@ -31,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from _data import data_dir, missing
 from _routing_calibration import show_quality, show_shares
+from _routing_cascade import show_cascade
 from _routing_rivals import Score, rivals
 from _routing_sets import Numbers, Outcomes, gpt4_mixtral, lines, nine_models
 from _routing_splits import Prepared, cross_splits, random_splits, show_splits, subject_splits
@@ -61,6 +63,8 @@ def main() -> None:
         shares(folder / "cache")
     print("\n2. Labels")
     learned([Prepared(outcomes) for outcomes in (mmlu, gsm8k, fourteen)], options.splits, options.resamples)
+    print("\n4. Checking the cheap answer")
+    show_cascade(folder / "routing" / "gsm8k_answers.jsonl.gz", splits=options.splits)
 
 
 def learned(data: Sequence[Prepared], splits: int, resamples: int) -> None:

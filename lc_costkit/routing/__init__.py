@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lc_costkit.routing.answer import Answer, Check, ToolCall, Verdict
+from lc_costkit.routing.answer_score import AnswerScore
 from lc_costkit.routing.calibrate import calibrate
 from lc_costkit.routing.calibrated import CalibratedPolicy
 from lc_costkit.routing.learned import Learned
@@ -14,7 +16,10 @@ from lc_costkit.routing.signals import Finding, Rule
 
 __all__ = [
     "DEFAULT_RULES",
+    "Answer",
+    "AnswerScore",
     "CalibratedPolicy",
+    "Check",
     "Finding",
     "LabelledPrompt",
     "Learned",
@@ -24,7 +29,9 @@ __all__ = [
     "RoutingReport",
     "Rule",
     "Rules",
+    "ToolCall",
     "Turn",
+    "Verdict",
     "calibrate",
     "labelled_prompts",
 ]

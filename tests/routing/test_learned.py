@@ -119,10 +119,10 @@ def test_a_damaged_or_foreign_file_is_refused(learned: Learned, tmp_path: Path) 
         Learned.load(path)
     learned.save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ConfigurationError, match="is no learned policy"):
+    with pytest.raises(ConfigurationError, match="is not such a file"):
         Learned.load(path)
     path.write_bytes(pickle.dumps({"weights": 1}))
-    with pytest.raises(ConfigurationError, match="is no learned policy"):
+    with pytest.raises(ConfigurationError, match="is not such a file"):
         Learned.load(path)
     np.savez(path, about=np.array('{"format": "other"}'), weights=[1], intercepts=[1], mean=[1], deviation=[1])
     with pytest.raises(ConfigurationError, match="has version"):

@@ -1,0 +1,145 @@
+"""Which calculations does a text write down, and do they come out?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+LONGEST = 160
+"""Characters of one side of an equation; a longer one is no calculation written by hand."""
+
+ROUNDING = 0.005
+"""How far a result may be off, relative to itself, beyond the rounding that its decimals show."""
+
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_CURRENCY = re.compile(r"[$€£₩¥\\]|(?<=\d)\s*(?:원|달러)")
+_TIMES = re.compile(r"(?<=[\d)\s])[xX×·∗](?=\s*[\d(.])")
+_PERCENT_OF = re.compile(r"(\d)\s*%\s*(?:of|\*)\s*")
+_PERCENT = re.compile(r"(\d)\s*%")
+_UNIT = re.compile(r"(?<=[\d)])\s+[^\W\d_][\w-]*(?:\s[^\W\d_][\w-]*){0,2}(?:/[^\W\d_]+)?(?=\s*(?:[-+*/()=]|$))")
+_KOREAN_UNIT = re.compile(r"(?<=\d)[가-힣]{1,4}(?=\s*(?:[-+*/()=]|$))")
+_LEFT = re.compile(r"[\d.+\-*/() \t]+$")
+_RIGHT = re.compile(r"^[ \t]*[-+]?[\d.(][\d.+\-*/() \t]*")
+_TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?|\.\d+)|(.))")
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two sides that the text says are equal, as it writes them, and their values."""
+
+    left: str
+    right: str
+    left_value: float
+    right_value: float
+
+    @property
+    def holds(self) -> bool:
+        """The sides are equal, up to the rounding that the right one shows; a share may be written as per cent."""
+        decimals = len(self.right.rpartition(".")[2].strip()) if "." in self.right else 0
+        allowed = max(0.5 * 10.0**-decimals if decimals else 0.0, ROUNDING * abs(self.left_value), 1e-9)
+        parts = (1.0, 100.0, 0.01) if "/100" in self.left + self.right else (1.0,)
+        return any(abs(self.left_value - part * self.right_value) <= allowed for part in parts)
+
+
+def equations(text: str) -> list[Equation]:
+    """Return what a text calculates; what cannot be read as numbers and operators is left out.
+
+    >>> [(one.left, one.right, one.holds) for one in equations("so 3 apples * 4 = 12, and 12 - 5 = 8.")]
+    [('3 * 4', '12', True), ('12 - 5', '8', False)]
+    >>> equations("x = 3y + 2")
+    []
+    """
+    found = []
+    for line in re.split(r"\n|<<|>>", text):
+        if "=" in line:
+            sides = _plain(line).split("=")
+            for before, after in pairwise(sides):
+                equation = _equation(before, after)
+                if equation is not None:
+                    found.append(equation)
+    return found
+
+
+def evaluate(expression: str) -> float | None:
+    """Return the value of numbers, ``+ - * /`` and brackets; ``None`` if it is anything else.
+
+    >>> evaluate("2 * (3 + 4) - -1"), evaluate("2 +"), evaluate("1 / 0")
+    (15.0, None, None)
+    """
+    if len(expression) > LONGEST:
+        return None
+    tokens = [number or sign for number, sign in _TOKEN.findall(expression.strip())]
+    reader = _Reader(tokens)
+    try:
+        value = reader.sum()
+    except (ValueError, IndexError, ZeroDivisionError, OverflowError):
+        return None
+    return value if reader.place == len(tokens) else None
+
+
+class _Reader:
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.place = 0
+
+    def sum(self) -> float:
+        value = self.product()
+        while self._next() in ("+", "-"):
+            value = value + self.product() if self._take() == "+" else value - self.product()
+        return value
+
+    def product(self) -> float:
+        value = self.number()
+        while self._next() in ("*", "/"):
+            value = value * self.number() if self._take() == "*" else value / self.number()
+        return value
+
+    def number(self) -> float:
+        sign = self._take()
+        if sign == "-":
+            return -self.number()
+        if sign == "(":
+            value = self.sum()
+            if self._take() != ")":
+                raise ValueError("an open bracket")
+            return value
+        return float(sign)
+
+    def _next(self) -> str:
+        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def _take(self) -> str:
+        self.place += 1
+        return self.tokens[self.place - 1]
+
+
+def _plain(line: str) -> str:
+    """Write a line without currencies, units and digit groups, and with one sign for each operator."""
+    line = _CURRENCY.sub("", _GROUPED.sub("", line))
+    line = line.replace("−", "-").replace("–", "-").replace("÷", "/").replace("≈", "=")
+    line = _TIMES.sub("*", line)
+    line = _PERCENT.sub(r"\1/100", _PERCENT_OF.sub(r"\1/100 * ", line))
+    return _KOREAN_UNIT.sub("", _UNIT.sub("", line))
+
+
+def _equation(before: str, after: str) -> Equation | None:
+    left, right = _LEFT.search(before), _RIGHT.search(after)
+    if left is None or right is None:
+        return None
+    # What stands before the numbers must not belong to them: a variable, a power, another operator.
+    ahead = before[: left.start()][-1:]
+    if ahead and (ahead.isalnum() or ahead in "_^%<>!") and not left.group().startswith((" ", "\t")):
+        return None
+    one, other = left.group().strip(), right.group().strip()
+    # The sentence may go on after a number: "= 8." and "= 8 - which is".
+    while other and other[-1] in "+-*/(. ":
+        other = other[:-1].rstrip()
+    while other.count("(") < other.count(")") and other.endswith(")"):
+        other = other[:-1].rstrip()
+    if one[:1] in "+*/)." or not re.search(r"[-+*/]", one[1:] + other[1:]):
+        return None
+    values = evaluate(one), evaluate(other)
+    if values[0] is None or values[1] is None:
+        return None
+    return Equation(one, other, values[0], values[1])

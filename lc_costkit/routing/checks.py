@@ -1,0 +1,375 @@
+"""Is there anything in an answer that shows, without another model, that it is wrong?
+
+Each check is a small callable on a request and an answer. Those without options are functions, the others are built:
+``[complete, no_refusal, SchemaValid(schema)]``. A check that has nothing to look at passes: no schema is broken by an
+answer without JSON only if JSON was not asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
+from lc_costkit.routing.arithmetic import equations
+from lc_costkit.routing.final import asks_for_a_count, final_number, final_text, numbers
+from lc_costkit.routing.policy import RouteRequest
+from lc_costkit.routing.schema import violations
+from lc_costkit.routing.wording import hedge, refusal
+
+CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "incomplete"})
+BLOCKED = frozenset({"content_filter", "refusal", "safety", "blocked"})
+"""Finish reasons of OpenAI, Anthropic and Google for an answer that is not whole."""
+
+LONGEST_CODE = 100_000
+"""Characters of a code block that is parsed; a longer one passes."""
+
+_FENCE = re.compile(r"```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_OPEN_END = re.compile(r"(?:[-+*/=(\[{,:<]|\b(?:and|or|the|a|an|of|to|is|are|with|so|because|for))\s*\Z", re.IGNORECASE)
+_QUOTE = re.compile(r"[\"“«「『]([^\"”»」』\n]{12,400})[\"”»」』]")
+_REFERENCE = re.compile(r"\[(\d{1,3})\]")
+
+
+def complete(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that is empty, was cut off or was blocked."""
+    reason = (answer.finish_reason or "").lower()
+    if reason in CUT_SHORT or reason in BLOCKED:
+        return failed(f"it stopped for {reason!r}")
+    text = answer.text.strip()
+    if not text:
+        return PASSED if answer.tool_calls else failed("it is empty")
+    if text.count("```") % 2:
+        return failed("a code block is open at its end")
+    if text.count("<<") > text.count(">>") and "```" not in text:
+        return failed("a calculation is open at its end")
+    if _OPEN_END.search(text[-40:]) and not text.endswith(("```", "**", "*/", "->")):
+        return failed("it ends in the middle of a sentence")
+    return PASSED
+
+
+def no_refusal(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that declines or says that it cannot know, in English or Korean."""
+    found = refusal(answer.text)
+    return PASSED if found is None else failed(f"it declines ({found.strip()})")
+
+
+def no_hedging(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that doubts or corrects itself, in English or Korean."""
+    found = hedge(answer.text)
+    return PASSED if found is None else failed(f"it doubts itself ({found.strip()})")
+
+
+def arithmetic_recomputes(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer with a calculation that does not come out."""
+    for equation in equations(answer.text):
+        if not equation.holds:
+            return failed(f"{equation.left} is {equation.left_value:g}, not {equation.right}")
+    return PASSED
+
+
+def whole_counts(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer to "how many" whose final number is negative or no whole number, unless it asks for a part."""
+    if not asks_for_a_count(request.question):
+        return PASSED
+    number = final_number(answer.text)
+    if number is not None and (number < 0 or abs(number - round(number)) > 1e-6):
+        return failed(f"a count cannot be {number:g}")
+    return PASSED
+
+
+def uses_what_is_given(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that calculates, but with two or more of the question's numbers nowhere in it."""
+    if not equations(answer.text):
+        return PASSED
+    seen = set(numbers(answer.text))
+    # A per cent may be written as a share, and a share as per cent.
+    seen |= {round(one * part, 9) for one in seen for part in (100, 0.01)}
+    unused = [one for one in dict.fromkeys(numbers(request.question)) if one not in seen]
+    return failed(f"it does not use {len(unused)} numbers of the question") if len(unused) > 1 else PASSED
+
+
+def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that calculates, and comes to a number that stands nowhere else in it."""
+    if not equations(answer.text):
+        return PASSED
+    said = numbers(answer.text)
+    return failed(f"it comes to {said[-1]:g}, which it does not show") if said.count(said[-1]) < 2 else PASSED
+
+
+def code_compiles(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer with a Python or JSON block that cannot be parsed. Nothing is executed."""
+    for language, source in _FENCE.findall(answer.text):
+        if len(source) > LONGEST_CODE:
+            continue
+        fault = None
+        if language.lower() in ("python", "py", "python3"):
+            fault = _python_fault(source)
+        elif language.lower() == "json":
+            fault = _json(source)[1]
+        if fault:
+            return failed(f"a {language.lower()} block does not parse: {fault}")
+    return PASSED
+
+
+def json_parses(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer that is not JSON, alone or in one code block."""
+    if answer.tool_calls and not answer.text.strip():
+        return PASSED
+    fault = _json(_bare(answer.text))[1]
+    return PASSED if fault is None else failed(f"it is no JSON: {fault}")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaValid:
+    """Fails an answer that is not JSON of a schema.
+
+    Attributes:
+        schema: JSON schema; what ``schema.violations`` does not know is not checked.
+    """
+
+    schema: Mapping[str, Any]
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        value, fault = _json(_bare(answer.text))
+        if fault is not None:
+            return failed(f"it is no JSON: {fault}")
+        faults = violations(value, self.schema)
+        return failed(f"it breaks the schema: {'; '.join(faults)}") if faults else PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsValid:
+    """Fails an answer that asks for a tool there is not, or with arguments that break its schema.
+
+    Attributes:
+        schemas: of each tool's arguments, by name.
+        required: an answer that asks for no tool fails as well.
+    """
+
+    schemas: Mapping[str, Mapping[str, Any]]
+    required: bool = False
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        if self.required and not answer.tool_calls:
+            return failed("it asks for no tool")
+        for call in answer.tool_calls:
+            if call.name not in self.schemas:
+                return failed("it asks for a tool that there is not")
+            value, fault = _json(call.arguments) if isinstance(call.arguments, str) else (call.arguments, None)
+            if fault is not None:
+                return failed(f"the arguments of {call.name} are no JSON: {fault}")
+            faults = violations(value, self.schemas[call.name])
+            if faults:
+                return failed(f"the arguments of {call.name} break its schema: {'; '.join(faults)}")
+        return PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Fails an answer that is shorter or longer than what a good one can be.
+
+    Attributes:
+        least: characters at least.
+        most: characters at most; ``None`` for no limit.
+
+    Raises:
+        ConfigurationError: ``least`` is negative or above ``most``.
+    """
+
+    least: int = 1
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.least < 0 or (self.most is not None and self.most < self.least):
+            raise ConfigurationError(f"lengths go from least to most; got {self.least!r} to {self.most!r}")
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        size = len(answer.text.strip())
+        if answer.tool_calls and not size:
+            return PASSED
+        if size < self.least:
+            return failed(f"it has {size} characters, fewer than {self.least}")
+        if self.most is not None and size > self.most:
+            return failed(f"it has {size} characters, more than {self.most}")
+        return PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class FinalNumber:
+    """Fails an answer whose last number cannot be a right one.
+
+    Attributes:
+        least: it can be; ``None`` for no limit.
+        most: it can be; ``None`` for no limit.
+        whole: it has no decimals.
+        required: an answer without a number fails as well.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    whole: bool = False
+    required: bool = True
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        number = final_number(answer.text)
+        if number is None:
+            return failed("it comes to no number") if self.required else PASSED
+        if self.whole and abs(number - round(number)) > 1e-6:
+            return failed(f"it comes to {number:g}, which is no whole number")
+        if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
+            return failed(f"it comes to {number:g}, which is out of range")
+        return PASSED
+
+
+class Matches:
+    """Fails an answer without the form that was asked for.
+
+    Args:
+        pattern: a regular expression that a good answer holds.
+        what: what is missing without it, for the reason.
+
+    Raises:
+        ConfigurationError: the pattern is none.
+    """
+
+    def __init__(self, pattern: str, *, what: str = "the form that was asked for") -> None:
+        try:
+            self.pattern = re.compile(pattern)
+        except re.error as error:
+            raise ConfigurationError(f"{pattern!r} is no regular expression: {error}") from error
+        self.what = what
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        return PASSED if self.pattern.search(answer.text) else failed(f"it lacks {self.what}")
+
+
+@dataclass(frozen=True, slots=True)
+class CitesContext:
+    """Fails an answer that quotes, or refers to, what the context does not hold.
+
+    Quotations (twelve characters or more) must stand in the context word for word, but for case and spaces;
+    references such as ``[2]`` must be numbers of the context.
+
+    Attributes:
+        context: the documents of a request; by default its system prompt and what stands in its turns.
+        required: an answer without a quotation or a reference fails as well.
+    """
+
+    context: Callable[[RouteRequest], str] | None = None
+    required: bool = False
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        told = _whole_context(request) if self.context is None else self.context(request)
+        plain = _plain(told)
+        quotes, references = _QUOTE.findall(answer.text), set(_REFERENCE.findall(answer.text))
+        if self.required and not quotes and not references:
+            return failed("it cites nothing")
+        if any(_plain(quote).strip(" .,;:") not in plain for quote in quotes):
+            return failed("it quotes what the context does not say")
+        unknown = references - set(_REFERENCE.findall(told))
+        if unknown:
+            return failed(f"it refers to [{min(unknown, key=int)}], which the context does not have")
+        return PASSED
+
+
+@dataclass(frozen=True, slots=True)
+class SelfConsistent:
+    """Fails an answer that most samples of the same target do not come to.
+
+    Compares the final number, or the last line where there is none. An answer without samples passes.
+
+    Attributes:
+        least: part of the answer and its samples that must agree with the answer, above 0 to 1.
+        final: what two answers are compared by.
+
+    Raises:
+        ConfigurationError: ``least`` is out of range.
+    """
+
+    least: float = 0.6
+    final: Callable[[str], str] = final_text
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.least <= 1.0:
+            raise ConfigurationError(f"least must be above 0 and at most 1, not {self.least!r}")
+
+    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
+        """Look at one answer."""
+        if not answer.samples:
+            return PASSED
+        counts = Counter(self.final(text) for text in (answer.text, *answer.samples))
+        own = counts[self.final(answer.text)] / counts.total()
+        if own < self.least:
+            return failed(f"{own:.0%} of {counts.total()} samples come to it", score=own)
+        return Verdict(passed=True, score=own)
+
+
+GENERAL_CHECKS: tuple[Check, ...] = (
+    complete,
+    no_refusal,
+    arithmetic_recomputes,
+    code_compiles,
+    whole_counts,
+    uses_what_is_given,
+    conclusion_is_shown,
+    no_hedging,
+)
+"""Checks that need to be told nothing about the task."""
+
+
+def check_all(checks: Sequence[Check], request: RouteRequest, answer: Answer) -> tuple[Verdict, ...]:
+    """Ask every check, in order."""
+    return tuple(check(request, answer) for check in checks)
+
+
+def _bare(text: str) -> str:
+    """Take an answer out of its code block, if it is in one."""
+    blocks = _FENCE.findall(text)
+    return blocks[0][1] if len(blocks) == 1 else text
+
+
+def _json(text: str) -> tuple[Any, str | None]:
+    try:
+        return json.loads(text), None
+    except RecursionError:
+        return None, "it is nested too deeply"
+    except ValueError as error:
+        place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        return None, f"not valid{place}"
+
+
+def _python_fault(source: str) -> str | None:
+    lines = source.splitlines()
+    if any(line.startswith((">>> ", "... ")) for line in lines):
+        lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse("\n".join(line[margin:] for line in lines))
+    except SyntaxError as error:
+        return f"line {error.lineno}"
+    except (ValueError, RecursionError, MemoryError):
+        return "it cannot be read"
+    return None
+
+
+def _whole_context(request: RouteRequest) -> str:
+    return "\n".join([request.system, *(turn.text for turn in request.turns), request.question])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace("\u2019", "'").split())

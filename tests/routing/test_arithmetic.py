@@ -1,0 +1,92 @@
+"""Are calculations found, and only those that can be read?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lc_costkit.routing.arithmetic import equations, evaluate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He has 16 - 3 = 13 eggs.",
+        "16 eggs - 3 eggs = 13 eggs",
+        "$1,200 + $300 = $1,500",
+        "so 4 x 12 = 48 and 48 ÷ 4 = 12",
+        "10% of $50 is 10% of 50 = 5",
+        "(2 + 3) * 4 = 20",
+        "In total 8 + 6 + 4 + (5 * 5) = 8 + 6 + 4 + 25 = 43 hours.",
+        "<<16-3=13>>13",
+        "100 / 3 = 33.33",
+        "1/4 * 100 = 25%",
+        "-5 + 3 = -2",
+        "사과 3개 * 4 = 12개",
+        "5000원 - 1500원 = 3500원",
+    ],
+)
+def test_what_comes_out_is_found_and_holds(text: str) -> None:
+    found = equations(text)
+    assert found
+    assert all(one.holds for one in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He has 16 - 3 = 14 eggs.",
+        "$1,200 + $300 = $15,000",
+        "4 x 12 = 46 boxes",
+        "2 + 2 = 4 + 1 = 5",
+        "<<5*75+120=675>>",
+        "20% of 80 = 20",
+        "사과 3개 * 4 = 13개",
+        "100 / 3 = 34",
+    ],
+)
+def test_what_does_not_come_out_is_found(text: str) -> None:
+    assert not all(one.holds for one in equations(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x = 3",
+        "2x + 3 = 7",
+        "x + 5 = 12",
+        "y^2 - 4 = 0",
+        "a = b = c",
+        "if n == 3:",
+        "E = mc^2",
+        "width=100, height=50",
+        "<a href='x'>1</a>",
+        "5 = 5",
+        "1 / 0 = 7",
+        "f(2) = 4",
+        "(3 + 4 = 9",
+    ],
+)
+def test_what_is_no_calculation_is_left_alone(text: str) -> None:
+    assert all(one.holds for one in equations(text))
+
+
+@given(st.integers(-999, 999), st.sampled_from("+-*"), st.integers(1, 999), st.integers(-3, 3))
+def test_a_result_that_is_off_is_seen(one: int, sign: str, other: int, off: int) -> None:
+    right = {"+": one + other, "-": one - other, "*": one * other}[sign]
+    (found,) = equations(f"The result is {one} {sign} {other} = {right + off}.")
+    tolerated = abs(off) <= 0.005 * abs(right)
+    assert found.holds == (off == 0 or tolerated)
+
+
+@given(st.text(alphabet="0123456789+-*/(). =x%$,", max_size=60))
+def test_any_text_is_read(text: str) -> None:
+    equations(text)
+    evaluate(text)
+
+
+def test_deep_and_long_expressions_are_refused() -> None:
+    assert evaluate("(" * 80 + "1" + ")" * 80) is None
+    assert evaluate("1+" * 500 + "1") is None
