@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,17 +15,24 @@ from lc_costkit.langchain.model_call import Chunk, Result
 from lc_costkit.metering import OpenCall, Outcome
 from lc_costkit.underway import Running
 
+_logger = logging.getLogger(__name__)
+
+_THOUGHTS = ("thinking", "reasoning", "data")
+"""Where blocks of a stream keep what is billed and is no text; ``data`` is that of redacted thinking."""
+
 
 def ended(result: Result, call: OpenCall) -> Outcome:
-    """Return the outcome of a call that was answered."""
-    response = _as_callbacks_see_it(result)
-    return Outcome(read=usage_reader(response, Running(call)), answer=lambda: _all_text(response))
+    """Return the outcome of a call that was answered; nothing is read here that could lose the answer."""
+    return Outcome(
+        read=lambda: usage_reader(_as_callbacks_see_it(result), Running(call))(),
+        answer=lambda: _all_text(_as_callbacks_see_it(result)),
+    )
 
 
 def failed(error: BaseException, call: OpenCall) -> Outcome:
     """Return the outcome of a call that raised."""
     running = Running(call)
-    return running.failed(error, read=usage_reader(None, running, error=error))
+    return running.failed(error, read=lambda: usage_reader(None, running, error=error)())
 
 
 class Came:
@@ -38,27 +47,39 @@ class Came:
 
     @property
     def text(self) -> str:
-        """What was said, with the arguments of tool calls."""
-        return "".join(self._running.came)
+        """What was said and thought, with the arguments of tool calls."""
+        return "".join(map(_text, self._chunks))
 
     def add(self, chunk: Chunk) -> None:
         """Note a piece."""
-        self._running.token(_text(chunk))
+        self._running.token("")
         self._chunks.append(chunk)
 
     def ended(self) -> Outcome:
         """Return the outcome of a stream that came to its end."""
         return Outcome(
             read=lambda: usage_reader(self._response(), self._running)(),
-            answer=lambda: answer_text(self._response()),
+            answer=lambda: self.text,
             first_token=self._running.first_token,
             streamed=True,
         )
 
     def failed(self, error: BaseException) -> Outcome:
         """Return the outcome of a stream that was closed or cut."""
-        outcome = self._running.failed(error, read=lambda: usage_reader(self._response(), self._running, error=error)())
-        return replace(outcome, answer=lambda: answer_text(self._response()))
+        outcome = self._running.failed(
+            error,
+            came=self._anything(),
+            read=lambda: usage_reader(self._response(), self._running, error=error)(),
+        )
+        return replace(outcome, answer=lambda: self.text)
+
+    def _anything(self) -> str:
+        """Return a text if anything came, for which the provider charges."""
+        try:
+            return next((text for chunk in self._chunks if (text := _text(chunk))), "")
+        except Exception as error:
+            _logger.debug("a piece of a stream cannot be read", exc_info=error)
+            return "?"
 
     def _response(self) -> LLMResult | None:
         if not self._chunks:
@@ -95,5 +116,10 @@ def _text(chunk: Chunk) -> str:
     message = getattr(chunk, "message", None)
     if message is None:
         return chunk.text
-    calls = [piece.get("args") or "" for piece in getattr(message, "tool_call_chunks", None) or ()]
-    return "".join([str(message.text), *calls])
+    said = [str(message.text)]
+    if isinstance(message.content, list):
+        blocks = [block for block in message.content if isinstance(block, Mapping)]
+        said += [block[name] for block in blocks for name in _THOUGHTS if isinstance(block.get(name), str)]
+    for piece in getattr(message, "tool_call_chunks", None) or ():
+        said += [piece.get("name") or "", piece.get("args") or ""]
+    return "".join(said)

@@ -120,6 +120,8 @@ def _first_target(model: Any) -> Any:
     if not isinstance(model, ModelRouter):
         return None
     first = next(iter(model.targets.values()))
-    while isinstance(first, RunnableBindingBase):
-        first = first.bound
-    return first if isinstance(first, (BaseChatModel, BaseLLM)) else None
+    try:
+        bare_model(first)
+    except ConfigurationError:
+        return None  # a chain, which says nothing of where in it the model is
+    return first

@@ -71,7 +71,7 @@ def name_of(model: Any) -> str:
 
 def with_parsed(result: Result, call: ModelCall) -> Result:
     """Add what langchain-openai's parser looks for, where another provider answered in its place."""
-    message = getattr(result.generations[0], "message", None)
+    message = getattr(next(iter(result.generations), None), "message", None)
     parsed = None if message is None else _parsed(message.text, call)
     if message is not None and parsed is not None and "parsed" not in message.additional_kwargs:
         message.additional_kwargs["parsed"] = parsed
@@ -112,8 +112,8 @@ def _translated(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get(name) is not None:
             options["max_tokens"] = given[name]
     tools = [tool for tool in given.get("tools") or () if not _is_the_providers(tool)]
-    if tools:
-        choice = _choice(given.get("tool_choice"))
+    choice = _choice(given.get("tool_choice"))
+    if tools and choice != "none":
         options |= _bound(model.bind_tools(tools, **({"tool_choice": choice} if choice else {})))
     schema = _schema(given)
     if schema is not None:

@@ -7,7 +7,7 @@ close a model's stream when its own is closed; the collector does, some time.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -45,6 +45,30 @@ def telling(told: Told) -> Iterator[None]:
         yield
     finally:
         _CURRENT.reset(token)
+
+
+@contextmanager
+def telling_all(told: Told) -> Iterator[None]:
+    """Tell the calls in this block what is known; close the streams that were opened within."""
+    try:
+        with telling(told):
+            yield
+    finally:
+        for stream in told.streams:
+            with closing(stream):
+                pass
+
+
+@asynccontextmanager
+async def atelling_all(told: Told) -> AsyncIterator[None]:
+    """Do what ``telling_all`` does for asynchronous streams."""
+    try:
+        with telling(told):
+            yield
+    finally:
+        for stream in told.streams:
+            async with aclosing(stream):
+                pass
 
 
 def told_each(chunks: Iterator[Any], told: Told) -> Iterator[Any]:

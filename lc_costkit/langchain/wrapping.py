@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.keeping import keeping_own_answers
 from lc_costkit.langchain.model_call import Chunk, Guard, ModelCall, Result, streams, view
-from lc_costkit.langchain.telling import Told, atold_each, current_told, telling, told_each
+from lc_costkit.langchain.telling import Told, atelling_all, atold_each, current_told, telling_all, told_each
 
 M = TypeVar("M")
 
@@ -117,7 +117,7 @@ class _Calls:
 class _ChatCalls(_Calls):
     def _generate_with_cache(self, messages: Any, stop: Any = None, run_manager: Any = None, **options: Any) -> Any:
         asker: Any = keeping_own_answers(self)
-        with telling(Told(getattr(run_manager, "metadata", None) or {})):
+        with telling_all(Told(getattr(run_manager, "metadata", None) or {})):
             above: Any = super(_ChatCalls, asker)
             return above._generate_with_cache(messages, stop, run_manager, **options)
 
@@ -125,7 +125,7 @@ class _ChatCalls(_Calls):
         self, messages: Any, stop: Any = None, run_manager: Any = None, **options: Any
     ) -> Any:
         asker: Any = keeping_own_answers(self)
-        with telling(Told(getattr(run_manager, "metadata", None) or {})):
+        async with atelling_all(Told(getattr(run_manager, "metadata", None) or {})):
             above: Any = super(_ChatCalls, asker)
             return await above._agenerate_with_cache(messages, stop, run_manager, **options)
 

@@ -238,6 +238,26 @@ async def test_of_a_router_the_first_target_is_the_cheapest(provider: FakeProvid
     assert budget.status().held == 0
 
 
+def test_what_is_bound_to_the_first_target_counts(provider: FakeProvider, ledger: Ledger) -> None:
+    targets = {
+        "cheap": chat_openai(provider).bind(max_tokens=50),
+        "strong": chat_openai(provider, "gpt-4o", max_tokens=2000),
+    }
+    model = budgeted(ModelRouter(targets, policy=lambda request: "strong"), tight(), ledger)
+    assert by(model.invoke("Hello")) == "gpt-4o-mini"
+    assert (provider.log[0].body or {})["max_completion_tokens"] == 50
+
+
+def test_tools_that_must_not_be_called_are_not_sent_to_another_provider(provider: FakeProvider, ledger: Ledger) -> None:
+    strong = chat_openai(provider, "gpt-4o", max_tokens=2000)
+    model = budgeted(strong, tight(), ledger, cheapest=chat_anthropic(provider, max_tokens=50))
+    own = {"type": "web_search_preview"}
+    answer: Any = model.bind_tools([weather, own], tool_choice="none").invoke("What is the weather in Paris?")
+    assert (answer.tool_calls, by(answer)) == ([], "claude-haiku-4-5")
+    assert model.bind_tools([weather, own]).invoke("What is the weather in Paris?").tool_calls
+    assert [len((call.body or {}).get("tools", ())) for call in provider.log] == [0, 1]
+
+
 def test_a_routers_targets_share_one_gate(provider: FakeProvider, ledger: Ledger) -> None:
     budget = Budget(calls=2)
     targets = {"cheap": chat_openai(provider), "strong": chat_anthropic(provider)}
