@@ -159,7 +159,8 @@ def test_a_chain_says_whom_its_embeddings_are_for(provider: FakeProvider, ledger
     else:
         chain.invoke("How do I freeze my card?", config=config)
     ledger.flush()
-    indexed, asked, answered = ledger.records()
+    # From an event loop they are written on another thread, maybe after what came later.
+    indexed, asked, answered = sorted(ledger.records(), key=lambda record: record.started_at)
     assert (indexed.feature, indexed.user, indexed.team) == ("index", None, "blue")
     assert (asked.operation, asked.feature, asked.user, asked.team) == ("embedding", "support", "u9", "blue")
     assert (asked.tags, asked.metadata) == (("beta",), {"ticket": 7})
