@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from lc_costkit.pricing import Cost, ModelPrice, PriceBook
     from lc_costkit.record import CallRecord
     from lc_costkit.report import Report
+    from lc_costkit.routing.answer_score import AnswerScore
     from lc_costkit.routing.learned import Learned
     from lc_costkit.routing.outcomes import LabelledPrompt
+    from lc_costkit.routing.report import RoutingReport
     from lc_costkit.routing.rules import Rules
     from lc_costkit.tokens import TokenCounter
     from lc_costkit.usage import TokenUsage
@@ -86,8 +88,10 @@ else:
         "lc_costkit.pricing": ("Cost", "ModelPrice", "PriceBook"),
         "lc_costkit.record": ("CallRecord",),
         "lc_costkit.report": ("Report",),
+        "lc_costkit.routing.answer_score": ("AnswerScore",),
         "lc_costkit.routing.learned": ("Learned",),
         "lc_costkit.routing.outcomes": ("LabelledPrompt",),
+        "lc_costkit.routing.report": ("RoutingReport",),
         "lc_costkit.routing.rules": ("Rules",),
         "lc_costkit.tokens": ("TokenCounter",),
         "lc_costkit.usage": ("TokenUsage",),
@@ -108,6 +112,7 @@ else:
 
 
 __all__ = [
+    "AnswerScore",
     "Budget",
     "BudgetExceeded",
     "BudgetStatus",
@@ -140,6 +145,7 @@ __all__ = [
     "PruningRetriever",
     "RateLimit",
     "Report",
+    "RoutingReport",
     "Rules",
     "Sampled",
     "SemanticCache",

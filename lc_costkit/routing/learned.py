@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,12 @@ from lc_costkit.routing.learned_file import load_model, save_model
 from lc_costkit.routing.learned_model import QualityModel, fit_model, needs_from
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
 from lc_costkit.routing.quality import TargetQuality
+from lc_costkit.routing.recorded import recorded_outcomes
 from lc_costkit.routing.rules import MOST_TURNS
 from lc_costkit.tables import html_table, text_table
+
+if TYPE_CHECKING:
+    from lc_costkit.ledger import Ledger
 
 
 class Learned:
@@ -72,6 +78,40 @@ class Learned:
                 or columns that do not match.
         """
         return cls(fit_model(prompts, outcomes), threshold=threshold)
+
+    @classmethod
+    def from_ledger(
+        cls,
+        ledger: Ledger,
+        *,
+        targets: Sequence[str],
+        models: Mapping[str, str] | None = None,
+        threshold: float | None = None,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        **equal: str,
+    ) -> Learned:
+        """Learn from recorded calls that were scored.
+
+        Calls that a router sent were sent for a reason: what it never tried on the cheap target is not known. Outcomes
+        of both targets for a random part of the traffic teach more.
+
+        Args:
+            ledger: opened with ``record_text=True`` when the calls were made; ``ledger.score`` gave the outcomes.
+            targets: names, cheapest first.
+            models: the target of calls that no router sent, by model name.
+            threshold: see the class.
+            since: the earliest start (aware, or a UTC date).
+            until: the first moment not included.
+            **equal: ``feature="support"`` and the like, as in ``Ledger.records``.
+
+        Raises:
+            ConfigurationError: too few scored calls of a target (see ``fit``), or a score outside 0..1.
+            StoreError: the ledger cannot be read.
+        """
+        labelled = recorded_outcomes(ledger, targets=targets, models=models, since=since, until=until, **equal)
+        outcomes = {name: [one.outcomes.get(name) for one in labelled] for name in targets}
+        return cls.fit([one.prompt for one in labelled], outcomes, threshold=threshold)
 
     @classmethod
     def load(cls, path: str | Path) -> Learned:

@@ -55,7 +55,7 @@ def judge(check: Check, text: str, question: str = "?", **fields: Any) -> Verdic
         (no_hedging, "It is 12.", "It is 12. Wait, no.", "it doubts itself (Wait,)"),
         (arithmetic_recomputes, "3 * 4 = 12", "3 * 4 = 13", "3 * 4 is 12, not 13"),
         (code_compiles, "```python\nx = 1\n```", "```python\nx = = 1\n```", "a python block does not parse: line 1"),
-        (code_compiles, "```json\n1\n```", "```json\n[1,]\n```", "a json block does not parse: not valid at character 3"),
+        (code_compiles, "```json\n1\n```", "```json\n[1\n```", "a json block does not parse: not valid at character 3"),
         (json_parses, '{"a": 1}', "Sure: {a: 1}", "it is no JSON: not valid at character 0"),
         (json_parses, 'Here:\n```json\n{"a": 1}\n```', "```json\n{\n```", "it is no JSON: not valid at character 2"),
         (SchemaValid(SCHEMA), '{"city": "Paris"}', '{"town": "Paris"}', "it breaks the schema: 'city' is missing"),
