@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,7 +76,7 @@ def evaluate(expression: str) -> float | None:
         value = reader.sum()
     except (ValueError, IndexError, ZeroDivisionError, OverflowError):
         return None
-    return value if reader.place == len(tokens) else None
+    return value if reader.place == len(tokens) and math.isfinite(value) else None
 
 
 class _Reader:
@@ -124,6 +125,7 @@ def _plain(line: str) -> str:
 
 
 def _equation(before: str, after: str) -> Equation | None:
+    before, after = before[-LONGEST - 1 :], after[: LONGEST + 1]
     left, right = _LEFT.search(before), _RIGHT.search(after)
     if left is None or right is None:
         return None

@@ -31,7 +31,6 @@ BLOCKED = frozenset({"content_filter", "refusal", "safety", "blocked"})
 LONGEST_CODE = 100_000
 """Characters of a code block that is parsed; a longer one passes."""
 
-_FENCE = re.compile(r"```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _OPEN_END = re.compile(r"(?:[-+*/=(\[{,:<]|\b(?:and|or|the|a|an|of|to|is|are|with|so|because|for))\s*\Z", re.IGNORECASE)
 _QUOTE = re.compile(r"[\"“«「『]([^\"”»」』\n]{12,400})[\"”»」』]")
 _REFERENCE = re.compile(r"\[(\d{1,3})\]")
@@ -105,7 +104,7 @@ def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:
 
 def code_compiles(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer with a Python or JSON block that cannot be parsed. Nothing is executed."""
-    for language, source in _FENCE.findall(answer.text):
+    for language, source in _blocks(answer.text):
         if len(source) > LONGEST_CODE:
             continue
         fault = None
@@ -337,8 +336,18 @@ def check_all(checks: Sequence[Check], request: RouteRequest, answer: Answer) ->
 
 def _bare(text: str) -> str:
     """Take an answer out of its code block, if it is in one."""
-    blocks = _FENCE.findall(text)
+    blocks = _blocks(text)
     return blocks[0][1] if len(blocks) == 1 else text
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """Return the language and the source of each code block; the last may be open."""
+    found = []
+    for block in text.split("```")[1::2]:
+        first, line, source = block.partition("\n")
+        if line:
+            found.append((first.strip().split(" ")[0], source))
+    return found
 
 
 def _json(text: str) -> tuple[Any, str | None]:

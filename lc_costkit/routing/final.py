@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _NUMBER = re.compile(
@@ -28,7 +29,8 @@ def numbers(text: str) -> list[float]:
     >>> numbers("$1,200 of 3.5 kg, see x2")
     [1200.0, 3.5]
     """
-    return [float(found.replace(",", "")) for found in _NUMBER.findall(text)]
+    found = (float(number.replace(",", "")) for number in _NUMBER.findall(text))
+    return [number for number in found if math.isfinite(number)]
 
 
 def final_number(text: str) -> float | None:

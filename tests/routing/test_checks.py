@@ -167,7 +167,9 @@ def test_hostile_answers_do_not_break_a_check() -> None:
     deep = "[" * 100_000
     assert not judge(json_parses, deep).passed
     assert not judge(code_compiles, f"```python\n{'(' * 5000}\n```").passed
-    for text in ("=" * 10_000, "1+" * 10_000 + "=", '"' * 5000, "[1]" * 5000, "\ud83d", "x " * 50_000):
+    hostile = ["=" * 10_000, "1+" * 10_000 + "=", "1+" * 10_000 + "x = 1", '"' * 5000, "[1]" * 5000, "\ud83d"]
+    hostile += ["x " * 50_000, "```" + "a" * 50_000, "```" * 9_999, "1" * 5_000 + " * 2 = 3", "9" * 400, "1 " * 9_999]
+    for text in hostile:
         check_all((*GENERAL_CHECKS, json_parses, CitesContext()), RouteRequest(question=text), Answer(text=text))
 
 

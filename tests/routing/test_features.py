@@ -55,3 +55,11 @@ def test_far_measures_are_cut_off() -> None:
     features = [read_features(text) for text in ("hi", "hello there", "x" * 100_000)]
     scaling = Scaling.of(features[:2])
     assert np.abs(scaling.apply(features[2].surface)).max() <= FARTHEST * 1.5
+
+
+def test_of_a_long_prompt_the_ends_are_read_and_the_length_is_counted() -> None:
+    long, longer = ("Prove it. " + "word " * count + "Why?" for count in (20_000, 40_000))
+    one, other = read_features(long), read_features(longer)
+    assert one.buckets.tolist() == other.buckets.tolist()
+    assert one.surface[1] < other.surface[1]
+    assert one.surface[3:14].tolist() == other.surface[3:14].tolist()
