@@ -12,7 +12,7 @@ from lc_costkit.catalog import provider_id
 from lc_costkit.paid_tools import with_tools
 from lc_costkit.payloads import Payload, as_mapping, has_any, input_split, text, with_output
 from lc_costkit.provider_readers import GOOGLE_COUNTS, read_anthropic, read_google, read_openai
-from lc_costkit.usage import TokenUsage, UsageReading
+from lc_costkit.usage import TERMS, TokenUsage, UsageReading, with_terms
 
 _TIERS = ("flex", "priority")
 """Service tiers after which langchain-openai renames the detail keys (``flex_cache_read``)."""
@@ -55,7 +55,7 @@ def read_langchain(
     cached_locally = "total_cost" in counts and counts["total_cost"] == 0
     tier = _once(text(response.get("service_tier")))
     reading = _view(counts, tier, model, provider)
-    raw = _raw(response, tier, model, provider)
+    raw = _raw(response, model, provider)
     complete = raw is not None and (reading is None or _total(raw) >= _total(reading))
     if complete:
         reading = raw
@@ -65,7 +65,8 @@ def read_langchain(
     asked = asked or Asked(cache_ttl=cache_ttl)
     if asked.inference_geo is None and "inference_geo" in start:
         asked = replace(asked, inference_geo=text(start["inference_geo"]))
-    reading = with_lifetime(_as_answered(reading, response), asked)
+    reading = with_terms(reading, {name: _once(text(response.get(name))) for name in TERMS})
+    reading = with_lifetime(reading, asked)
     if not complete:
         reading = _completed(reading, asked, content)
     reading = with_tools(reading, content) or reading
@@ -78,14 +79,6 @@ def refused(reading: UsageReading, stop_reason: object, content: object) -> bool
     """Tell whether Anthropic declined before it said anything: it does not bill that (release notes of 2026-06-02)."""
     said = reading.usage.total_output or reading.also or content
     return stop_reason == "refusal" and not said and reading.provider in (None, "anthropic")
-
-
-def _as_answered(reading: UsageReading, response: Mapping[str, Any]) -> UsageReading:
-    """Add the terms that the response's metadata names beside the counts."""
-    names = ("processing", "speed", "inference_geo")
-    told = {name: _once(text(response.get(name))) for name in names if getattr(reading, name) is None}
-    known: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
-    return replace(reading, **known) if known else reading
 
 
 def _completed(reading: UsageReading, asked: Asked, content: object) -> UsageReading:
@@ -150,7 +143,7 @@ def _unseen_writes(
     return () if told or usage.total_input < _SHORTEST_CACHED_PROMPT else (("cache_write", "all"),)
 
 
-def _raw(response: Mapping[str, Any], tier: str | None, model: str | None, provider: str | None) -> UsageReading | None:
+def _raw(response: Mapping[str, Any], model: str | None, provider: str | None) -> UsageReading | None:
     for key, needed, read in (
         ("usage", ("input_tokens",), read_anthropic),
         ("token_usage", ("prompt_tokens",), read_openai),
@@ -158,8 +151,7 @@ def _raw(response: Mapping[str, Any], tier: str | None, model: str | None, provi
     ):
         raw = as_mapping(response.get(key))
         if raw is not None and has_any(raw, *needed):
-            reading = read(raw, model=model, provider=provider)
-            return replace(reading, service_tier=tier) if reading is not None and tier else reading
+            return read(raw, model=model, provider=provider)
     return None
 
 

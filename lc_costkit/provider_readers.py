@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lc_costkit.iterations import answering_model, anthropic_parts
 from lc_costkit.payloads import Payload, as_mapping, check_input, has_any, input_split, lifetimes_of, text, with_output
-from lc_costkit.usage import TokenUsage, UsageReading
+from lc_costkit.usage import TERMS, TokenUsage, UsageReading, with_terms
 
 _TRAFFIC_TIERS = {
     "on_demand_priority": "priority",
@@ -103,17 +103,9 @@ def read_anthropic(
     model = answering_model(payload, model)
     main, others = anthropic_parts(payload, model)
     check_input(payload, main, main.total_output)
-    tier = text(data.get("service_tier"))
-    reading = UsageReading(
-        usage=main + TokenUsage(tool_requests=requests),
-        model=model,
-        provider=provider,
-        service_tier=None if tier == "batch" else tier,
-        processing="batch" if tier == "batch" else None,
-        speed=text(data.get("speed")),
-        inference_geo=text(data.get("inference_geo")),
-        estimated=payload.odd,
-    )
+    counts = main + TokenUsage(tool_requests=requests)
+    reading = UsageReading(usage=counts, model=model, provider=provider, estimated=payload.odd)
+    reading = with_terms(reading, {name: text(data.get(name)) for name in TERMS})
     also = tuple(replace(reading, usage=counts, model=other or model, also=()) for other, counts in others)
     return replace(reading, also=also) if also else reading
 

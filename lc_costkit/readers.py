@@ -16,7 +16,7 @@ from lc_costkit.message_reader import read_langchain, refused
 from lc_costkit.paid_tools import with_grounding, with_tools
 from lc_costkit.payloads import as_mapping, has_any, text
 from lc_costkit.provider_readers import GOOGLE_COUNTS, read_anthropic, read_bedrock, read_google, read_openai
-from lc_costkit.usage import TokenUsage, UsageReading
+from lc_costkit.usage import TERMS, TokenUsage, UsageReading, with_terms
 
 __all__ = [
     "find_cache_ttl",
@@ -29,8 +29,8 @@ __all__ = [
     "what_was_asked",
 ]
 
-_WRAPPERS = ("response", "message", "result", "body", "x_groq")
-"""Under what a report may be: events of streams, results of batches, Groq's streams."""
+_WRAPPERS = ("response", "message", "result", "body", "x_groq", "metadata")
+"""Under what a report may be: events of streams, results of batches, Groq's streams, Bedrock's."""
 
 _OPENAI_ONLY = ("prompt_tokens", "completion_tokens", "input_tokens_details")
 _ANTHROPIC_ONLY = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use")
@@ -56,15 +56,17 @@ def read_usage(payload: object, provider: str | None = None, *, model: str | Non
     body = _of_stream(payload) if isinstance(payload, (list, tuple)) else as_mapping(payload)
     if body is None:
         return None
-    # Both providers' batch results name the request so; Anthropic's report says it once more.
-    in_batch = text(body.get("custom_id")) is not None
-    body = _unwrapped(body)
+    in_batch, body = _is_batch_result(body), _unwrapped(body)
     usage = _usage_of(body) or body
     model = next(
         (name for key in ("model", "modelVersion", "model_version", "modelId") if (name := text(body.get(key)))), model
     )
     reading = _read(body, usage, provider, model)
-    return replace(reading, processing="batch") if reading is not None and in_batch else reading
+    if reading is None:
+        return None
+    # Whoever gives a body may have written beside the report what it leaves out.
+    reading = with_terms(reading, {name: text(usage.get(name)) or text(body.get(name)) for name in TERMS})
+    return with_terms(reading, {"processing": "batch"}) if in_batch else reading
 
 
 def _read(
@@ -79,27 +81,31 @@ def _read(
     if has_any(usage, *GOOGLE_COUNTS):
         return with_grounding(read_google(usage, model=model, provider=source), body.get("candidates"))
     if has_any(usage, "inputTokens", "outputTokens"):
-        return _of_bedrock(read_bedrock(usage, model=model, provider=source), body, usage)
+        return _of_bedrock(read_bedrock(usage, model=model, provider=source), body)
     openai = has_any(usage, *_OPENAI_ONLY) or _realtime(details)
     if openai or (source in ("openai", "azure") and not has_any(usage, *_ANTHROPIC_ONLY)):
-        tier = text(body.get("service_tier"))
-        return with_tools(read_openai(usage, model=model, provider=source, service_tier=tier), body.get("output"))
+        return with_tools(read_openai(usage, model=model, provider=source), body.get("output"))
     reading = read_anthropic(usage, model=model, provider=source)
     if reading is not None and refused(reading, body.get("stop_reason"), body.get("content")):
         return replace(reading, usage=TokenUsage())
     return reading
 
 
-def _of_bedrock(reading: UsageReading | None, body: Mapping[str, Any], usage: Mapping[str, Any]) -> UsageReading | None:
+def _of_bedrock(reading: UsageReading | None, body: Mapping[str, Any]) -> UsageReading | None:
     if reading is None:
         return None
     tier = as_mapping(body.get("serviceTier")) or {}
     performance = as_mapping(body.get("performanceConfig")) or {}
-    return replace(
-        reading,
-        service_tier=text(tier.get("type")) or text(body.get("service_tier")) or text(usage.get("service_tier")),
-        speed=text(performance.get("latency")),
-    )
+    return replace(reading, service_tier=text(tier.get("type")), speed=text(performance.get("latency")))
+
+
+def _is_batch_result(body: Mapping[str, Any]) -> bool:
+    """Tell a line of a batch's results: OpenAI's and Anthropic's name the request, Google's may hold it."""
+    if text(body.get("custom_id")) is not None:
+        return True
+    answer = as_mapping(body.get("response"))
+    held = text(body.get("key")) is not None or as_mapping(body.get("request")) is not None
+    return held and answer is not None and has_any(answer, "usageMetadata", "usage_metadata")
 
 
 def _realtime(details: Mapping[str, Any] | None) -> bool:

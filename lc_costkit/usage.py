@@ -29,7 +29,8 @@ _INPUT_FIELDS = (
     "cache_read_image_tokens",
 )
 _OUTPUT_FIELDS = ("output_tokens", "output_audio_tokens", "output_image_tokens")
-_TERMS = ("service_tier", "processing", "speed", "inference_geo", "model")
+TERMS = ("service_tier", "processing", "speed", "inference_geo")
+"""What besides its counts decides what a call costs: fields of ``UsageReading``."""
 _COUNT_FIELDS = (*_INPUT_FIELDS, *_OUTPUT_FIELDS, "reasoning_tokens")
 # Each metered call takes these several times.
 _INPUTS_OF, _COUNTS_OF = attrgetter(*_INPUT_FIELDS), attrgetter(*_COUNT_FIELDS)
@@ -206,6 +207,19 @@ class UsageReading:
         yield from known[1:]
 
 
+def with_terms(reading: UsageReading, told: Mapping[str, str | None]) -> UsageReading:
+    """Add the ``TERMS`` that a reading does not have, to the calls made on the way too.
+
+    Anthropic reports the batch API as a tier.
+    """
+    if told.get("service_tier") == "batch":
+        told = {**told, "service_tier": None, "processing": "batch"}
+    known: dict[str, Any] = {name: value for name, value in told.items() if value and getattr(reading, name) is None}
+    if not known:
+        return reading
+    return replace(reading, **known, also=tuple(with_terms(part, known) for part in reading.also))
+
+
 def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
     usage = reading.usage
     if name == "cache_write":
@@ -230,7 +244,7 @@ def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
         )
     if name == "tool_requests":
         return replace(reading, usage=replace(usage, tool_requests=()))
-    if name in _TERMS:
+    if name in (*TERMS, "model"):
         changed: dict[str, Any] = {name: value}
         if name != "model":
             changed["also"] = tuple(_with_term(part, name, value) for part in reading.also)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -658,3 +659,68 @@ def test_anthropic_iterations_are_not_billed_twice_where_the_model_is_not_known(
     reading = read_anthropic({**counts, "iterations": [{"model": "claude-sonnet-4-5", **counts}]})
     assert reading is not None
     assert (reading.usage, reading.also) == (TokenUsage(**counts), ())
+
+
+@pytest.mark.parametrize(
+    ("payload", "model", "expected"),
+    [
+        (
+            {"key": "r1", "response": {"modelVersion": "gemini-2.5-flash", "usageMetadata": {"promptTokenCount": 9}}},
+            "gemini-2.5-flash",
+            {"processing": "batch"},
+        ),
+        (
+            {"request": {}, "response": {"modelVersion": "gemini-2.5-pro", "usageMetadata": {"promptTokenCount": 9}}},
+            "gemini-2.5-pro",
+            {"processing": "batch"},
+        ),
+        (
+            {"model": "claude-fable-5-1", "usage": {"input_tokens": 9, "output_tokens": 1}, "inference_geo": "us"},
+            "claude-fable-5-1",
+            {"inference_geo": "us"},
+        ),
+        (
+            {"model": "claude-opus-5-5", "usage": {"input_tokens": 9, "output_tokens": 1}, "speed": "fast"},
+            "claude-opus-5-5",
+            {"speed": "fast"},
+        ),
+        (
+            {"model": "gpt-5", "usage": {"prompt_tokens": 9, "completion_tokens": 1, "processing": "batch"}},
+            "gpt-5",
+            {"processing": "batch"},
+        ),
+    ],
+)
+def test_terms_beside_the_counts_are_read(payload: dict[str, Any], model: str, expected: dict[str, str]) -> None:
+    reading = read_usage(payload)
+    assert reading is not None
+    assert (reading.model, reading.usage.total_input) == (model, 9)
+    names = ("service_tier", "processing", "speed", "inference_geo")
+    assert {name: value for name in names if (value := getattr(reading, name))} == expected
+
+
+def test_terms_hold_for_the_calls_made_on_the_way() -> None:
+    usage = {
+        "input_tokens": 1000,
+        "output_tokens": 100,
+        "iterations": [
+            {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 1000, "output_tokens": 100},
+            {"type": "message", "input_tokens": 1000, "output_tokens": 100},
+        ],
+    }
+    message = {"model": "claude-haiku-4-5", "usage": usage}
+    line = {"custom_id": "one", "result": {"type": "succeeded", "message": message}}
+    for reading in (
+        read_usage(line, "anthropic"),
+        read_usage({**message, "processing": "batch"}, "anthropic"),
+        read_langchain(None, {**message, "model_provider": "anthropic", "processing": "batch"}),
+    ):
+        assert reading is not None
+        assert [part.processing for part in (reading, *reading.also)] == ["batch", "batch"]
+        # half of 1.5 and 7.5 thousandths
+        assert PriceBook().price(reading).usd == Decimal("0.0045")
+
+
+def test_bedrocks_stream_tells_its_usage_at_the_end() -> None:
+    events = [{"messageStart": {}}, {"metadata": {"usage": {"inputTokens": 1000, "outputTokens": 100}}}]
+    assert usage_of(read_usage(events, "aws")) == TokenUsage(input_tokens=1000, output_tokens=100)
