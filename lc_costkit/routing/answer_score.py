@@ -18,6 +18,7 @@ from lc_costkit.routing.checks import GENERAL_CHECKS, check_all
 from lc_costkit.routing.features import BUCKETS, FARTHEST, FEATURE_VERSION, SURFACE, Features, read_features
 from lc_costkit.routing.final import final_number, numbers
 from lc_costkit.routing.learned_model import FEWEST_LABELS
+from lc_costkit.routing.link import linked
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.quality import TargetQuality, judge_quality
 from lc_costkit.routing.ridge import fit_ridge
@@ -118,7 +119,7 @@ class AnswerScore:
             intercept=float(ridge.intercepts[0]),
             mean=mean,
             deviation=deviation,
-            quality=judge_quality(pairs[0][1].target, ridge.unseen[:, 0], found),
+            quality=judge_quality(pairs[0][1].target, linked(ridge.unseen[:, 0], float(found.mean())), found),
             threshold=threshold,
         )
 
@@ -166,7 +167,7 @@ class AnswerScore:
         """Return how likely an answer is good, 0 to 1."""
         features, own = _read(_request(request), _answer(answer))
         row = _row(features, own, self.mean, self.deviation)
-        return float(np.clip(row @ self.weights + self.intercept, 0.0, 1.0))
+        return float(linked(row @ self.weights + self.intercept, self.quality.quality))
 
     def at(self, threshold: float) -> AnswerScore:
         """Return the same score with another threshold."""

@@ -31,9 +31,9 @@ class Learned:
     target, 200 or more, or ``Learned.load`` a file that ``save`` wrote. The score is half of one plus what
     the best dearer target is expected to gain over the cheapest: 0.5 is no gain, 0.6 a gain of 0.2.
 
-    What it learns is mostly which subjects a cheap target is bad at. On subjects without labels it ranks no
-    better than ``Rules`` (``benchmarks/routing.py``), and a threshold fitted on one kind of traffic says
-    nothing about another: fit and calibrate on the traffic that will be routed.
+    What it learns is mostly which subjects a cheap target is bad at. On subjects without labels it ranks worse
+    than ``Rules`` (``benchmarks/routing.py``), and a threshold fitted on one kind of traffic says nothing about
+    another: fit and calibrate on the traffic that will be routed.
 
     Args:
         model: what ``fit`` or ``load`` found.
@@ -65,7 +65,7 @@ class Learned:
     ) -> Learned:
         """Learn from prompts and how well each target answered them.
 
-        Takes about 3 seconds for 1,500 prompts and 5 for any larger number, on one core.
+        Takes some 3 seconds for 1,500 prompts and 8 for 3,000 to 6,000, on one core.
 
         Args:
             prompts: questions as users ask them, without system prompts.
@@ -149,7 +149,7 @@ class Learned:
         needs = needs_from(expected)
         enough = np.flatnonzero(needs < self.threshold)
         place = int(enough[0]) if len(enough) else len(known) - 1
-        shown = {self.targets[own]: round(min(1.0, max(0.0, float(expected[n]))), 4) for n, own in enumerate(known)}
+        shown = {self.targets[own]: round(float(expected[n]), 4) for n, own in enumerate(known)}
         reasons = [self._reason(shown, float(needs[0]) if len(needs) else 0.5)]
         if inherited:
             reasons.insert(0, "a reply: judged as the question before it")
@@ -162,8 +162,7 @@ class Learned:
 
     def predict(self, question: str) -> dict[str, float]:
         """Return the expected outcome of each target for a question by itself, 0 to 1."""
-        expected = np.clip(self.model.predict(question), 0.0, 1.0)
-        return {name: float(one) for name, one in zip(self.targets, expected, strict=True)}
+        return {name: float(one) for name, one in zip(self.targets, self.model.predict(question), strict=True)}
 
     def score(self, question: str) -> float:
         """Return how much a question asks for by itself, 0 to 1; see the class."""

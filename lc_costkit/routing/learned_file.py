@@ -34,6 +34,7 @@ def save_model(path: Path, model: QualityModel, threshold: float) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "weights": model.weights.astype(np.float32),
         "intercepts": model.intercepts,
+        "levels": model.levels,
         "mean": model.scaling.mean,
         "deviation": model.scaling.deviation,
     }
@@ -46,7 +47,7 @@ def load_model(path: Path) -> tuple[QualityModel, float]:
     Raises:
         ConfigurationError: the file is missing, damaged, not a learned policy, or of another version.
     """
-    about, arrays = read_arrays(path, VERSION, ("weights", "intercepts", "mean", "deviation"))
+    about, arrays = read_arrays(path, VERSION, ("weights", "intercepts", "levels", "mean", "deviation"))
     targets = tuple(map(str, about["targets"]))
     wide = (len(SURFACE),)
     model = QualityModel(
@@ -57,6 +58,7 @@ def load_model(path: Path) -> tuple[QualityModel, float]:
         ),
         weights=expect_shape(path, "weights", arrays["weights"], (len(targets), BUCKETS + len(SURFACE))),
         intercepts=expect_shape(path, "intercepts", arrays["intercepts"], (len(targets),)),
+        levels=expect_shape(path, "levels", arrays["levels"], (len(targets),)),
         threshold=float(about["fitted_threshold"]),
         qualities=tuple(TargetQuality(**one) for one in about["qualities"]),
         labels=int(about["labels"]),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.features import BUCKETS, Features, Scaling, matrix, read_features
+from lc_costkit.routing.link import linked
 from lc_costkit.routing.needs import chosen, middles
 from lc_costkit.routing.outcomes import OutcomeTable, outcome_table
 from lc_costkit.routing.quality import TargetQuality, judge_quality
@@ -31,6 +32,7 @@ class QualityModel:
         scaling: of the surface measures.
         weights: a row for each target.
         intercepts: one for each target.
+        levels: mean outcome of each target.
         threshold: the one that keeps ``QUALITY_KEPT`` on the labels, each prompt predicted without its own.
         qualities: what was found and predicted, target by target.
         labels: prompts it was fitted on.
@@ -40,20 +42,20 @@ class QualityModel:
     scaling: Scaling
     weights: NDArray[np.float64]
     intercepts: NDArray[np.float64]
+    levels: NDArray[np.float64]
     threshold: float
     qualities: tuple[TargetQuality, ...]
     labels: int
 
     def predict(self, text: str) -> NDArray[np.float64]:
-        """Return the expected outcome of each target; a linear model may leave 0..1 by a little."""
+        """Return the expected outcome of each target, 0 to 1."""
         return self.expected(read_features(text))
 
     def expected(self, features: Features) -> NDArray[np.float64]:
         """Return the same for a prompt that was read."""
         hashed = self.weights[:, features.buckets] @ features.values
         measured = self.weights[:, BUCKETS:] @ self.scaling.apply(features.surface)
-        result: NDArray[np.float64] = self.intercepts + hashed + measured
-        return result
+        return linked(self.intercepts + hashed + measured, self.levels)
 
 
 def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | None]]) -> QualityModel:
@@ -83,6 +85,8 @@ def fit_features(features: Sequence[Features], table: OutcomeTable) -> QualityMo
     scaling = Scaling.of(features)
     rows = matrix(features, scaling)
     weights, intercepts, unseen = _together(rows, table.found) if table.complete else _apart(rows, table.found)
+    levels = np.nanmean(table.found, axis=0)
+    unseen = linked(unseen, levels)
     qualities = []
     for place, name in enumerate(table.targets):
         own = ~np.isnan(table.found[:, place])
@@ -93,6 +97,7 @@ def fit_features(features: Sequence[Features], table: OutcomeTable) -> QualityMo
         # What is saved has single precision: a model that is loaded answers exactly as the one that was saved.
         weights=weights.T.astype(np.float32).astype(np.float64),
         intercepts=intercepts,
+        levels=levels,
         threshold=_keeping(unseen, table),
         qualities=tuple(qualities),
         labels=len(features),

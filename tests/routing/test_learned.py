@@ -124,7 +124,9 @@ def test_a_damaged_or_foreign_file_is_refused(learned: Learned, tmp_path: Path) 
     path.write_bytes(pickle.dumps({"weights": 1}))
     with pytest.raises(ConfigurationError, match="is not such a file"):
         Learned.load(path)
-    np.savez(path, about=np.array('{"format": "other"}'), weights=[1], intercepts=[1], mean=[1], deviation=[1])
+    np.savez(
+        path, about=np.array('{"format": "other"}'), weights=[1], intercepts=[1], levels=[1], mean=[1], deviation=[1]
+    )
     with pytest.raises(ConfigurationError, match="has version"):
         Learned.load(path)
 
