@@ -90,6 +90,7 @@ class Outcome:
         ended: monotonic clock, seconds.
         first_token: monotonic clock, seconds, of the first streamed token.
         streamed: the answer came in pieces.
+        unread_seconds: how long nobody asked for the next piece, in which the provider may have written on.
         error: type name of what was raised.
         billed: false where the provider does not charge for the call at all.
     """
@@ -100,6 +101,7 @@ class Outcome:
     ended: float = field(default_factory=time.monotonic)
     first_token: float | None = None
     streamed: bool = False
+    unread_seconds: float = 0.0
     error: str | None = None
     billed: bool = True
 

@@ -8,6 +8,19 @@ from typing import Any
 
 from lc_costkit.prompt import Prompt
 
+THINKING = ("thinking", "thinking_dict", "reasoning", "reasoning_effort", "effort")
+"""What clients call the settings by which a model is asked to think."""
+
+
+def asks_to_think(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the settings of a call, or of a model, ask it to think.
+
+    >>> asks_to_think({"thinking": {"type": "enabled"}}), asks_to_think({"thinking": {"type": "disabled"}})
+    (True, False)
+    """
+    said = [value for name in THINKING if (value := settings.get(name))]
+    return any(not isinstance(value, Mapping) or value.get("type") != "disabled" for value in said)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -20,6 +33,7 @@ class Claim:
         max_output_tokens: the limit that the request sets, reasoning included; ``None`` where it sets none.
         output_limit: the most the model can answer with, as the framework knows it; ``None`` if it does not.
         choices: how many answers are asked for.
+        thinks: the request asks the model to think before it answers; of that a stream may show a summary only.
         other_input_tokens: the most that images, audio and files in the prompt can take.
         cache_ttl: the longest lifetime that the request asks the prompt cache for (``5m`` or ``1h``).
         service_tier: asked for; ``None`` or ``auto`` for none in particular.
@@ -36,6 +50,7 @@ class Claim:
     max_output_tokens: int | None = None
     output_limit: int | None = None
     choices: int = 1
+    thinks: bool = False
     other_input_tokens: int = 0
     cache_ttl: str | None = None
     service_tier: str | None = None

@@ -53,10 +53,14 @@ def counted_tokens(prompt: Prompt, model: str | None, *, claude: bool) -> tuple[
     Where that is not public, words in English letters are counted with ``o200k_base`` and doubled; digits,
     punctuation, line breaks and other scripts, in which vocabularies differ far more, count by their bytes.
     """
+    tokens = sum(most_in_text(text, model) for text in _texts(prompt))
+    return tokens + _framing(prompt, claude=claude), vocabulary_known(model)
+
+
+def most_in_text(text: str, model: str | None) -> int:
+    """Return a number of tokens that a text cannot pass; as close as ``counted_tokens``."""
     counter = _counter(model)
-    exact = counter.exact
-    count = counter.count if exact else lambda text: _hidden(text, counter)
-    return sum(count(text) for text in _texts(prompt)) + _framing(prompt, claude=claude), exact
+    return counter.count(text) if counter.exact else _hidden(text, counter)
 
 
 def vocabulary_known(model: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from lc_costkit.budget.claim import Claim
+from lc_costkit.budget.claim import Claim, asks_to_think
 from lc_costkit.langchain.budget_media import media_tokens, other_text
 from lc_costkit.langchain.call_events import chat_prompt, open_call
 from lc_costkit.langchain.model_call import ModelCall
@@ -64,6 +64,7 @@ def read_call(call: ModelCall) -> tuple[Claim, OpenCall]:
         max_output_tokens=_most(given, _LIMITS),
         output_limit=_of_profile(model, "max_output_tokens"),
         choices=(_most(given, _CHOICES) or 1) * (1 if call.is_chat else max(1, len(call.asked))),
+        thinks=any(map(asks_to_think, given)),
         other_input_tokens=media_tokens(messages, opened.model_asked, _of_profile(model, "max_input_tokens")),
         cache_ttl=_longest_ttl(messages, parameters),
         service_tier=asked.service_tier,

@@ -84,6 +84,7 @@ class BudgetGuard:
                 for chunk in chunks:
                     came.add(chunk)
                     yield chunk if by is None else marked_chunk(chunk, by)
+                    came.asked()
                     by = None
         except BaseException as error:
             way.fail(error, came.failed(error))
@@ -109,6 +110,7 @@ class BudgetGuard:
                 async for chunk in chunks:
                     came.add(chunk)
                     yield chunk if by is None else marked_chunk(chunk, by)
+                    came.asked()
                     by = None
         except BaseException as error:
             await way.afail(error, came.failed(error))

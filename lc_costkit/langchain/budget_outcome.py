@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,8 @@ class Came:
     def __init__(self, call: OpenCall) -> None:
         self._running = Running(call)
         self._chunks: list[Any] = []
+        self._handed: float | None = None
+        self._unread = 0.0
 
     @property
     def text(self) -> str:
@@ -54,6 +57,13 @@ class Came:
         """Note a piece."""
         self._running.token("")
         self._chunks.append(chunk)
+        self._handed = time.monotonic()
+
+    def asked(self) -> None:
+        """Note that the next piece is asked for, or that nobody will ask for one."""
+        if self._handed is not None:
+            self._unread += time.monotonic() - self._handed
+            self._handed = None
 
     def ended(self) -> Outcome:
         """Return the outcome of a stream that came to its end."""
@@ -66,12 +76,13 @@ class Came:
 
     def failed(self, error: BaseException) -> Outcome:
         """Return the outcome of a stream that was closed or cut."""
+        self.asked()
         outcome = self._running.failed(
             error,
             came=self._anything(),
             read=lambda: usage_reader(self._response(), self._running, error=error)(),
         )
-        return replace(outcome, answer=lambda: self.text)
+        return replace(outcome, answer=lambda: self.text, unread_seconds=self._unread)
 
     def _anything(self) -> str:
         """Return a text if anything came, for which the provider charges."""

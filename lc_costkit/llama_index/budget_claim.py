@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
-from lc_costkit.budget.claim import Claim
+from lc_costkit.budget.claim import THINKING, Claim, asks_to_think
 from lc_costkit.llama_index.budget_media import all_blocks, media_tokens
 from lc_costkit.llama_index.call_events import chat_prompt, completion_prompt, open_call, provider_of
 from lc_costkit.llama_index.delegating import ChatRequest, DelegatingLLM, Request
@@ -63,6 +63,7 @@ def read_request(llm: LLM, request: Request[Any]) -> tuple[Claim, OpenCall]:
         max_output_tokens=_most(llm, options, _LIMITS),
         # The metadata's num_output is no limit: it is a default of 256, or -1, with most LLMs.
         choices=_most(llm, options, _CHOICES) or 1,
+        thinks=asks_to_think({name: _said(llm, options, name) for name in THINKING}),
         other_input_tokens=media_tokens(messages, model, _context_window(llm)),
         cache_ttl=_cache_ttl(messages, options),
         service_tier=_text(_said(llm, options, "service_tier")),
@@ -131,7 +132,7 @@ def _prompt(llm: LLM, request: Request[Any], options: Mapping[str, Any]) -> Prom
     if isinstance(request, ChatRequest):
         read = chat_prompt(request.messages)
         roles = [role for role, _ in read.turns]
-        turns = tuple(zip(roles, map(_whole_text, request.messages), strict=True))
+        turns = tuple(zip(roles, map(whole_text, request.messages), strict=True))
         return Prompt(turns=turns, tools=_structures(options), declared_question=read.declared_question)
     prompt: str = getattr(request, "prompt", "")
     template = None if getattr(request, "formatted", False) else llm.completion_to_prompt
@@ -149,7 +150,7 @@ def _structures(options: Mapping[str, Any]) -> str:
     return json.dumps(sent, ensure_ascii=False, sort_keys=True, default=_plain) if sent else ""
 
 
-def _whole_text(message: ChatMessage) -> str:
+def whole_text(message: ChatMessage) -> str:
     """Return the text of a message with the tool calls it makes and what it says besides."""
     pieces = list(_texts(message))
     calls = message.additional_kwargs.get("tool_calls") or ()

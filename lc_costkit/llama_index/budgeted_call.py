@@ -14,7 +14,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.gate import Admission, Gate
 from lc_costkit.errors import BudgetExceeded
-from lc_costkit.llama_index.budget_claim import model_of, read_request
+from lc_costkit.llama_index.budget_claim import model_of, read_request, whole_text
 from lc_costkit.llama_index.call_events import answer_text, usage_reader, with_piece
 from lc_costkit.llama_index.delegating import R, Request
 from lc_costkit.llama_index.refusals import BudgetExceededEvent
@@ -64,6 +64,8 @@ class BudgetedCall(Generic[R]):
         self._last: R | None = None
         self._usage: object = None
         self._first: float | None = None
+        self._handed: float | None = None
+        self._unread = 0.0
 
     def admit(self) -> R | None:
         """Ask the gate; what a budget's ``on_exceeded`` answered is the answer.
@@ -126,10 +128,13 @@ class BudgetedCall(Generic[R]):
     def _watch(self, chunks: Iterator[R]) -> Generator[R, None, None]:
         try:
             with closing(chunks):
+                self._handed = time.monotonic()
                 yield None  # type: ignore[misc]  # taken by watch: a generator that never began does nothing when closed
+                self._asked()
                 for chunk in chunks:
                     self._saw(chunk)
                     yield marked(chunk, self._by)
+                    self._asked()
         except BaseException as error:
             self._fail(error)
             raise
@@ -138,10 +143,13 @@ class BudgetedCall(Generic[R]):
     async def _awatch(self, chunks: AsyncIterator[R]) -> AsyncGenerator[R, None]:
         try:
             async with aclosing(chunks):
+                self._handed = time.monotonic()
                 yield None  # type: ignore[misc]  # as above
+                self._asked()
                 async for chunk in chunks:
                     self._saw(chunk)
                     yield marked(chunk, self._by)
+                    self._asked()
         except BaseException as error:
             await self._afail(error)
             raise
@@ -209,6 +217,13 @@ class BudgetedCall(Generic[R]):
         if self._streamed:
             self._first = self._first or time.monotonic()
             self._usage = with_piece(self._usage, chunk)
+        self._handed = time.monotonic()
+
+    def _asked(self) -> None:
+        """Note that the next piece is asked for, or that nobody will ask for one."""
+        if self._handed is not None:
+            self._unread += time.monotonic() - self._handed
+            self._handed = None
 
     def _ended(self) -> Outcome:
         return Outcome(
@@ -219,7 +234,18 @@ class BudgetedCall(Generic[R]):
         )
 
     def _failed(self, error: BaseException) -> Outcome:
-        return failed(error, came=answer_text(self._last), first_token=self._first, streamed=self._streamed)
+        self._asked()
+        return failed(
+            error,
+            came=self._came(),
+            first_token=self._first,
+            streamed=self._streamed,
+            unread_seconds=self._unread,
+        )
+
+    def _came(self) -> str:
+        message = getattr(self._last, "message", None)
+        return answer_text(self._last) if message is None else whole_text(message)
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, BudgetExceeded) and self._admission is not None:

@@ -127,7 +127,7 @@ def test_a_stream_that_was_broken_off_counts_what_came_and_what_may_have_been_on
     gate = Gate(budget, ledger)
     admission = gate.admit(claim(max_output=5000), call())
     admission.settle(failed(GeneratorExit(), came="some of the answer"))
-    # 4 tokens came: 5 and 256 more of output, and an input of a few tokens
+    # 4 tokens came, 256 more of output, and an input of a few tokens
     assert Decimal("0.0001566") < budget.status().spent < Decimal("0.000170")
     short = gate.admit(claim(max_output=20), call())
     before, held = budget.status().spent, budget.status().held
@@ -135,22 +135,87 @@ def test_a_stream_that_was_broken_off_counts_what_came_and_what_may_have_been_on
     assert budget.status().spent - before <= held
 
 
-@pytest.mark.parametrize("model", ["gpt-5", "o3", "openai/gpt-5-mini", "gpt-6-sol"])
-def test_a_model_that_reasons_unseen_counts_in_full_when_it_is_broken_off(model: str, ledger: Ledger) -> None:
-    budget = Budget(tokens=10_000)
-    admission = Gate(budget, ledger).admit(claim(model), call(model))
-    held = budget.status().held
-    admission.settle(failed(GeneratorExit(), came="some of the answer"))
-    assert budget.status().spent == held
+def broken_off(gate: Gate, claimed: Claim, *, came: str = "some of the answer", **how: Any) -> bool:
+    """Break a stream off; tell whether it counted in full."""
+    opened = OpenCall(prompt=PROMPT, model_asked=claimed.model, provider=claimed.provider)
+    before = gate.budgets[0].status()
+    admission = gate.admit(claimed, opened)
+    held = gate.budgets[0].status().held
+    admission.settle(failed(GeneratorExit(), came=came, streamed=True, **how))
+    after = gate.budgets[0].status()
+    assert after.held == before.held and after.spent - before.spent <= held
+    return after.spent - before.spent == held
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "claude-haiku-4-5", "llama-3"])
+def of(model: str, provider: str | None = "openai", **more: Any) -> Claim:
+    return Claim(model=model, provider=provider, prompt=PROMPT, **{"max_output_tokens": 3000, **more})
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-5", "o3", "openai/gpt-5-mini", "gpt-6-sol", "gpt-4o-audio-preview", "llama-3", "deepseek-reasoner"]
+)
+def test_a_model_that_may_bill_what_a_stream_does_not_show_counts_in_full(model: str, ledger: Ledger) -> None:
+    assert broken_off(Gate(Budget(tokens=10_000), ledger), of(model))
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "ft:gpt-4o-mini-2024-07-18:acme::x"])
 def test_a_model_that_shows_all_it_says_does_not(model: str, ledger: Ledger) -> None:
-    budget = Budget(tokens=10_000)
-    admission = Gate(budget, ledger).admit(claim(model), call(model))
+    assert not broken_off(Gate(Budget(tokens=10_000), ledger), of(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("claude-sonnet-4-5@20250929", "google"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws"),
+        ("gpt-4o", None),
+        ("mistral-large-latest", "mistral"),
+    ],
+)
+def test_a_provider_that_may_write_on_when_nobody_reads_counts_in_full(
+    model: str, provider: str | None, ledger: Ledger
+) -> None:
+    assert broken_off(Gate(Budget(tokens=10_000), ledger), of(model, provider))
+
+
+def test_a_model_that_is_asked_to_think_counts_in_full(ledger: Ledger) -> None:
+    gate = Gate(Budget(tokens=100_000), ledger)
+    assert not broken_off(gate, of("claude-sonnet-4-5", "anthropic"))
+    assert broken_off(gate, of("claude-sonnet-4-5", "anthropic", thinks=True))
+
+
+def test_what_a_provider_may_have_written_while_nobody_read_counts(ledger: Ledger) -> None:
+    gate = Gate(budget := Budget(tokens=100_000), ledger)
+    spent = []
+    for seconds in (0.0, 4.0, 60.0):
+        before = budget.status().spent
+        assert broken_off(gate, of("gpt-4o"), unread_seconds=seconds) == (seconds == 60)
+        spent.append(budget.status().spent - before)
+    assert spent[1] - spent[0] == 4 * 256
+
+
+def test_each_of_several_answers_may_have_been_on_the_way(ledger: Ledger) -> None:
+    gate = Gate(budget := Budget(tokens=100_000), ledger)
+    assert not broken_off(gate, of("gpt-4o"))
+    once = budget.status().spent
+    assert not broken_off(gate, of("gpt-4o", choices=3))
+    assert budget.status().spent - 2 * once == 2 * 256
+
+
+@pytest.mark.parametrize(("model", "in_full"), [("gpt-5", True), ("our-llama", False), ("gpt-4o", False)])
+def test_a_provider_that_does_not_say_what_a_call_used(model: str, in_full: bool, ledger: Ledger) -> None:
+    gate = Gate(budget := Budget(tokens=10_000), ledger)
+    admission = gate.admit(of(model), OpenCall(prompt=PROMPT, model_asked=model, provider="openai"))
     held = budget.status().held
-    admission.settle(failed(GeneratorExit(), came="some of the answer"))
-    assert 256 < budget.status().spent < held
+    admission.settle(Outcome(answer=lambda: "It scatters blue light."))
+    assert (budget.status().spent == held) is in_full
+    assert 10 < budget.status().spent <= held
+
+
+def test_what_came_is_bounded_where_the_vocabulary_is_not_known(ledger: Ledger) -> None:
+    gate = Gate(budget := Budget(tokens=100_000), ledger)
+    assert not broken_off(gate, of("claude-haiku-4-5", "anthropic"), came="\u4f60" * 500)
+    assert budget.status().spent >= 1500 + 256, "no token is less than a byte"
 
 
 def test_a_model_without_a_price_is_refused_before_a_hard_budget_in_usd(ledger: Ledger) -> None:

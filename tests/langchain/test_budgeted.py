@@ -170,7 +170,7 @@ def test_completion_models(ledger: Ledger) -> None:
     with pytest.raises(BudgetExceeded, match="calls in total"):
         model.bind(max_tokens=16).invoke("c", config)
     assert spent(calls) == 1, "one request for both prompts"
-    assert 0 < int(spent(budget)) < 32
+    assert 0 < int(spent(budget)) <= 64, "what is reserved at the most: nobody said what it used"
 
 
 def test_several_answers_are_reserved_at_once(provider: FakeProvider, ledger: Ledger) -> None:
