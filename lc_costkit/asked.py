@@ -134,7 +134,10 @@ def with_what_was_lost(reading: UsageReading, asked: Asked, content: object) -> 
         open_terms=(*reading.open_terms, *unsettled),
     )
     calls: list[tuple[str | None, int]] = [(reading.model, _LONGEST_OUTPUT)] * kinds.count("compaction")
-    calls += asked.advisors[:1] * kinds.count("advisor_tool_result")
+    heard = kinds.count("advisor_tool_result")
+    calls += asked.advisors[:1] * heard
+    if heard and not asked.advisors:
+        reading = replace(reading, estimated=True)  # nothing says whom it asked, so nothing bounds what that cost
     return replace(reading, open_calls=tuple(_at_most(reading, model, output) for model, output in calls))
 
 

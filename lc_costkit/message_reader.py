@@ -53,12 +53,12 @@ def read_langchain(
     model = _once(text(response.get("model_name")) or text(response.get("model"))) or text(start.get("ls_model_name"))
     provider = _provider(response, start)
     cached_locally = "total_cost" in counts and counts["total_cost"] == 0
-    tier = _once(text(response.get("service_tier")))
-    reading = _view(counts, tier, model, provider)
-    raw = _raw(response, model, provider)
-    complete = raw is not None and (reading is None or _total(raw) >= _total(reading))
-    if complete:
-        reading = raw
+    reading = _raw(response, model, provider)
+    complete = reading is not None and _total(reading) >= _stated_total(counts)
+    if not complete:
+        view = _view(counts, _once(text(response.get("service_tier"))), model, provider)
+        complete = reading is not None and (view is None or _total(reading) >= _total(view))
+        reading = reading if complete else view
     if reading is None:
         empty = UsageReading(usage=TokenUsage(), model=model, provider=provider, cached_locally=True)
         return empty if cached_locally else None
@@ -153,6 +153,11 @@ def _raw(response: Mapping[str, Any], model: str | None, provider: str | None) -
         if raw is not None and has_any(raw, *needed):
             return read(raw, model=model, provider=provider)
     return None
+
+
+def _stated_total(counts: Mapping[str, Any]) -> int:
+    payload = Payload(counts)
+    return max(payload.count("total_tokens"), payload.count("input_tokens") + payload.count("output_tokens"))
 
 
 def _total(reading: UsageReading) -> int:

@@ -724,3 +724,13 @@ def test_terms_hold_for_the_calls_made_on_the_way() -> None:
 def test_bedrocks_stream_tells_its_usage_at_the_end() -> None:
     events = [{"messageStart": {}}, {"metadata": {"usage": {"inputTokens": 1000, "outputTokens": 100}}}]
     assert usage_of(read_usage(events, "aws")) == TokenUsage(input_tokens=1000, output_tokens=100)
+
+
+def test_advice_of_somebody_the_request_does_not_name_makes_an_estimate() -> None:
+    counts = {"input_tokens": 400, "output_tokens": 40, "total_tokens": 440}
+    response = {"model_name": "claude-haiku-4-5", "model_provider": "anthropic"}
+    content = [{"type": "advisor_tool_result", "content": {"type": "advisor_result", "text": "Look again."}}]
+    reading = read_langchain(counts, response, content=content)
+    assert reading is not None
+    cost = PriceBook().price(reading)
+    assert (cost.usd, cost.basis, cost.low, cost.high) == (Decimal("0.0006"), "estimated", None, None)
