@@ -51,6 +51,16 @@ def test_the_tier_that_answered_is_billed(way: str, responses: bool, tier: str) 
             assert again.usage.cache_write_tokens < record.usage.cache_write_tokens
 
 
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("given", ["flex", "default"])
+def test_the_tier_of_several_choices_is_billed(way: str, given: str) -> None:
+    with answering(service_tier=given) as provider:
+        record = call(chat_openai(provider, "gpt-5", n=3, service_tier="flex"), way)
+        as_billed(record, provider)
+    assert record.billing["service_tier"] == given
+    assert record.model_answered == "gpt-5-2025-08-07"
+
+
 @EVERY_WAY
 @BOTH
 def test_a_tier_named_fast_in_the_answer_is_not_missed(way: str, responses: bool) -> None:

@@ -91,8 +91,9 @@ def usage_reader(
     usage = dict(getattr(message, "usage_metadata", None) or {})
     details = dict(getattr(message, "response_metadata", None) or {})
     blocks = _blocks(message)
-    totals = dict((response.llm_output if response is not None else None) or {})
-    extra = dict(getattr(generation, "generation_info", None) or {})
+    # LangChain copies what is said of the whole answer into its message only where that is the one choice.
+    totals = (response.llm_output if response is not None else None) or {}
+    whole = {**(getattr(generation, "generation_info", None) or {}), **totals, **details}
     if error is not None and not (details.get("finish_reason") or details.get("stop_reason")):
         # Some clients raise with the whole answer in hand (openai's parse does).
         completion = getattr(error, "completion", None)
@@ -104,8 +105,7 @@ def usage_reader(
         # Only what was written needs the lifetimes, for which the whole request is walked through.
         wrote = any(value for name, value in into.items() if name.endswith("cache_creation"))
         asked = what_was_asked(hints.get("request") if wrote else None, hints.get("parameters") or ())
-        reading = read_langchain(usage or None, details or None, start_metadata=start, content=blocks, asked=asked)
-        return reading or read_langchain(None, {**extra, **totals}, start_metadata=start)
+        return read_langchain(usage or None, whole, start_metadata=start, content=blocks, asked=asked)
 
     return read
 
