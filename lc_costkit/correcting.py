@@ -32,6 +32,7 @@ from lc_costkit.rows import (
     savings_text,
     storable,
 )
+from lc_costkit.selection import has_tag
 from lc_costkit.store import PATIENT_SECONDS, writing
 
 _BATCH = 200
@@ -64,15 +65,23 @@ class Corrector:
         turn: held while writing (see ``turns.py``).
         prices: the prices that hold.
         dry_run: write nothing.
+        tag: look at calls with this tag only.
     """
 
     def __init__(
-        self, engine: Engine, *, turn: AbstractContextManager[object], prices: PriceBook, dry_run: bool
+        self,
+        engine: Engine,
+        *,
+        turn: AbstractContextManager[object],
+        prices: PriceBook,
+        dry_run: bool,
+        tag: str | None = None,
     ) -> None:
         self._engine = engine
         self._turn = turn
         self._prices = prices
         self._dry_run = dry_run
+        self._tag = tag
         self._sums = _Sums()
 
     def run(self, rows: Iterable[Mapping[str, Any]], *, total: int, progress: Progress | None) -> Repricing:
@@ -102,6 +111,8 @@ class Corrector:
 
     def _change(self, row: Mapping[str, Any]) -> _Change | None:
         try:
+            if not has_tag(row, self._tag):
+                return None
             record = from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
             self._sums.unreadable += 1

@@ -70,8 +70,9 @@ class LedgerHistory:
         one but the call was priced at one of your own, and where its amount was recorded without
         a price. Savings are worked out again where the record says what they rest on: what the
         router and the pruner saved, observed hits, and checks of the cache. What a hit saved stays
-        as it is: it is what the stored answer cost when it was made. Savings of the router and
-        the pruner that schema 1 recorded do not name the model they were priced at, and stay, too.
+        as it is: it is what the stored answer cost when it was made. Where ``prices`` does not have the
+        model that the router or the pruner compares with, or schema 1 did not name it, what was pruned
+        keeps its amount, and what the other target would have cost stays what it was.
 
         Args:
             prices: the prices that hold; the public price list by default.
@@ -79,7 +80,7 @@ class LedgerHistory:
             until: the first moment not included.
             dry_run: say what would change, and write nothing.
             progress: called with how many calls were looked at and how many there are.
-            **equal: ``feature="support"`` and the like, as in ``records``; not ``tag``.
+            **equal: ``feature="support"`` and the like, as in ``records``; also ``tag``.
 
         Raises:
             ConfigurationError: an unknown filter, a time without a zone, or no ``PriceBook``.
@@ -87,13 +88,13 @@ class LedgerHistory:
         """
         if prices is not None and not isinstance(prices, PriceBook):
             raise ConfigurationError(f"prices must be a PriceBook, not {prices!r}")
-        if "tag" in equal:
-            raise ConfigurationError("calls to price again cannot be picked by tag; use feature, user or model")
         self._open(to_write=not dry_run)
         self.flush()
         size = next(self._rows(narrowed(_SIZE, since, until, equal)))
         query = narrowed(select(CALLS).where(CALLS.c.seq <= (size["newest"] or 0)), since, until, equal)
-        work = Corrector(self._engine, turn=self._turn, prices=prices or PriceBook(), dry_run=dry_run)
+        work = Corrector(
+            self._engine, turn=self._turn, prices=prices or PriceBook(), dry_run=dry_run, tag=equal.get("tag")
+        )
         try:
             return work.run(self._rows(query), total=size["calls"], progress=progress)
         except SQLAlchemyError as error:

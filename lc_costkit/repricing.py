@@ -14,7 +14,7 @@ from lc_costkit.cost import Cost
 from lc_costkit.marks import VERIFICATION_FEATURE
 from lc_costkit.pricing import PriceBook
 from lc_costkit.record import CallRecord, Saving
-from lc_costkit.savings import check_savings, saving_again
+from lc_costkit.savings import check_savings, saving_again, saving_kept
 from lc_costkit.usage import TokenUsage, UsageReading
 
 Left = Literal["nothing to price", "given", "own price", "no price"]
@@ -68,8 +68,10 @@ def reprice(record: CallRecord, prices: PriceBook) -> Repriced:
     saved, left = [], 0
     for saving in record.saved:
         again = saving_again(saving, cost, reading, prices, record.started_at)
-        left += again is None and saving.part != "cache" and saving.usd is not None
-        saved.append(saving if again is None else again)
+        if again is None or (again.usd is None and saving.usd is not None):
+            left += saving.part != "cache" and saving.usd is not None
+            again = saving_kept(saving, record.cost, cost)
+        saved.append(again)
     return Repriced(cost=cost, saved=tuple(saved), savings_left=left)
 
 

@@ -161,6 +161,18 @@ def saving_again(
     return None
 
 
+def saving_kept(saving: Saving, before: Cost, cost: Cost) -> Saving:
+    """Return a saving that cannot be worked out again, beside the corrected cost of the call.
+
+    What the router's other target would have cost stays what it was: it is the sum of cost and saving.
+    """
+    if saving.part != "route" or saving.usd is None or before.usd is None or cost.usd is None:
+        return saving
+    less = _minus(before.usd, cost.usd)
+    with localcontext(EXACTLY):
+        return replace(saving, usd=saving.usd - less if saving.hypothetical else saving.usd + less)
+
+
 def _moved(route: RouteMark) -> bool:
     """Tell whether the router's choice was another target than the strong one, as far as that is known."""
     other = route.target if route.observed else route.strong

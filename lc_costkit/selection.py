@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -30,7 +31,7 @@ _FILTERS: dict[str, Callable[[str], ColumnElement[bool]]] = {
 def narrowed(
     query: Select[Any], since: datetime | date | None, until: datetime | date | None, equal: Mapping[str, str]
 ) -> Select[Any]:
-    """Narrow a query over calls; ``tag`` is left to the caller, since tags are stored as JSON.
+    """Narrow a query over calls; ``tag`` is left to ``has_tag``, since tags are stored as JSON.
 
     Args:
         query: over ``CALLS``.
@@ -54,6 +55,15 @@ def narrowed(
             )
         query = query.where(_FILTERS[name](value))
     return query
+
+
+def has_tag(row: Mapping[str, Any], tag: str | None) -> bool:
+    """Tell whether a row of the ledger is of a call with this tag; ``None`` is any call.
+
+    Raises:
+        ValueError: the row does not hold tags.
+    """
+    return tag is None or tag in json.loads(row["tags"] or "[]")
 
 
 def instant(name: str, moment: datetime | date) -> datetime:

@@ -13,6 +13,7 @@ from lc_costkit.cost import EXACTLY, exact_sum
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.model_groups import ModelNames
 from lc_costkit.rows import savings_from_text
+from lc_costkit.selection import has_tag
 
 _UNKNOWN = "(none)"
 
@@ -186,7 +187,7 @@ def tally(rows: Iterable[Mapping[str, Any]], *, by: str | None = None, tag: str 
     with localcontext(EXACTLY):
         for row in rows:
             try:
-                if tag is not None and tag not in json.loads(row["tags"] or "[]"):
+                if not has_tag(row, tag):
                     continue
                 total.add(row)
                 for group in groups_of(row):

@@ -246,12 +246,35 @@ def test_savings_that_rest_on_prices_are_worked_out_again(ledger: Ledger) -> Non
     assert first.saved_before != first.saved_after == expected[0]
 
 
-def test_savings_that_do_not_say_what_they_rest_on_stay(ledger: Ledger) -> None:
+@pytest.mark.parametrize("model", [None, "nobody-knows-it"], ids=["not named", "without a price"])
+def test_what_a_saving_was_compared_with_stays_where_it_cannot_be_priced_again(
+    ledger: Ledger, model: str | None
+) -> None:
     record = metered(ledger, gpt())
-    old = replace(record, call_id="old", saved=(Saving(part="route", usd=Decimal("0.01"), basis="estimated"),))
-    ledger.record(old)
-    assert ledger.reprice(OWN).savings_left == 1
-    assert [one.saved for one in ledger.records()] == [(), old.saved]
+    made = Saving(part="route", usd=Decimal("0.01"), basis="estimated", model=model)
+    seen = replace(made, hypothetical=True)
+    pruned = replace(made, part="prune")
+    ledger.record(replace(record, call_id="old", saved=(made, seen, pruned)))
+    result = ledger.reprice(OWN)
+    assert result.savings_left == 3
+    assert "3 savings were left" in repr(result)
+    _, after = ledger.records()
+    assert record.cost.usd is not None and after.cost.usd is not None
+    less = record.cost.usd - after.cost.usd
+    assert after.saved == (
+        replace(made, usd=Decimal("0.01") + less),
+        replace(seen, usd=Decimal("0.01") - less),
+        pruned,
+    )
+    assert ledger.reprice(OWN).changed == 0
+
+
+def test_calls_are_picked_by_tag_as_in_a_report(ledger: Ledger) -> None:
+    metered(ledger, gpt(), tags=("a", "b"))
+    metered(ledger, gpt(), tags=("ab",))
+    assert ledger.reprice(OWN, tag="a").calls == 1 == ledger.report(tag="a").total.requests
+    assert [record.cost.usd for record in ledger.records(tag="a")] == [Decimal("0.0012")]
+    assert ledger.reprice(OWN).changed == 1
 
 
 def test_filters_and_progress(ledger: Ledger) -> None:
@@ -267,8 +290,6 @@ def test_filters_and_progress(ledger: Ledger) -> None:
     assert repr(ledger.reprice(OWN, model="nothing")) == "no calls to price again"
     with pytest.raises(ConfigurationError, match="cannot filter calls by 'colour'"):
         ledger.reprice(colour="red")
-    with pytest.raises(ConfigurationError, match="picked by tag"):
-        ledger.reprice(tag="a")
     with pytest.raises(ConfigurationError, match="must be a PriceBook"):
         ledger.reprice({"gpt-4o": 1})  # type: ignore[arg-type]
 
