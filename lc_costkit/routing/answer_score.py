@@ -18,7 +18,7 @@ from lc_costkit.routing.checks import GENERAL_CHECKS, check_all
 from lc_costkit.routing.features import BUCKETS, FARTHEST, FEATURE_VERSION, SURFACE, Features, read_features
 from lc_costkit.routing.final import final_number, numbers
 from lc_costkit.routing.learned_model import FEWEST_LABELS
-from lc_costkit.routing.link import linked
+from lc_costkit.routing.link import Link
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.quality import TargetQuality, judge_quality
 from lc_costkit.routing.ridge import fit_ridge
@@ -53,6 +53,7 @@ class AnswerScore:
         intercept: added to them.
         mean: of the measures, on the answers it was fitted on.
         deviation: of the measures.
+        link: from the linear model to a chance.
         quality: how good the answers were, and how well that is predicted.
         threshold: the least chance of being good that passes, 0 to 1.
 
@@ -67,6 +68,7 @@ class AnswerScore:
         intercept: float,
         mean: NDArray[np.float64],
         deviation: NDArray[np.float64],
+        link: Link,
         quality: TargetQuality,
         threshold: float = 0.5,
     ) -> None:
@@ -76,6 +78,7 @@ class AnswerScore:
         self.intercept = intercept
         self.mean = mean
         self.deviation = deviation
+        self.link = link
         self.quality = quality
         self.threshold = float(threshold)
 
@@ -114,12 +117,14 @@ class AnswerScore:
         mean, deviation = measures.mean(axis=0), measures.std(axis=0) + 1e-6
         rows = np.array([_row(features, own, mean, deviation) for features, own in read], dtype=np.float32)
         ridge = fit_ridge(rows, found[:, None])
+        link = Link.fit(ridge.unseen[:, 0], found)
         return cls(
             weights=ridge.weights[:, 0].astype(np.float32).astype(np.float64),
             intercept=float(ridge.intercepts[0]),
             mean=mean,
             deviation=deviation,
-            quality=judge_quality(pairs[0][1].target, linked(ridge.unseen[:, 0], float(found.mean())), found),
+            link=link,
+            quality=judge_quality(pairs[0][1].target, link.quality(ridge.unseen[:, 0]), found),
             threshold=threshold,
         )
 
@@ -138,6 +143,7 @@ class AnswerScore:
             intercept=float(about["intercept"]),
             mean=expect_shape(where, "mean", arrays["mean"], wide),
             deviation=expect_shape(where, "deviation", arrays["deviation"], wide),
+            link=Link(**about["link"]),
             quality=TargetQuality(**about["quality"]),
             threshold=float(about["threshold"]),
         )
@@ -147,6 +153,7 @@ class AnswerScore:
         about = {
             **VERSION,
             "intercept": self.intercept,
+            "link": asdict(self.link),
             "quality": asdict(self.quality),
             "threshold": self.threshold,
         }
@@ -167,7 +174,7 @@ class AnswerScore:
         """Return how likely an answer is good, 0 to 1."""
         features, own = _read(_request(request), _answer(answer))
         row = _row(features, own, self.mean, self.deviation)
-        return float(linked(row @ self.weights + self.intercept, self.quality.quality))
+        return float(self.link.quality(row @ self.weights + self.intercept))
 
     def at(self, threshold: float) -> AnswerScore:
         """Return the same score with another threshold."""
@@ -176,6 +183,7 @@ class AnswerScore:
             intercept=self.intercept,
             mean=self.mean,
             deviation=self.deviation,
+            link=self.link,
             quality=self.quality,
             threshold=threshold,
         )

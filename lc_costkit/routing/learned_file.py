@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lc_costkit.routing.arrays_file import expect_shape, read_arrays, write_arrays
 from lc_costkit.routing.features import BUCKETS, FEATURE_VERSION, SURFACE, Scaling
 from lc_costkit.routing.learned_model import QualityModel
+from lc_costkit.routing.link import Link
 from lc_costkit.routing.quality import TargetQuality
 
 VERSION = {"format": "lc_costkit.routing.Learned/1", "features": FEATURE_VERSION}
@@ -34,7 +35,8 @@ def save_model(path: Path, model: QualityModel, threshold: float) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "weights": model.weights.astype(np.float32),
         "intercepts": model.intercepts,
-        "levels": model.levels,
+        "levels": np.array([link.level for link in model.links]),
+        "heights": np.array([link.height for link in model.links]),
         "mean": model.scaling.mean,
         "deviation": model.scaling.deviation,
     }
@@ -47,7 +49,7 @@ def load_model(path: Path) -> tuple[QualityModel, float]:
     Raises:
         ConfigurationError: the file is missing, damaged, not a learned policy, or of another version.
     """
-    about, arrays = read_arrays(path, VERSION, ("weights", "intercepts", "levels", "mean", "deviation"))
+    about, arrays = read_arrays(path, VERSION, ("weights", "intercepts", "levels", "heights", "mean", "deviation"))
     targets = tuple(map(str, about["targets"]))
     wide = (len(SURFACE),)
     model = QualityModel(
@@ -58,7 +60,14 @@ def load_model(path: Path) -> tuple[QualityModel, float]:
         ),
         weights=expect_shape(path, "weights", arrays["weights"], (len(targets), BUCKETS + len(SURFACE))),
         intercepts=expect_shape(path, "intercepts", arrays["intercepts"], (len(targets),)),
-        levels=expect_shape(path, "levels", arrays["levels"], (len(targets),)),
+        links=tuple(
+            Link(float(level), float(height))
+            for level, height in zip(
+                expect_shape(path, "levels", arrays["levels"], (len(targets),)),
+                expect_shape(path, "heights", arrays["heights"], (len(targets),)),
+                strict=True,
+            )
+        ),
         threshold=float(about["fitted_threshold"]),
         qualities=tuple(TargetQuality(**one) for one in about["qualities"]),
         labels=int(about["labels"]),

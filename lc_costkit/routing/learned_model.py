@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.features import BUCKETS, Features, Scaling, matrix, read_features
-from lc_costkit.routing.link import linked
+from lc_costkit.routing.link import Link
 from lc_costkit.routing.needs import chosen, middles
 from lc_costkit.routing.outcomes import OutcomeTable, outcome_table
 from lc_costkit.routing.quality import TargetQuality, judge_quality
@@ -32,7 +32,7 @@ class QualityModel:
         scaling: of the surface measures.
         weights: a row for each target.
         intercepts: one for each target.
-        levels: mean outcome of each target.
+        links: from the linear model to a quality, for each target.
         threshold: the one that keeps ``QUALITY_KEPT`` on the labels, each prompt predicted without its own.
         qualities: what was found and predicted, target by target.
         labels: prompts it was fitted on.
@@ -42,7 +42,7 @@ class QualityModel:
     scaling: Scaling
     weights: NDArray[np.float64]
     intercepts: NDArray[np.float64]
-    levels: NDArray[np.float64]
+    links: tuple[Link, ...]
     threshold: float
     qualities: tuple[TargetQuality, ...]
     labels: int
@@ -55,7 +55,8 @@ class QualityModel:
         """Return the same for a prompt that was read."""
         hashed = self.weights[:, features.buckets] @ features.values
         measured = self.weights[:, BUCKETS:] @ self.scaling.apply(features.surface)
-        return linked(self.intercepts + hashed + measured, self.levels)
+        linear = self.intercepts + hashed + measured
+        return np.array([link.quality(one) for link, one in zip(self.links, linear, strict=True)])
 
 
 def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | None]]) -> QualityModel:
@@ -85,11 +86,11 @@ def fit_features(features: Sequence[Features], table: OutcomeTable) -> QualityMo
     scaling = Scaling.of(features)
     rows = matrix(features, scaling)
     weights, intercepts, unseen = _together(rows, table.found) if table.complete else _apart(rows, table.found)
-    levels = np.nanmean(table.found, axis=0)
-    unseen = linked(unseen, levels)
-    qualities = []
+    links, qualities = [], []
     for place, name in enumerate(table.targets):
         own = ~np.isnan(table.found[:, place])
+        links.append(Link.fit(unseen[own, place], table.found[own, place]))
+        unseen[:, place] = links[place].quality(unseen[:, place])
         qualities.append(judge_quality(name, unseen[own, place], table.found[own, place]))
     return QualityModel(
         targets=table.targets,
@@ -97,7 +98,7 @@ def fit_features(features: Sequence[Features], table: OutcomeTable) -> QualityMo
         # What is saved has single precision: a model that is loaded answers exactly as the one that was saved.
         weights=weights.T.astype(np.float32).astype(np.float64),
         intercepts=intercepts,
-        levels=levels,
+        links=tuple(links),
         threshold=_keeping(unseen, table),
         qualities=tuple(qualities),
         labels=len(features),
