@@ -11,7 +11,10 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from lc_costkit.embedding_meter import Seen, told
 
 _CLIENTS = {"_client": "_get_client", "_aclient": "_get_aclient"}
-"""Where ``OpenAIEmbedding`` of llama-index-embeddings-openai keeps its clients, and what makes them."""
+"""Where ``OpenAIEmbedding`` of llama-index-embeddings-openai keeps its clients, and what makes them.
+
+With ``reuse_client=False`` it keeps none and makes one for every request.
+"""
 
 
 @contextmanager
@@ -26,7 +29,10 @@ def watch(model: BaseEmbedding, seen: Seen) -> Iterator[BaseEmbedding]:
         return
     copy = model.model_copy()
     for name, made_by in _CLIENTS.items():
-        setattr(copy, name, _LateClient(model, made_by, seen))
+        client = _LateClient(model, made_by, seen)
+        setattr(copy, name, client)
+        # In place of the method, on this copy alone.
+        object.__setattr__(copy, made_by, lambda client=client: client)
     yield copy
 
 

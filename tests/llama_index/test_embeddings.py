@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,25 @@ def test_another_ledger_hears_of_it_by_events(provider: FakeProvider, ledger: Le
         assert [record.cost.basis for record in other.records()] == ["estimated"]
 
 
-def test_a_client_of_its_own_for_each_call_is_not_seen(provider: FakeProvider, ledger: Ledger) -> None:
+async def test_a_client_of_its_own_for_each_call_is_watched(provider: FakeProvider, ledger: Ledger) -> None:
     model = OpenAIEmbedding(base_url=provider.openai_base_url, reuse_client=False)
-    metered_embedding(model, ledger).get_query_embedding("How do I freeze my card?")
-    assert [record.cost.basis for record in ledger.records()] == ["estimated"]
+    await every_way(metered_embedding(model, ledger))
+    assert {record.cost.basis for record in ledger.records()} == {"exact"}
+    assert ledger.report().total.usd == provider.billed_usd > 0
+    recorded = len(ledger)
+    model.get_query_embedding("x")
+    assert len(ledger) == recorded, "what was wrapped is not changed"
+
+
+def test_threads_take_nothing_from_each_other(provider: FakeProvider, ledger: Ledger, model: OpenAIEmbedding) -> None:
+    metered = metered_embedding(model, ledger)
+    texts = ["word " * number for number in range(1, 30)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(metered.get_text_embedding, texts))
+    assert sorted(record.usage.input_tokens for record in ledger.records()) == sorted(
+        (call.usage or {})["prompt_tokens"] for call in provider.log
+    )
+    assert ledger.report().total.usd == provider.billed_usd
 
 
 def test_texts_that_are_cached_are_not_counted(provider: FakeProvider, ledger: Ledger) -> None:
