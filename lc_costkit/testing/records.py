@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lc_costkit.errors import ConfigurationError
 
@@ -35,11 +36,25 @@ class FakeTool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeToolCall:
-    """One tool call in an answer; the id is made up when it is not given."""
+    """One tool call in an answer; the id is made up when it is not given.
+
+    Raises:
+        ConfigurationError: no name, or arguments that JSON does not have.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigurationError(f"a tool call needs the name of its tool as text, not {self.name!r}")
+        if not isinstance(self.arguments, Mapping):
+            raise ConfigurationError(f"arguments must be a mapping of names to values, not {self.arguments!r}")
+        try:
+            json.dumps(dict(self.arguments))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"arguments of {self.name!r} must fit into JSON: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +117,7 @@ class FakeIteration:
             raise ConfigurationError(f"kind must be 'message', 'compaction' or 'advisor_message', not {self.kind!r}")
         if self.kind == "advisor_message" and not self.model:
             raise ConfigurationError("an advisor_message needs a model: Anthropic names the advisor's")
+        _check_name("model", self.model)
         for name in ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"):
             _check_count(name, getattr(self, name))
         _check_count("output_tokens", self.output_tokens)
@@ -146,16 +162,20 @@ class FakeAnswer:
     """Anthropic's: the fallback model that answered after the one asked had declined."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ConfigurationError(f"text must be text, not {self.text!r}")
+        if self.finish_reason is not None and self.finish_reason not in get_args(FinishReason):
+            raise ConfigurationError(
+                f"finish_reason must be one of {', '.join(get_args(FinishReason))}, not {self.finish_reason!r}"
+            )
         for name in _ANSWER_COUNTS:
             _check_count(name, getattr(self, name))
         if self.speed not in (None, "standard", "fast"):
             raise ConfigurationError(f"speed must be 'standard' or 'fast', not {self.speed!r}")
         for name in ("service_tier", "inference_geo", "answered_by"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or not value):
-                raise ConfigurationError(f"{name} must be text or None, not {value!r}")
-        if not isinstance(self.iterations, tuple) or not all(isinstance(one, FakeIteration) for one in self.iterations):
-            raise ConfigurationError(f"iterations must be a tuple of FakeIteration, not {self.iterations!r}")
+            _check_name(name, getattr(self, name))
+        object.__setattr__(self, "tool_calls", _all_of(FakeToolCall, "tool_calls", self.tool_calls))
+        object.__setattr__(self, "iterations", _all_of(FakeIteration, "iterations", self.iterations))
 
 
 _ANSWER_COUNTS = (
@@ -172,6 +192,17 @@ _ANSWER_COUNTS = (
 def _check_count(name: str, value: object) -> None:
     if type(value) is not int or value < 0:
         raise ConfigurationError(f"{name} must be a whole number of at least 0, not {value!r}")
+
+
+def _check_name(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ConfigurationError(f"{name} must be text or None, not {value!r}")
+
+
+def _all_of(kind: type, name: str, values: object) -> tuple[object, ...]:
+    if not isinstance(values, (tuple, list)) or not all(isinstance(one, kind) for one in values):
+        raise ConfigurationError(f"{name} must be a tuple of {kind.__name__}, not {values!r}")
+    return tuple(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from openai import BadRequestError as OpenAIBadRequestError
 from openai import OpenAI
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.testing import BilledCall, FakeAnswer, FakeIteration, FakeProvider
+from lc_costkit.testing import BilledCall, FakeAnswer, FakeIteration, FakeProvider, FakeToolCall
 
 ASKED: list[Any] = [{"role": "user", "content": "How do I freeze my card?"}]
 ANSWERS: dict[str, Any] = {"model": "claude-opus-5-5", "max_tokens": 100, "messages": ASKED}
@@ -205,7 +205,11 @@ def test_what_an_endpoint_does_not_have_is_refused() -> None:
         ({"speed": "slow"}, "speed must be 'standard' or 'fast', not 'slow'"),
         ({"service_tier": ""}, "service_tier must be text or None"),
         ({"inference_geo": 3}, "inference_geo must be text or None"),
-        ({"iterations": [FakeIteration()]}, "iterations must be a tuple of FakeIteration"),
+        ({"iterations": [1]}, "iterations must be a tuple of FakeIteration"),
+        ({"iterations": FakeIteration()}, "iterations must be a tuple of FakeIteration"),
+        ({"tool_calls": ("search",)}, "tool_calls must be a tuple of FakeToolCall"),
+        ({"finish_reason": "bored"}, "finish_reason must be one of stop, .*, not 'bored'"),
+        ({"finish_reason": ["stop"]}, "finish_reason must be one of"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(fields: dict[str, Any], problem: str) -> None:
@@ -220,8 +224,32 @@ def test_an_answer_that_cannot_be_is_refused(fields: dict[str, Any], problem: st
         ({"kind": "other"}, "kind must be"),
         ({"output_tokens": -1}, "output_tokens must be a whole number"),
         ({"cache_read_tokens": None}, "cache_read_tokens must be a whole number"),
+        ({"model": 5}, "model must be text or None, not 5"),
     ],
 )
 def test_an_iteration_that_cannot_be_is_refused(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         FakeIteration(**fields)
+
+
+def test_text_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="text must be text, not None"):
+        FakeAnswer(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": ""}, "needs the name of its tool"),
+        ({"name": "search", "arguments": ["rain"]}, "arguments must be a mapping"),
+        ({"name": "search", "arguments": {"for": object()}}, "arguments of 'search' must fit into JSON"),
+    ],
+)
+def test_a_tool_call_that_cannot_be_is_refused(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        FakeToolCall(**fields)
+
+
+def test_lists_are_taken_as_tuples() -> None:
+    call = FakeToolCall(name="search")
+    assert FakeAnswer(tool_calls=[call]).tool_calls == (call,)  # type: ignore[arg-type]
