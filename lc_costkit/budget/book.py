@@ -25,6 +25,7 @@ from lc_costkit.budget.parts import Balance, Part, Refused, Reserved, Settled
 from lc_costkit.errors import StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
+from lc_costkit.store import PATIENT_SECONDS
 
 _logger = logging.getLogger(__name__)
 
@@ -49,9 +50,9 @@ class Book:
         faults: what went wrong with it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, patience_seconds: float = PATIENT_SECONDS) -> None:
         self._engine = engine
-        self.accounts = Accounts(engine)
+        self.accounts = Accounts(engine, patience_seconds=patience_seconds)
         self.faults = Faults(_logger)
         self._backoff = Backoff()
         self._start_over()
@@ -162,8 +163,12 @@ _BOOKS: WeakValueDictionary[int, Book] = WeakValueDictionary()
 _GUARD = threading.Lock()
 
 
-def book_of(ledger: Ledger) -> Book:
+def book_of(ledger: Ledger, *, patience_seconds: float = PATIENT_SECONDS) -> Book:
     """Return the book of a ledger; its tables are made when it is first asked for.
+
+    Args:
+        ledger: beside whose calls the accounts are kept.
+        patience_seconds: how long a call waits for other writers of the store; who asks first decides.
 
     Raises:
         StoreError: the store cannot be opened, or a newer version wrote it.
@@ -172,7 +177,7 @@ def book_of(ledger: Ledger) -> Book:
     with _GUARD:
         book = _BOOKS.get(id(engine))
         if book is None:
-            book = _BOOKS[id(engine)] = Book(engine)
+            book = _BOOKS[id(engine)] = Book(engine, patience_seconds=patience_seconds)
         return book
 
 

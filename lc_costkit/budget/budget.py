@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -113,6 +114,8 @@ class Budget:
         self.soft = _share(soft)
         if on_soft is not None and on_soft != "cheapest" and not callable(on_soft):
             raise ConfigurationError(f"on_soft must be a function, 'cheapest' or None, not {on_soft!r}")
+        if inspect.iscoroutinefunction(on_soft) or inspect.iscoroutinefunction(on_exceeded):
+            raise ConfigurationError("on_soft and on_exceeded are called, not awaited; give plain functions")
         if on_soft is not None and self.soft is None:
             raise ConfigurationError("on_soft is never called without soft; give soft a share such as 0.8")
         if on_exceeded not in ("raise", "cheapest", "wait") and not callable(on_exceeded):

@@ -12,7 +12,7 @@ from lc_costkit.budget.gate import Gate
 from lc_costkit.langchain.budget_mark import marked, marked_chunk
 from lc_costkit.langchain.budget_outcome import Came, ended, failed
 from lc_costkit.langchain.budget_retry import within_budget
-from lc_costkit.langchain.budget_way import Ways
+from lc_costkit.langchain.budget_way import Way, Ways
 from lc_costkit.langchain.model_call import Chunk, ModelCall, Result, as_chunk
 from lc_costkit.langchain.stand_ins import parsed_chunk, with_parsed
 from lc_costkit.ledger import Ledger
@@ -52,7 +52,7 @@ class BudgetGuard:
             way.fail(error, failed(error, way.opened))
             raise
         way.settle(ended(result, way.opened))
-        return result if way.by is None else marked(with_parsed(result, call), way.by)
+        return self._shown(result, call, way)
 
     async def agenerate(self, call: ModelCall) -> Result:
         """Answer a call within the budgets."""
@@ -67,7 +67,7 @@ class BudgetGuard:
             await way.afail(error, failed(error, way.opened))
             raise
         await way.asettle(ended(result, way.opened))
-        return result if way.by is None else marked(with_parsed(result, call), way.by)
+        return self._shown(result, call, way)
 
     def stream(self, call: ModelCall) -> Iterator[Chunk]:
         """Answer a call within the budgets, in pieces as they come."""
@@ -118,6 +118,16 @@ class BudgetGuard:
         await way.asettle(came.ended())
         if way.by is not None and (last := parsed_chunk(came.text, call)) is not None:
             yield last
+
+    def _shown(self, result: Result, call: ModelCall, way: Way) -> Result:
+        """Return an answer with who gave it in place of the model; one that cannot be marked is not lost to that."""
+        if way.by is None:
+            return result
+        try:
+            return marked(with_parsed(result, call), way.by)
+        except Exception as error:
+            self.gate.faults.record("marking an answer", error, "it does not say that another model gave it")
+            return result
 
     def __reduce__(self) -> Any:
         url = self.gate.ledger.engine.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from lc_costkit.langchain.budget_mark import marked
 from lc_costkit.langchain.model_call import ModelCall, Result, as_result
 from lc_costkit.langchain.stand_ins import call_to, name_of
 from lc_costkit.metering import OpenCall, Outcome
-from lc_costkit.threads import off_loop
+from lc_costkit.threads import in_another_thread, off_loop
 
 
 @dataclass(slots=True)
@@ -50,15 +51,23 @@ class Way:
 
     def fail(self, error: BaseException, outcome: Outcome) -> None:
         """Count what a call took that raised."""
-        if isinstance(error, BudgetExceeded) and self.admission is not None:
+        if self.admission is None:
+            return
+        if isinstance(error, BudgetExceeded) and not outcome.billed:
             self.admission.release()  # of another gate further in: the provider was not called
-        self.settle(outcome)
+        elif isinstance(error, GeneratorExit):
+            in_another_thread(self.admission.settle, outcome)
+        else:
+            self.admission.settle(outcome)
 
     async def afail(self, error: BaseException, outcome: Outcome) -> None:
         """Count what a call took that raised, without blocking the event loop."""
-        if isinstance(error, BudgetExceeded) and self.admission is not None:
+        if self.admission is None:
+            return
+        if isinstance(error, BudgetExceeded) and not outcome.billed:
             await off_loop(self.admission.release)
-        await self.asettle(outcome)
+        else:
+            await self.admission.asettle(outcome)
 
 
 class Ways:
@@ -105,7 +114,7 @@ class Ways:
         model = self.cheapest if instead is CHEAPEST else instead
         if not isinstance(model, Runnable):
             if instead is not None:
-                way.answer = marked(as_result(instead, way.call), "on_exceeded")
+                way.answer = _answered(instead, way.call)
             return None
         try:
             return self._read(call_to(model, way.call, within=self.gate), by=name_of(model))
@@ -119,3 +128,13 @@ class Ways:
             raise BudgetExceeded(f"a budget does not allow {way.by} either, which its on_exceeded chose")
         self._other(way, admission)
         return way
+
+
+def _answered(answer: object, call: ModelCall) -> Result:
+    """Return what a function of a budget answered as the model's answer."""
+    if inspect.iscoroutine(answer):
+        answer.close()  # nobody will await it
+    try:
+        return marked(as_result(answer, call), "on_exceeded")
+    except TypeError as error:
+        raise BudgetExceeded(f"a budget does not allow the call, and its on_exceeded is of no use: {error}") from error

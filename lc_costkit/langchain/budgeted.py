@@ -103,8 +103,8 @@ def _guarded(model: Any, guard: BudgetGuard) -> Any:
         others = {name: _guarded_later(one, guard) for name, one in model.alternatives.items()}
         return model.model_copy(update={"default": _guarded(model.default, guard), "alternatives": others})
     raise ConfigurationError(
-        f"budgeted needs a model, not a {type(model).__name__}; wrap the model before it is put into a chain: "
-        f"prompt | budgeted(model, budgets, ledger)"
+        f"budgeted needs a model, not a {type(model).__name__}; wrap the model before it is put into a chain "
+        f"(prompt | budgeted(model, budgets, ledger)); what makes a model anew for each call cannot be held to anything"
     )
 
 

@@ -152,8 +152,13 @@ def as_result(answer: object, call: ModelCall) -> Result:
     Args:
         answer: text, or a message.
         call: which it answers.
+
+    Raises:
+        TypeError: it is neither.
     """
-    message = answer if isinstance(answer, AIMessage) else AIMessage(str(answer))
+    if not isinstance(answer, (str, AIMessage)):
+        raise TypeError(f"a text, an AIMessage or a model is needed, not {answer!r:.200}")
+    message = answer if isinstance(answer, AIMessage) else AIMessage(answer)
     if message.usage_metadata is None:
         # Said, because what is not said is estimated; and nobody is billed for this.
         nothing = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -71,11 +72,14 @@ def name_of(model: Any) -> str:
 
 def with_parsed(result: Result, call: ModelCall) -> Result:
     """Add what langchain-openai's parser looks for, where another provider answered in its place."""
-    message = getattr(next(iter(result.generations), None), "message", None)
+    first = next(iter(result.generations), None)
+    message = getattr(first, "message", None)
     parsed = None if message is None else _parsed(message.text, call)
-    if message is not None and parsed is not None and "parsed" not in message.additional_kwargs:
-        message.additional_kwargs["parsed"] = parsed
-    return result
+    if first is None or message is None or parsed is None or "parsed" in message.additional_kwargs:
+        return result
+    told = message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, "parsed": parsed}})
+    generations = [first.model_copy(update={"message": told}), *result.generations[1:]]
+    return result.model_copy(update={"generations": generations})
 
 
 def parsed_chunk(text: str, call: ModelCall) -> Chunk | None:
@@ -92,7 +96,7 @@ def _parsed(text: str, call: ModelCall) -> Any:
         return None
     try:
         return schema.model_validate_json(text)
-    except ValueError:
+    except Exception:
         return None  # the parser says what is wrong
 
 
@@ -114,7 +118,10 @@ def _translated(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     tools = [tool for tool in given.get("tools") or () if not _is_the_providers(tool)]
     choice = _choice(given.get("tool_choice"))
     if tools and choice != "none":
-        options |= _bound(model.bind_tools(tools, **({"tool_choice": choice} if choice else {})))
+        how: dict[str, Any] = {"tool_choice": choice} if choice else {}
+        if _one_at_a_time(given) and "parallel_tool_calls" in inspect.signature(model.bind_tools).parameters:
+            how["parallel_tool_calls"] = False
+        options |= _bound(model.bind_tools(tools, **how))
     schema = _schema(given)
     if schema is not None:
         options |= _bound(model.with_structured_output(schema, method="json_schema"))
@@ -138,6 +145,13 @@ def _choice(given: object) -> str | None:
         named = function.get("name") if isinstance(function, Mapping) else given.get("name")
         given = named or given.get("type")
     return _OPENAI_CHOICES.get(given, given) if isinstance(given, str) else None
+
+
+def _one_at_a_time(given: Mapping[str, Any]) -> bool:
+    """Tell whether no more than one tool may be called in an answer, as OpenAI or Anthropic put it."""
+    choice = given.get("tool_choice")
+    disabled = isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use")
+    return bool(disabled) or given.get("parallel_tool_calls") is False
 
 
 def _schema(given: Mapping[str, Any]) -> Any:

@@ -72,6 +72,13 @@ def _rebuilt(plain: type, guard: Guard) -> Any:
 class _Calls:
     """What all guarded models share; the class below it in the order of resolution is the model's own."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Leave out what a model's author does with each new class: this one is no other model."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """As above."""
+
     def _call(self, asked: list[Any], stop: list[str] | None, run_manager: Any, options: dict[str, Any]) -> ModelCall:
         told = current_told()
         if run_manager is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -19,8 +20,11 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
+from langchain_openai import ChatOpenAI
 
 from lc_costkit import Budget, BudgetExceeded, BudgetUnavailable, CostCallbackHandler, Ledger, budgeted
+from lc_costkit.budget.book import book_of
+from lc_costkit.store import writing
 from lc_costkit.testing import FakeProvider, Fault
 from tests.conftest import chat_anthropic, chat_openai
 
@@ -109,8 +113,6 @@ async def test_what_may_have_been_billed_is_counted_at_its_most(
 
 
 def test_a_provider_that_is_not_there_takes_nothing(budget: Budget, ledger: Ledger) -> None:
-    from langchain_openai import ChatOpenAI
-
     model = ChatOpenAI(model="gpt-4o-mini", api_key="test", base_url="http://127.0.0.1:9/v1", max_retries=0)  # type: ignore[arg-type]
     with pytest.raises(Exception, match="Connection error"):
         budgeted(model, budget, ledger).invoke("Hello")
@@ -160,6 +162,46 @@ async def test_a_stream_that_nobody_closes_is_settled(
         break
     await _until(lambda: budget.status().held == 0)
     assert spent(budget) > 0
+
+
+def test_a_stream_that_is_collected_in_a_transaction_does_not_wait_for_it(
+    budget: Budget, ledger: Ledger, slow: FakeProvider
+) -> None:
+    with Ledger() as memory:
+        for kept in (ledger, memory):
+            left = Budget(usd=1)
+            streams = [budgeted(chat_openai(slow), left, kept).stream("Tell me a long story")]
+            next(streams[0])
+            with writing(kept.engine) as connection:
+                connection.exec_driver_sql("SELECT 1")
+                streams.clear()
+                gc.collect()
+            for _ in range(200):
+                if left.status().held == 0:
+                    break
+                time.sleep(0.02)
+            assert spent(left) > 0
+            assert book_of(kept).faults.counts == {}
+
+
+class Refuses(ChatOpenAI):
+    """A model that meets the end of another budget in the middle of an answer."""
+
+    def _stream(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        for number, chunk in enumerate(super()._stream(*arguments, **options)):
+            if number > 3:
+                raise BudgetExceeded("somebody else's")
+            yield chunk
+
+
+def test_a_refusal_in_the_middle_of_an_answer_is_on_the_bill(
+    budget: Budget, ledger: Ledger, provider: FakeProvider
+) -> None:
+    plain = Refuses(model="gpt-4o-mini", api_key="test", base_url=provider.openai_base_url)  # type: ignore[arg-type]
+    with pytest.raises(BudgetExceeded, match="somebody"):
+        list(budgeted(plain, budget, ledger).stream("Tell me a long story"))
+    assert provider.wait_idle()
+    assert spent(budget) >= provider.billed_usd > 0
 
 
 @MAKERS
@@ -341,8 +383,6 @@ def test_what_another_gate_refuses_is_given_back(budget: Budget, ledger: Ledger,
 def test_a_call_that_cannot_be_read_is_held_to_its_budget_all_the_same(
     ledger: Ledger, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from langchain_openai import ChatOpenAI
-
     class Mute(ChatOpenAI):
         """A model whose parameters cannot be asked for from inside."""
 
@@ -419,6 +459,14 @@ async def test_a_handler_that_breaks_a_stream_leaves_nothing_held(
         assert spent(budget) > 0, (count, first, second)
 
 
+@pytest.fixture
+def impatient(ledger: Ledger) -> Iterator[Ledger]:
+    """A ledger whose budgets do not wait long for its file."""
+    book = book_of(ledger, patience_seconds=0.5)
+    yield ledger
+    assert book is book_of(ledger)
+
+
 class Store:
     """A ledger's file that can be locked by somebody else."""
 
@@ -431,7 +479,7 @@ class Store:
         return closing(connection)
 
 
-def test_the_answer_of_a_call_that_was_made_is_never_lost(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_answer_of_a_call_that_was_made_is_never_lost(impatient: Ledger, tmp_path: Path) -> None:
     store = Store(tmp_path / "l.db")
     budget = Budget(usd=1, fail="closed")
     locks: list[Any] = []
@@ -442,7 +490,7 @@ def test_the_answer_of_a_call_that_was_made_is_never_lost(ledger: Ledger, tmp_pa
         return "An answer that was paid for."
 
     with FakeProvider(answer=lock_then_answer) as other:
-        model = budgeted(chat_openai(other, max_tokens=100), budget, ledger)
+        model = budgeted(chat_openai(other, max_tokens=100), budget, impatient)
         answers = [model.invoke("Hello").text]
         with pytest.raises(BudgetUnavailable, match="cannot be checked"):
             model.invoke("Hello")
@@ -453,9 +501,9 @@ def test_the_answer_of_a_call_that_was_made_is_never_lost(ledger: Ledger, tmp_pa
         assert spent(budget) == other.billed_usd > 0, "it was kept and is counted now"
 
 
-async def test_failing_open_goes_on_and_counts_later(ledger: Ledger, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_failing_open_goes_on_and_counts_later(impatient: Ledger, provider: FakeProvider, tmp_path: Path) -> None:
     budget = Budget(usd=1, fail="open")
-    model = budgeted(chat_openai(provider, max_tokens=100), budget, ledger)
+    model = budgeted(chat_openai(provider, max_tokens=100), budget, impatient)
     with Store(tmp_path / "l.db").locked():
         assert model.invoke("Hello").text
         assert (await model.ainvoke("Hello")).text
@@ -481,9 +529,9 @@ async def test_a_ledger_whose_file_is_gone(provider: FakeProvider, tmp_path: Pat
 
 
 async def test_the_event_loop_goes_on_while_the_store_is_locked(
-    ledger: Ledger, provider: FakeProvider, tmp_path: Path
+    impatient: Ledger, provider: FakeProvider, tmp_path: Path
 ) -> None:
-    model = budgeted(chat_openai(provider, max_tokens=100), Budget(usd=1, fail="open"), ledger)
+    model = budgeted(chat_openai(provider, max_tokens=100), Budget(usd=1, fail="open"), impatient)
     ticks = 0
     with Store(tmp_path / "l.db").locked():
         task = asyncio.ensure_future(model.ainvoke("Hello"))

@@ -11,7 +11,7 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListChatModel, FakeListLLM
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from lc_costkit import Budget, BudgetExceeded, CostCallbackHandler, Ledger, ModelRouter, SemanticCache, budgeted
 from lc_costkit.errors import ConfigurationError
@@ -258,6 +258,42 @@ def test_tools_that_must_not_be_called_are_not_sent_to_another_provider(provider
     assert [len((call.body or {}).get("tools", ())) for call in provider.log] == [0, 1]
 
 
+@pytest.mark.parametrize("choice", [None, "any"])
+def test_one_tool_at_a_time_stays_one_at_a_time(
+    choice: str | None, pair: Any, ledger: Ledger, provider: FakeProvider
+) -> None:
+    strong, cheap = pair
+    budget = Budget(calls=9, soft=0.001, on_soft="cheapest")
+    model = budgeted(strong, budget, ledger, cheapest=cheap)
+    how: Any = {"parallel_tool_calls": False, **({"tool_choice": choice} if choice else {})}
+    for _ in range(2):
+        assert model.bind_tools([weather], **how).invoke("What is the weather in Paris?").tool_calls
+    body = provider.log[1].body or {}
+    assert body["model"] == name_of(cheap)
+    said = body.get("parallel_tool_calls"), (body["tool_choice"] if isinstance(body.get("tool_choice"), dict) else {})
+    assert said[0] is False or said[1]["disable_parallel_tool_use"] is True
+
+
+def test_an_answer_that_does_not_fit_its_schema_is_not_lost(ledger: Ledger, provider: FakeProvider) -> None:
+    class Picky(City):
+        """A city that is never right."""
+
+        @field_validator("name")
+        @classmethod
+        def never(cls, name: str) -> str:
+            raise TypeError("not this one")
+
+    budget = tight()
+    strong = chat_openai(provider, "gpt-4o", max_tokens=2000)
+    model = budgeted(strong, budget, ledger, cheapest=chat_anthropic(provider, max_tokens=50))
+    asked: Any = model.with_structured_output(Picky, method="json_schema", include_raw=True)
+    answer = asked.invoke("Name a city")
+    assert by(answer["raw"]) == "claude-haiku-4-5"
+    assert answer["raw"].text
+    assert answer["parsing_error"] is not None
+    assert budget.status().spent == provider.billed_usd > 0
+
+
 def test_a_routers_targets_share_one_gate(provider: FakeProvider, ledger: Ledger) -> None:
     budget = Budget(calls=2)
     targets = {"cheap": chat_openai(provider), "strong": chat_anthropic(provider)}
@@ -331,6 +367,37 @@ def test_a_function_may_raise(pair: Any, ledger: Ledger, provider: FakeProvider)
     model = budgeted(pair[0], Budget(calls=0, name="daily", on_exceeded=instead), ledger)
     with pytest.raises(PermissionError, match="ask your manager: daily"):
         model.invoke("Hello")
+
+
+@pytest.mark.parametrize("answer", [5, {"text": "a"}, ["a"], b"a", HumanMessage("a"), lambda: "a"])
+async def test_what_is_no_answer_is_none(answer: Any, ledger: Ledger, provider: FakeProvider) -> None:
+    model = budgeted(chat_openai(provider), Budget(calls=0, on_exceeded=lambda error: answer), ledger)
+    with pytest.raises(BudgetExceeded, match="a text, an AIMessage or a model is needed"):
+        model.invoke("Hello")
+    with pytest.raises(BudgetExceeded, match="a text, an AIMessage or a model is needed"):
+        async for _ in model.astream("Hello"):
+            pass
+    assert provider.calls == 0
+
+
+async def test_a_function_is_not_awaited(ledger: Ledger, provider: FakeProvider) -> None:
+    async def later(error: BudgetExceeded) -> str:
+        return "Later."
+
+    with pytest.raises(ConfigurationError, match="give plain functions"):
+        Budget(calls=0, on_exceeded=later)
+    model = budgeted(chat_openai(provider), Budget(calls=0, on_exceeded=lambda error: later(error)), ledger)
+    with pytest.raises(BudgetExceeded, match="not <coroutine"):
+        await model.ainvoke("Hello")
+
+
+def test_a_message_that_calls_a_tool_is_an_answer(pair: Any, ledger: Ledger) -> None:
+    call: Any = {"name": "weather", "args": {"city": "Paris"}, "id": "1", "type": "tool_call"}
+    model = budgeted(pair[0], Budget(calls=0, on_exceeded=lambda error: AIMessage("", tool_calls=[call])), ledger)
+    whole: Any = None
+    for chunk in model.stream("Hello"):
+        whole = chunk if whole is None else whole + chunk
+    assert model.invoke("Hello").tool_calls == whole.tool_calls == [call]
 
 
 def test_what_cannot_stand_in_is_said(pair: Any, ledger: Ledger) -> None:

@@ -339,6 +339,29 @@ def test_the_original_is_left_alone(plain: Any, watch: Watch) -> None:
     assert {name: vars(plain)[name] for name in before} == before
 
 
+def test_no_new_model_is_announced(provider: FakeProvider, watch: Watch) -> None:
+    known: dict[str, type] = {}
+
+    class Listed(FakeListChatModel):
+        """A family of models that keeps a list of its members."""
+
+        def __init_subclass__(cls, *, listed_as: str, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            known[listed_as] = cls
+
+        @classmethod
+        def __pydantic_init_subclass__(cls, **options: Any) -> None:
+            super().__pydantic_init_subclass__(**options)
+            known[cls.__name__] = cls
+
+    class Member(Listed, listed_as="member"):
+        """One of them."""
+
+    assert wrapped(wrapped(Member(responses=["a"]), Watch()), watch).invoke("Hello").text == "a"
+    assert known == {"member": Member, "Member": Member}
+    assert watch.seen == ["generate"]
+
+
 def test_two_wraps_share_nothing(plain: Any) -> None:
     one, two = Watch(), Watch()
     first, second = wrapped(plain, one), wrapped(plain, two)
