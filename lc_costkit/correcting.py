@@ -178,7 +178,7 @@ class _Sums:
 
     def add(self, change: _Change, *, changed: bool) -> None:
         before, after = change.record.cost, change.now.cost
-        model = self._names.of(change.row, price=after.price or before.price)
+        model = self._names.of(change.row)
         sums = self._by_model.setdefault(model, dict.fromkeys(_COUNTS, 0) | dict.fromkeys(_AMOUNTS, Decimal(0)))
         sums["calls"] += 1
         sums["changed"] += changed

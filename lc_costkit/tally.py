@@ -62,7 +62,6 @@ REPORT_COLUMNS = [
     "output_tokens",
     "usage",
     "cost_usd",
-    "price",
     "side_cost_usd",
     "side_cost_basis",
     "saved",

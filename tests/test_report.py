@@ -203,6 +203,8 @@ def test_all_names_of_a_model_are_one_row(ledger: Ledger) -> None:
         ("gpt-4o", own),
         ("gpt-4o-2024-05-13", book),
         ("house-model", book),
+        ("gpt-5", book),
+        ("gpt-5-codex", book),
     ):
         ledger.record(
             CallRecord(
@@ -217,9 +219,12 @@ def test_all_names_of_a_model_are_one_row(ledger: Ledger) -> None:
     ledger.record(CallRecord(model_answered="gpt-4o-2024-08-06", cache="hit", cost=exact("0")))
     ledger.record(CallRecord(cost=exact("0")))
     assert {row.group: row.requests for row in ledger.report("model").rows} == {
-        "gpt-4o": 6,
+        "gpt-4o": 5,
         "gpt-4o-2024-05-13": 1,
+        "my-deployment": 1,
         "house-model": 1,
+        "gpt-5": 1,
+        "gpt-5-codex": 1,
         "(none)": 1,
     }
     assert {row.group: row.requests for row in ledger.report("model_answered").rows} == {
@@ -228,6 +233,8 @@ def test_all_names_of_a_model_are_one_row(ledger: Ledger) -> None:
         "gpt-4o-2024-05-13": 1,
         "my-deployment": 1,
         "house-model": 1,
+        "gpt-5": 1,
+        "gpt-5-codex": 1,
         "(none)": 1,
     }
 
