@@ -34,8 +34,9 @@ from lc_costkit.routing.point import RoutingPoint
 FEWEST_PROMPTS = 50
 """Fewer say nothing: 50 leave a share of 0.3 uncertain by 0.13 either way."""
 
-STEPS = 1000
-"""Of the grid of thresholds, fixed before any label is read; a finer one gains less than 0.1 % of the calls."""
+STEPS = 5000
+"""Of the grid of thresholds, fixed before any label is read. A step moves at most 0.6 % of the calls (``Learned`` on
+GSM8K, whose scores lie closest together)."""
 
 
 def calibrate(
@@ -141,17 +142,14 @@ def _lowest_cost(needs: NDArray[np.float64], found: NDArray[np.float64], min_qua
     """Return the last threshold of the grid that passes, all before it having passed."""
     rows = np.arange(len(found))
     asked = min_quality * found[:, -1]
-    passed, before = 0.0, np.full(len(found), found.shape[1] - 1)
-    for step in range(1, STEPS + 1):
-        threshold = step / STEPS
-        places = chosen(needs, threshold)
-        if not np.array_equal(places, before):
-            kept = found[rows, places] - asked
-            if not mean_is_positive(kept, worst=-min_quality, best=1.0, allowance=allowance):
-                break
-            before = places
-        passed = threshold
-    return passed
+    grid = np.arange(1, STEPS + 1) / STEPS
+    # Between two thresholds that change a choice there is nothing new to test.
+    changes = np.unique(np.searchsorted(grid, needs, side="right"))
+    for place in changes[changes < STEPS]:
+        kept = found[rows, chosen(needs, float(grid[place]))] - asked
+        if not mean_is_positive(kept, worst=-min_quality, best=1.0, allowance=allowance):
+            return float(grid[place - 1]) if place else 0.0
+    return 1.0
 
 
 def _check(share: float | None, min_quality: float | None, confidence: float) -> None:

@@ -11,8 +11,8 @@ from lc_costkit.intervals import clopper_pearson
 logger = logging.getLogger(__name__)
 
 WINDOW = 500
-"""Decisions looked at together. With 500, a share of 0.3 calibrated on 300 prompts that has moved by 0.14 is seen
-in the first full window; a smaller window sees large moves sooner and small ones never."""
+"""Decisions looked at together. With 500, a share of 0.3 calibrated on 300 prompts that has moved by 0.14 is mostly
+seen in the first full window; a smaller window sees large moves sooner and small ones never."""
 
 SURE = 0.999
 """Confidence of the interval of a window's share, which is compared with the calibrated one: a window of unchanged
