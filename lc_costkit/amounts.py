@@ -11,6 +11,8 @@ from lc_costkit.errors import ConfigurationError
 _MOST = Decimal(10**12)
 """USD that nothing costs: a limit keeps sums within the precision of the arithmetic."""
 
+_DECIMALS = 24
+
 
 def usd_amount(name: str, value: object) -> Decimal:
     """Return an amount of USD that somebody gave.
@@ -34,6 +36,9 @@ def usd_amount(name: str, value: object) -> Decimal:
         raise ConfigurationError(f"{name} must be a finite amount of at least 0 USD, not {value}")
     if amount > _MOST:
         raise ConfigurationError(f"{name} must be at most {_MOST} USD, not {value}")
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_DECIMALS:
+        raise ConfigurationError(f"{name} must have at most {_DECIMALS} decimals, not {-exponent}")
     return amount
 
 
@@ -86,10 +91,20 @@ def any_overlap(spans: Iterable[tuple[date | None, date | None]]) -> tuple[int, 
 def as_utc(moment: datetime) -> datetime:
     """Return a moment in UTC; one without a time zone is taken as UTC.
 
+    Raises:
+        ConfigurationError: it is no ``datetime``, or one that UTC has no name for.
+
     >>> as_utc(datetime(2026, 11, 20)).isoformat()
     '2026-11-20T00:00:00+00:00'
     """
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not isinstance(moment, datetime):
+        raise ConfigurationError(
+            f"a moment must be a datetime, not {moment!r}; write datetime(2026, 11, 1, tzinfo=UTC)"
+        )
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(f"{moment} is out of range in UTC") from None
 
 
 def _before(start: date | None, end: date | None) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from lc_costkit.cost import MILLION, AppliedPrice, Cost
 from lc_costkit.rates import Rates
 from lc_costkit.usage import UsageReading
+
+_STEP = Decimal("1e-12")
+_MOST_DECIMALS = -18
 
 
 def apply_rates(
@@ -79,6 +82,12 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
         bounds = None
     if not doubts or usd is None:
         return Cost(usd=usd, basis="exact", price=price)
-    low = None if bounds is None else max(Decimal(0), usd - rates.less) * bounds[0]
-    high = None if bounds is None else (usd + rates.more + extra) * bounds[1]
+    low = None if bounds is None else _short(max(Decimal(0), usd - rates.less) * bounds[0], ROUND_FLOOR)
+    high = None if bounds is None else _short((usd + rates.more + extra) * bounds[1], ROUND_CEILING)
     return Cost(usd=usd, basis="estimated", price=price, low=low, high=high, reasons=tuple(doubts))
+
+
+def _short(bound: Decimal, direction: str) -> Decimal:
+    """Return a bound with an end: a factor of one rate by another may have none."""
+    exponent = bound.as_tuple().exponent
+    return bound.quantize(_STEP, direction) if isinstance(exponent, int) and exponent < _MOST_DECIMALS else bound

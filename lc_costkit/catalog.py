@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC
-from decimal import Decimal
+from datetime import UTC, date
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from lc_costkit.model_names import SELF_HOSTED, is_own_model, location_of, provider_id, spellings
 from lc_costkit.name_match import is_named
+from lc_costkit.unlisted import DEEPSEEK_MOVED, DEEPSEEK_MOVES, moved_to, unlisted
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
@@ -27,14 +27,9 @@ __all__ = ["Catalog", "Entry", "provider_id", "spellings"]
 
 _MEMO_LIMIT = 4096
 
-REGIONAL_FACTOR = Decimal("1.1")
-"""What a region costs beside the global endpoint: Claude since 4.5 on Vertex AI (notes of the price list, from
-cloud.google.com/vertex-ai/generative-ai/pricing), OpenAI's models in an Azure region or data zone (azure.microsoft.com,
-pricing of the Azure OpenAI service: gpt-4o 2.75 and 2.50 USD)."""
-
 _REGIONAL = {
     "google": re.compile(r"claude-(?!3|4-opus$|4-sonnet$|sonnet-4-0$|opus-4-[01]$|2|v1)"),
-    "azure": re.compile(r"gpt-|o\d|text-embedding-|codex"),
+    "azure": re.compile(r"gpt-|o\d|text-embedding-|ada$|codex"),
 }
 """Models whose listed price is that of the global endpoint, by provider."""
 
@@ -50,7 +45,8 @@ class Entry:
         doubt: why the match may not be the price that is billed; ``None`` for none.
         location: where it runs, if the name says so and the price depends on it.
         later: for a name that moves (``mistral-large-latest``), other models of the line it may have moved to.
-        regional: whether the price is that of a global endpoint and others cost ``REGIONAL_FACTOR`` times as much.
+        moved: the day on which it first did, if that is known (UTC).
+        regional: whether the price is that of a global endpoint, and others cost ``REGIONAL_FACTOR`` times as much.
         source: which list it is from.
     """
 
@@ -61,6 +57,7 @@ class Entry:
     location: str | None = None
     regional: bool = False
     later: tuple[ModelInfo, ...] = ()
+    moved: date | None = None
     source: str = "genai-prices"
 
 
@@ -150,9 +147,15 @@ def _look_up(snapshot: DataSnapshot, model: str, provider: str | None) -> Entry 
         return None
     location = location_of(model)
     for candidate, name, certain in spellings(model, provider):
+        doubt = None if certain else f"{provider} has no price for {model!r}; that of {candidate} was used"
         found = _find(snapshot, name, candidate)
+        if found is None or not is_named(found[1].match, found[1].id, name):
+            published = unlisted(name, candidate)
+            if published is not None:
+                owner, published_model, source = published
+                by_id = {listed.id: listed for listed in snapshot.providers}
+                return _entry(snapshot, (by_id[owner], published_model), name, doubt, location, source)
         if found is not None:
-            doubt = None if certain else f"{provider} has no price for {model!r}; that of {candidate} was used"
             return _entry(snapshot, found, name, doubt, location)
     if provider is None or provider in SELF_HOSTED:
         return None
@@ -200,6 +203,7 @@ def _entry(
     name: str | None,
     doubt: str | None,
     location: str | None,
+    source: str | None = None,
 ) -> Entry:
     provider, model = found
     if doubt is None and _UNVERIFIED.search(model.price_comments or ""):
@@ -212,20 +216,24 @@ def _entry(
     return Entry(
         provider,
         model,
-        native=any(model is listed for listed in provider.models),
+        native=source is not None or any(model is listed for listed in provider.models),
         doubt=doubt,
         location=location,
         regional=regional is not None and regional.match(model.id) is not None,
         later=_later(provider, model, name),
-        source=list_name(snapshot),
+        moved=DEEPSEEK_MOVED if provider.id == "deepseek" else None,
+        source=source or list_name(snapshot),
     )
 
 
 def _later(provider: Provider, model: ModelInfo, name: str | None) -> tuple[ModelInfo, ...]:
     """Return where a name may have moved to since the list filed it under one model.
 
-    Mistral moves ``...-latest`` without changing it in its answers; other makers answer with the model's own name.
+    Mistral moves ``...-latest`` without changing it in its answers, DeepSeek its two oldest names; other makers
+    answer with the model's own name.
     """
+    if provider.id == "deepseek" and model.id in DEEPSEEK_MOVES:
+        return moved_to()
     if provider.id != "mistral" or name is None or not name.endswith("-latest") or model.id.endswith("-latest"):
         return ()
     line = re.compile(re.escape(name.removesuffix("latest")) + r"\d[\d.-]*$")

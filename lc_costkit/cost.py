@@ -136,6 +136,8 @@ class Cost:
         return f"{self.usd} USD ({self.basis}{bounds}){model}"
 
     def __post_init__(self) -> None:
+        if self.usd is not None and not isinstance(self.usd, Decimal):
+            raise ConfigurationError(f"usd must be a Decimal, not {self.usd!r}; write Decimal({str(self.usd)!r})")
         if (self.usd is None) != (self.basis == "unpriced"):
             raise ConfigurationError(
                 f"usd={self.usd} contradicts basis={self.basis!r}: only unpriced calls have no usd"

@@ -90,7 +90,11 @@ def checked_discounts(discounts: Iterable[Discount]) -> tuple[Discount, ...]:
     Raises:
         ConfigurationError: one is no ``Discount``, or two for the same provider and models hold on the same day.
     """
-    listed = tuple(discounts) if not isinstance(discounts, Discount) else (discounts,)
+    if isinstance(discounts, Discount):
+        discounts = (discounts,)
+    if not isinstance(discounts, Iterable):
+        raise ConfigurationError(f"discounts must be some Discount(...), not {discounts!r}")
+    listed = tuple(discounts)
     for later, discount in enumerate(listed):
         if not isinstance(discount, Discount):
             raise ConfigurationError(f"discounts must hold Discount(...), not {discount!r}")

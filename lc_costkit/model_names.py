@@ -68,7 +68,12 @@ _BEDROCK_ARN = re.compile(
     r"^arn:aws[a-z-]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)/(?P<name>[^/]+)$"
 )
 _LEADING_PATHS = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
-_LOCATION = re.compile(r"^projects/[^/]+/locations/([^/]+)/")
+_LOCATION = re.compile(
+    r"^projects/[^/]+/locations/([^/]+)/"
+    r"|^arn:aws[a-z-]*:bedrock:([a-z]+-[a-z-]+-\d):[^:]*:foundation-model/"
+    r"|^bedrock/(?:[a-z_]+/)?([a-z]+-[a-z-]+-\d)/"
+    rf"|^(?:[^/]*/)*({_BEDROCK_REGION})\.{_BEDROCK_MAKER}\.[a-z]"
+)
 _TUNED = re.compile(r"(?:^|/)tunedmodels/|^projects/[^/]+/locations/[^/]+/endpoints/")
 _VERTEX_NAME = re.compile(r"^claude-[^@/]+@\d{8}$")
 _OPENAI_NAME = re.compile(r"^(?:text-embedding-|text-moderation-|ft:|chatgpt-|computer-use-|codex-|davinci-|babbage-)")
@@ -87,13 +92,15 @@ def provider_id(name: str | None) -> str | None:
 
 
 def location_of(model: str) -> str | None:
-    """Return where Vertex AI runs a model, if its name says so.
+    """Return where Vertex AI or Bedrock runs a model, if its name says so.
 
     >>> location_of("projects/p/locations/europe-west1/publishers/anthropic/models/claude-opus-5")
     'europe-west1'
+    >>> location_of("eu.amazon.nova-lite-v1:0"), location_of("bedrock/sa-east-1/meta.llama3-8b-instruct-v1:0")
+    ('eu', 'sa-east-1')
     """
     found = _LOCATION.match(model.strip().lower())
-    return found.group(1) if found else None
+    return next((place for place in found.groups() if place), None) if found else None
 
 
 def is_own_model(model: str) -> bool:
@@ -118,6 +125,8 @@ def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, st
     [('aws', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', True)]
     >>> list(spellings("anthropic/claude-sonnet-4-5", None))
     [('anthropic', 'claude-sonnet-4-5', True), (None, 'anthropic/claude-sonnet-4-5', True)]
+    >>> list(spellings("google_genai:gemini-2.5-flash", None))
+    [('google', 'gemini-2.5-flash', True), (None, 'google_genai:gemini-2.5-flash', True)]
     """
     name = model.strip().lower()
     arn = _BEDROCK_ARN.match(name)
@@ -137,6 +146,8 @@ def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, st
         return
     if provider is not None:
         yield provider, stripped, True
+        if provider == "azure" and stripped.startswith("gpt-35-"):
+            yield provider, stripped.replace("gpt-35-", "gpt-3.5-", 1), True
         if tail and provider_id(head) == provider:
             yield provider, tail, True
         elif tail and provider not in SELF_HOSTED:
@@ -157,4 +168,8 @@ def spellings(model: str, provider: str | None) -> Iterator[tuple[str | None, st
     elif _OPENAI_NAME.match(stripped):
         yield "openai", stripped, True
         return
+    head, colon, tail = stripped.partition(":")
+    if colon and "/" not in head:
+        # LangChain's init_chat_model writes it so.
+        yield provider_id(head), tail, True
     yield None, stripped, True

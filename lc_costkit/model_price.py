@@ -75,11 +75,13 @@ class ModelPrice:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name == "per_request":
+                if not isinstance(value, Mapping) or not all(isinstance(tool, str) for tool in value):
+                    raise ConfigurationError(f"per_request must be a mapping of tool names to USD, not {value!r}")
                 amounts = {tool: usd_amount(f"per_request[{tool!r}]", price) for tool, price in value.items()}
                 object.__setattr__(self, item.name, amounts)
             elif value is not None and item.name in ("since", "until"):
                 whole_date(item.name, value)
-            elif value is not None:
+            elif value is not None or item.name == "per_call":
                 object.__setattr__(self, item.name, usd_amount(item.name, value))
         check_span("ModelPrice", self.since, self.until)
         given = [name for name in LIST_KEYS.values() if getattr(self, name) is not None]
@@ -126,6 +128,7 @@ class OwnPrices:
 
     def __init__(self, overrides: Mapping[str, ModelPrice | Sequence[ModelPrice]]) -> None:
         self._prices: dict[str, tuple[ModelPrice, ...]] = {}
+        by_model("overrides", overrides)
         for model, given in overrides.items():
             prices = _checked(model, given)
             name = _spelled_once(model_key(model))
@@ -166,6 +169,16 @@ def model_key(model: object) -> str:
     return model.strip().lower()
 
 
+def by_model(name: str, value: object) -> None:
+    """Refuse what is not a mapping by model name.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} must be a mapping by model name, like {{'gpt-4o': ...}}, not {value!r}")
+
+
 def _spelled_once(name: str) -> str:
     """Return a name with its provider, if it has one, as the price list writes it: ``bedrock/x`` as ``aws/x``."""
     head, slash, tail = name.partition("/")
@@ -175,9 +188,14 @@ def _spelled_once(name: str) -> str:
 def machine_seconds(duration_seconds: float | None) -> Decimal | None:
     """Return a duration in seconds, to the microsecond; ``None`` for one that is not known or cannot be.
 
+    Raises:
+        ConfigurationError: it is no number.
+
     >>> machine_seconds(1.25), machine_seconds(-0.5), machine_seconds(float("nan"))
     (Decimal('1.250000'), Decimal('0.000000'), None)
     """
+    if duration_seconds is not None and not isinstance(duration_seconds, (int, float, Decimal)):
+        raise ConfigurationError(f"duration_seconds must be a number of seconds, not {duration_seconds!r}")
     if duration_seconds is None or not -_LONGEST < duration_seconds < _LONGEST:
         return None
     return max(Decimal(0), Decimal(duration_seconds)).quantize(_MICROSECOND, ROUND_HALF_EVEN)

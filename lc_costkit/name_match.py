@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SAME_MODEL = re.compile(
     r"(?:(?:[-_@:./]?(?:"
     r"20\d{2}-?\d{2}-?\d{2}|\d{8}|\d{6}|\d{4}|\d{2}-\d{2}(?:-\d{4})?|\d{2}-\d{4}|\d{3}"  # dates and builds
-    r"|latest|default|preview|exp|experimental|beta|stable|ga"  # channels
+    r"|latest|default|preview|exp|experimental|beta|stable|ga|customtools"  # channels
     r"|v\d+(?:\.\d+)?|:\d+[km]?"  # Bedrock's versions and context sizes
     r"))*[-_@:./]?)"
 )
@@ -27,6 +27,13 @@ _SAME_MAKER = re.compile(
     r"(?:(?:us|us-gov|eu|apac|jp|au|ca|sa|in|global|regional)\.)?(?:(?:anthropic|amazon|meta|mistral|openai)\.)?"
 )
 """What may stand before it: a Bedrock region and maker."""
+
+_SAME_PRICE = frozenset(
+    {"claude-2.0", "claude-2.1", "omni-moderation-latest", "text-moderation-latest"}
+    | {f"gemma-3-{size}-it" for size in ("1b", "4b", "12b", "27b")}
+    | {f"gemma-3n-{size}-it" for size in ("e2b", "e4b")}
+)
+"""Names with more behind or before them that cost what the entry says which claims them."""
 
 _FINE_TUNE = re.compile(r"^(ft:[^:]+)(?::.*)?$|^(.+\.ft-).*$")
 """OpenAI's and Azure's fine-tunes: the name of the base, then whose it is, which plays no part."""
@@ -50,6 +57,8 @@ def is_named(match: MatchLogic, entry_id: str, name: str) -> bool:
         name = tuned.group(1) or tuned.group(2)
         if "ft" not in entry_id:
             return False
+    if name in _SAME_PRICE and match.is_match(name):
+        return True
     literals = [(entry_id.lower(), False), *_literals(match, name)]
     return any(whole or _around(literal, name) for literal, whole in literals if literal)
 

@@ -23,7 +23,7 @@ from lc_costkit.discounts import Discount, checked_discounts, discounted
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.explanation import PriceExplanation, of_list, of_own, of_unknown
 from lc_costkit.model_names import provider_id, spellings
-from lc_costkit.model_price import ModelPrice, OwnPrices, machine_seconds, model_key
+from lc_costkit.model_price import ModelPrice, OwnPrices, by_model, machine_seconds, model_key
 from lc_costkit.rates import Rates, listed_rates, unusual
 from lc_costkit.refresh import Refresher
 from lc_costkit.usage import TokenUsage, UsageReading
@@ -76,8 +76,12 @@ class PriceBook:
         refresh_url: str | None = None,
     ) -> None:
         self._discounts = checked_discounts(discounts)
-        self._own = OwnPrices(overrides or {})
-        self._aliases = {model_key(model): model_key(target) for model, target in (aliases or {}).items()}
+        self._own = OwnPrices(overrides if overrides is not None else {})
+        by_model("aliases", aliases if aliases is not None else {})
+        self._aliases: dict[str, str] = {}
+        for model, target in (aliases or {}).items():
+            if self._aliases.setdefault(model_key(model), model_key(target)) != model_key(target):
+                raise ConfigurationError(f"aliases name {model!r} twice, in different spellings; give it one entry")
         for model, target in self._aliases.items():
             if target in self._aliases:
                 raise ConfigurationError(f"alias {model!r} leads to {target!r}, which is an alias too; name the model")
@@ -86,7 +90,8 @@ class PriceBook:
         self._refresher = None if refresh_every is None else Refresher(every=refresh_every, url=refresh_url)
         self._catalog = Catalog() if self._refresher is None else Catalog(refreshed=self._refresher.latest)
         if self._refresher is not None:
-            weakref.finalize(self, self._refresher.close)
+            # A forgotten book ends its thread, and nobody waits for it.
+            weakref.finalize(self, self._refresher.stop)
         self._arguments: dict[str, Any] = {
             "overrides": dict(overrides or {}),
             "aliases": self._aliases,
@@ -134,7 +139,15 @@ class PriceBook:
         return cost
 
     def cost(self, model: str, usage: TokenUsage, *, provider: str | None = None, at: datetime | None = None) -> Cost:
-        """Price ``usage`` of ``model`` at standard rates."""
+        """Price ``usage`` of ``model`` at standard rates.
+
+        Raises:
+            ConfigurationError: ``usage`` is no ``TokenUsage``, or ``model`` or ``at`` is of another type.
+        """
+        if not isinstance(usage, TokenUsage):
+            raise ConfigurationError(f"usage must be a TokenUsage, not {usage!r}; read_usage(...) reads a report")
+        if model is not None and not isinstance(model, str):
+            raise ConfigurationError(f"a model name must be text, not {model!r}")
         return self.price(UsageReading(usage=usage, model=model, provider=provider), at=at)
 
     def explain(

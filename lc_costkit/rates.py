@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lc_costkit.catalog import REGIONAL_FACTOR
+from lc_costkit import unlisted as rules
 from lc_costkit.cost import MILLION
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -48,9 +48,6 @@ _TOOL_KEYS = {
     "code_execution": "code_executions_kcount",
     "rerank": "rerank_searches_kcount",
 }
-_FREE_TOOLS = ("web_fetch", "tool_search")
-"""Anthropic bills these through their tokens only (platform.claude.com, tool pages)."""
-
 _STANDARD = {
     "service_tier": frozenset({"", "default", "standard", "auto", "standard_only", "on_demand", "unspecified"}),
     "processing": frozenset({"", "standard", "online"}),
@@ -58,29 +55,6 @@ _STANDARD = {
     "inference_geo": frozenset({"", "global", "not_available"}),
 }
 """Words with which providers say: nothing special."""
-
-_BATCH_SINCE = {
-    "openai": date(2024, 4, 15),
-    "anthropic": date(2024, 10, 8),
-    "mistral": date(2024, 11, 7),
-    "google": date(2025, 7, 7),
-}
-"""When each provider announced its batch discount; the price list dates most of its batch rates far later."""
-
-_BATCH_FACTOR = Decimal("0.5")
-_US_ONLY_FACTOR = Decimal("1.1")
-"""Anthropic's factor on all token rates for ``inference_geo="us"`` (platform.claude.com, pricing)."""
-
-_HOUR_FACTOR = 2
-"""Anthropic's factor on the input rate for a one-hour cache write, for models listed without such a rate."""
-
-_UNLISTED_BOUNDS = {
-    "flex": (Decimal("0.5"), Decimal(1)),
-    "priority": (Decimal(1), Decimal(2)),
-    "fast": (Decimal(1), Decimal(6)),
-}
-"""How much less or more a variant can cost that the list does not have, as factors of the standard price: the widest
-that the list has for other models."""
 
 _ONE = (Decimal(1), Decimal(1))
 
@@ -95,9 +69,6 @@ _SAME_WORD = {
     "processing": {"batches": "batch", "batch_api": "batch"},
 }
 """Other words for a variant: Vertex AI's ``trafficType``, and the names of enumerations."""
-
-_FREE_NOTE = "free of charge"
-"""What the list writes beside Google's open models, whose price it leaves empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +124,11 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
     draft = _Draft(entry, reading.usage.total_input, at)
     asked = unusual(reading)
     draft.start(asked)
+    draft.settle_time_of_day()
     for key, value in asked.items():
         draft.apply_variant(key, value)
     draft.doubt_combination(asked)
     draft.doubt_moving_name()
-    draft.doubt_time_of_day()
     draft.doubt_flat_variants(asked)
     draft.apply_place((reading.inference_geo or "").strip().lower())
     draft.fill_gaps(reading.usage)
@@ -195,13 +166,19 @@ class _Draft:
         if starts:
             self._carry_back(key, value, min(starts))
         elif value == "batch":
-            self._scale(_BATCH_FACTOR)
+            self._scale(rules.BATCH_FACTOR)
             self._notes.append("batch: half of the standard rates")
+            if self._entry.provider.id == "anthropic" and self._announced(value):
+                # Anthropic's discount is the same for all of its models.
+                return
             self._doubt("the price list has no batch rates for this model; half of the standard rates is usual")
-            self._widen(_ONE[0], 1 / _BATCH_FACTOR)
+            self._widen(_ONE[0], 1 / rules.BATCH_FACTOR)
+        elif not rules.PREPAID.isdisjoint({(None, value), (self._entry.provider.id, value)}):
+            self._doubt(f"{key}={value!r} is paid for in advance, by capacity; the standard rates were used")
+            self._widen(Decimal(0), _ONE[1])
         else:
             self._doubt(f"the price list has no rates for {key}={value!r}; the standard rates were used")
-            self._widen(*_UNLISTED_BOUNDS.get(value, (None, None)))
+            self._widen(*rules.VARIANT_BOUNDS.get(value, (None, None)))
 
     def doubt_combination(self, asked: Mapping[str, str]) -> None:
         """Doubt several variants at once: the list has each by itself and says nothing of them together."""
@@ -230,65 +207,94 @@ class _Draft:
 
     def doubt_moving_name(self) -> None:
         """Doubt the price of a name that may stand for a later model by now."""
+        if self._entry.moved is not None and not self._begun(self._entry.moved):
+            return
         now = self._flat(self._entry.model.get_prices(self._at))
         steps = [
             rate / now[key]
             for other in self._entry.later
             for key, rate in self._flat(other.get_prices(self._at)).items()
-            if key in ("input_mtok", "output_mtok") and now.get(key)
+            if key in ("input_mtok", "output_mtok", "cache_read_mtok") and now.get(key)
         ]
         if any(step != 1 for step in steps):
             self._doubt(f"the name moves; the price list has it at {self._entry.model.id!r}, and later models differ")
             self._widen(min(_ONE[0], *steps), max(_ONE[1], *steps))
 
-    def doubt_time_of_day(self) -> None:
-        """Doubt a rate of the hour at a date when it may not have been asked for yet: the list does not date it."""
+    def settle_time_of_day(self) -> None:
+        """Judge a rate of the hour, which the list neither dates nor limits to days of the week."""
         listed = self._entry.model.prices
         if not isinstance(listed, list):
             return
         active = [item for item in listed if item.constraint is None or item.constraint.active(self._at)]
         starts = [start for item in listed if (start := getattr(item.constraint, "start_date", None))]
-        if not active or not hasattr(active[-1].constraint, "start_time") or self._begun(max(starts, default=None)):
+        if not active or not hasattr(active[-1].constraint, "start_time"):
             return
         plain = next((item for item in reversed(active) if not hasattr(item.constraint, "start_time")), listed[0])
+        local = self._at.astimezone(rules.BEIJING)
+        if (
+            self._entry.provider.id == "deepseek"
+            and local.date() >= rules.WEEKENDS_SINCE
+            and local.weekday() >= rules.SATURDAY
+        ):
+            self._prices = self._flat(plain.prices)
+            self._notes.append("off-peak rates: it is a weekend in Beijing")
+            return
+        if self._begun(max(starts, default=None)):
+            return
         now, before = self._flat(active[-1].prices), self._flat(plain.prices)
         steps = [before[key] / now[key] for key in before if now.get(key)]
         self._doubt("the price list has a rate for this hour of the day, and not since when")
         self._widen(min(_ONE[0], *steps), max(_ONE[1], *steps))
+
+    def _announced(self, variant: str) -> bool:
+        """Say whether the provider had a variant by then, whatever the list says."""
+        since = rules.BATCH_SINCE.get(self._entry.provider.id) if variant == "batch" else None
+        return since is not None and since <= self._at.astimezone(UTC).date()
 
     def _begun(self, start: date | None) -> bool:
         return start is None or start <= self._at.astimezone(UTC).date()
 
     def apply_place(self, geo: str) -> None:
         """Take into account where the call ran, which genai-prices does not."""
-        if self._entry.regional:
+        if self._entry.provider.id == "aws":
+            self._doubt_abroad()
+        elif self._entry.regional:
             place = geo if geo not in ("", "not_available") else self._entry.location
             if place is None:
                 self._doubt(
                     "the listed price is that of a global endpoint; one in a region costs "
-                    f"{REGIONAL_FACTOR} times as much, and nothing says which it was; an alias with the provider would"
+                    f"{rules.REGIONAL_FACTOR} times as much, and nothing says which it was (an alias to "
+                    f"'{self._entry.provider.id}/{self._entry.model.id}' takes the listed price as it is)"
                 )
-                self._widen(_ONE[0], REGIONAL_FACTOR)
+                self._widen(_ONE[0], rules.REGIONAL_FACTOR)
             elif place != "global":
-                self._scale(REGIONAL_FACTOR)
-                self._notes.append(f"endpoint in {place}: {REGIONAL_FACTOR} times the global rates")
+                self._scale(rules.REGIONAL_FACTOR)
+                self._notes.append(f"endpoint in {place}: {rules.REGIONAL_FACTOR} times the global rates")
         elif geo not in _STANDARD["inference_geo"] and self._entry.provider.id == "anthropic":
             if geo == "us":
-                self._scale(_US_ONLY_FACTOR)
-                self._notes.append(f"inference_geo us: {_US_ONLY_FACTOR} times the listed rates")
+                self._scale(rules.US_ONLY_FACTOR)
+                self._notes.append(f"inference_geo us: {rules.US_ONLY_FACTOR} times the listed rates")
             else:
                 self._doubt(f"no factor is known for inference_geo={geo!r}")
                 self._widen(None, None)
+
+    def _doubt_abroad(self) -> None:
+        """Doubt the listed price of the US elsewhere; Claude's is the same, or listed apart, but in GovCloud."""
+        place, name = self._entry.location or "us", self._entry.model.id
+        listed = place.startswith(("us", "global")) or name.startswith(("regional.", "global.")) or "claude" in name
+        if not listed or place.startswith("us-gov"):
+            self._doubt(f"the listed price is that of the US, and the model ran in {place}")
+            self._widen(_ONE[0], rules.ABROAD_FACTOR)
 
     def fill_gaps(self, usage: TokenUsage) -> None:
         """Add what the list leaves out and the provider's rules settle."""
         model = self._entry.model
         hour_rate_missing = "cache_write_mtok" in self._prices and "cache_write_1h_mtok" not in self._prices
         if usage.cache_write_1h_tokens and hour_rate_missing and "claude" in model.id:
-            self._prices["cache_write_1h_mtok"] = _HOUR_FACTOR * self._prices["input_mtok"]
+            self._prices["cache_write_1h_mtok"] = rules.HOUR_FACTOR * self._prices["input_mtok"]
             self._notes.append("one-hour cache writes: twice the input rate")
-        listed_free = model.id.endswith(":free") or _FREE_NOTE in (model.price_comments or "").lower()
-        if not self._prices and (listed_free or (self._entry.provider.id, model.id) == ("openai", "moderation")):
+        listed_free = model.id.endswith(":free") or rules.FREE_NOTE in (model.price_comments or "").lower()
+        if not self._prices and (listed_free or (self._entry.provider.id, model.id) in rules.FREE_MODELS):
             self._prices |= {"input_mtok": Decimal(0), "output_mtok": Decimal(0)}
             self._notes.append("free of charge")
 
@@ -306,21 +312,30 @@ class _Draft:
             self._doubt("the price list has no rate for cache writes of this model; the input rate was used")
             self._more += write * plain / MILLION
         audio = usage.input_audio_tokens + usage.cache_read_audio_tokens
+        output_audio = usage.output_audio_tokens
         unlisted = {
             "audio input": provider != "google" and audio and "input_audio_mtok" not in prices,
-            "audio output": provider != "google" and usage.output_audio_tokens and "output_audio_mtok" not in prices,
+            "audio output": provider != "google" and output_audio and "output_audio_mtok" not in prices,
             "image output": usage.output_image_tokens and "output_image_mtok" not in prices,
         }
         for kind in (kind for kind, missing in unlisted.items() if missing and any(prices.values())):
             # Google lists a rate wherever one differs from that of text.
             self._doubt(f"the price list has no rate for {kind} of this model; the text rate was used")
-            self._widen(None, None)
+            text = {"audio input": audio * (plain or 0), "audio output": output_audio * prices.get("output_mtok", 0)}
+            if kind in text:
+                self._more += text[kind] * (rules.AUDIO_FACTOR - 1) / MILLION
+            else:
+                self._widen(None, None)
+        fee = prices.get("requests_kcount")
+        if fee and provider == "perplexity":
+            self._doubt("the fee for a request depends on the search context; that of the largest was used")
+            self._less += fee / 1000 * (1 - rules.SEARCH_FEE_FACTOR)
 
     def finish(self) -> Rates:
         per_million = {key: rate for key, rate in self._prices.items() if key.endswith("_mtok")}
         requests = {
             tool: self._prices[key] / 1000 for tool, key in _TOOL_KEYS.items() if key in self._prices
-        } | dict.fromkeys(_FREE_TOOLS, Decimal(0))
+        } | dict.fromkeys(rules.FREE_TOOLS, Decimal(0))
         return Rates(
             per_million=per_million,
             requests=requests,
@@ -347,8 +362,7 @@ class _Draft:
                 same = self._prices[name] == standard[name]
                 self._prices[name] = rate if same else self._prices[name] * rate / standard[name]
         self._notes.append(f"{key} {value}: the discount listed from {start}, before that date")
-        since = _BATCH_SINCE.get(self._entry.provider.id) if value == "batch" else None
-        if since is None or self._at.astimezone(UTC).date() < since:
+        if not self._announced(value):
             self._doubt(f"the price list has {key}={value!r} only from {start}; the same discount was assumed")
             self._widen(Decimal("0.5"), Decimal(2))
 

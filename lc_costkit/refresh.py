@@ -12,6 +12,7 @@ from lc_costkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
+    from genai_prices.types import ModelInfo
 
 _logger = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ class Refresher:
     It fetches as ``genai_prices.UpdatePrices`` does, and keeps the result to itself: that class
     changes the prices of the whole process, this one those of one price book. The thread begins
     with the first price that is asked for, again in a process that was forked. A list that
-    cannot be fetched, cannot be read, is empty, or holds a price that is no price is dropped; the
-    first time in a row that is logged.
+    cannot be fetched, cannot be read, is empty, holds a price that is no price, or has many models
+    for nothing is dropped; the first time in a row that is logged.
 
     Args:
         every: how often.
@@ -45,7 +46,7 @@ class Refresher:
             raise ConfigurationError(f"refresh_every={every} is too often for a list of prices; at least {shortest}")
         if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
             raise ConfigurationError(f"refresh_url must begin with http:// or https://, not {url!r}")
-        self._seconds = every.total_seconds()
+        self._seconds = min(every.total_seconds(), threading.TIMEOUT_MAX)
         self._url = url
         self._snapshot: DataSnapshot | None = None
         self._failing = False
@@ -61,10 +62,14 @@ class Refresher:
             self._start()
         return self._snapshot
 
-    def close(self) -> None:
-        """End the thread; the list stays in use."""
+    def stop(self) -> None:
+        """Let the thread end, without waiting for it."""
         self._closed = True
         self._wake.set()
+
+    def close(self) -> None:
+        """End the thread; the list stays in use."""
+        self.stop()
         thread = self._thread
         if thread is not None and self._process == os.getpid() and thread is not threading.current_thread():
             thread.join(_END_SECONDS)
@@ -120,8 +125,12 @@ class Refresher:
         return snapshot
 
 
+_MOST_FREE = 10
+"""A list is not believed that has more than one in so many of the package's priced models for nothing."""
+
+
 def _check(snapshot: DataSnapshot) -> None:
-    """Refuse a list that would price everything as unknown, or something below 0.
+    """Refuse a list that would price everything as unknown or as free, or something below 0.
 
     Raises:
         ValueError: it is such a list.
@@ -137,3 +146,14 @@ def _check(snapshot: DataSnapshot) -> None:
                     amounts = tiers if tiers is not None else [rate.base, *(tier.price for tier in rate.tiers)]
                     if any(not amount.is_finite() or amount < 0 for amount in amounts):
                         raise ValueError(f"{provider.id} {model.id} has {key}={rate}")
+    from genai_prices.data import providers
+
+    before = {(owner.id, model.id): model for owner in providers for model in owner.models if _costs(model)}
+    now = [_costs(model) for owner in snapshot.providers for model in owner.models if (owner.id, model.id) in before]
+    if now.count(False) * _MOST_FREE > len(now):
+        raise ValueError(f"{now.count(False)} of {len(now)} models that cost something would be free")
+
+
+def _costs(model: ModelInfo) -> bool:
+    listed = model.prices[-1].prices if isinstance(model.prices, list) else model.prices
+    return any(getattr(rate, "base", rate) for rate in vars(listed).values() if rate is not None)

@@ -18,6 +18,11 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
         ("openai/gpt-4o-mini", "openai", ("openai", "gpt-4o-mini")),
         ("text-embedding-3-small", None, ("openai", "text-embedding-3-small")),
         ("ft:gpt-4o-mini-2024-07-18:org::id", None, ("openai", "ft:gpt-4o-mini")),
+        ("openai:gpt-4o", None, ("openai", "gpt-4o")),
+        ("google_genai:gemini-2.5-flash", None, ("google", "gemini-2.5-flash")),
+        (f"bedrock_converse:us.{SONNET}", None, ("aws", f"regional.{SONNET}")),
+        ("gpt-35-turbo-0125", "azure", ("azure", "gpt-3.5-turbo")),
+        ("claude-2.1", "anthropic", ("anthropic", "claude-2")),
         ("models/gemini-2.5-flash", None, ("google", "gemini-2.5-flash")),
         ("models/gemini-2.5-flash", "google", ("google", "gemini-2.5-flash")),
         (
@@ -76,8 +81,8 @@ def test_known_names(model: str, provider: str | None, expected: tuple[str, str]
         ("my-private-llm", "openai"),
         # Fine-tunes that are not listed: the base's price says nothing about them.
         ("ft:gpt-4.1-mini:org::id", "openai"),
-        ("ft:gpt-4.1-2025-04-14:org::id", "openai"),
-        ("ft:o4-mini-2025-04-16:org::id", None),
+        ("ft:gpt-4.5-2025-04-14:org::id", "openai"),
+        ("ft:o5-mini-2025-04-16:org::id", None),
         ("ft:davinci-002:org::id", "openai"),
         ("gpt-4.1-2025-04-14.ft-abc", "azure"),
         ("tunedModels/gemini-1.5-flash-mine", None),

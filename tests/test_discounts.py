@@ -144,6 +144,7 @@ def test_a_book_with_discounts_survives_pickling() -> None:
         (lambda: Discount(percent=5, models=" "), "models of a Discount must be text"),
         (lambda: Discount(percent=5, provider=3), "provider of a Discount must be text"),
         (lambda: Discount(percent=5, since=date(2026, 1, 2), until=date(2026, 1, 1)), "must be after"),
+        (lambda: PriceBook(discounts=None), r"discounts must be some Discount\(...\), not None"),
         (lambda: PriceBook(discounts=[5]), r"discounts must hold Discount\(...\), not 5"),
         (lambda: PriceBook(discounts=[Discount(percent=5), Discount(percent=6)]), "two discounts hold for the same"),
         (

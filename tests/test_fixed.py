@@ -117,3 +117,5 @@ def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="is before start"):
         between(LINE, "2026-02-01", "2026-01-01")
+    with pytest.raises(ConfigurationError, match=r"a moment must be a datetime, not datetime.date"):
+        LINE.usd_between(date(2026, 1, 1), date(2026, 2, 1))  # type: ignore[arg-type]

@@ -200,6 +200,11 @@ def test_records_kept_before_prices_by_the_hour_are_read_back() -> None:
     assert AppliedPrice.from_dict(kept).per_hour is None
 
 
+def by_the_hour(duration: Any) -> Cost:
+    book = PriceBook(overrides={"mine": ModelPrice(per_hour=2)})
+    return book.price(UsageReading(usage=USAGE, model="mine"), duration_seconds=duration)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -209,6 +214,8 @@ def test_records_kept_before_prices_by_the_hour_are_read_back() -> None:
         (lambda: ModelPrice(per_hour=1, cache_read_per_million=1), "cache_read_per_million needs input_per_million"),
         (lambda: ModelPrice(per_hour=2.5), "per_hour must be a Decimal, int or str"),
         (lambda: ModelPrice(per_hour="-1"), "at least 0 USD"),
+        (lambda: by_the_hour("3"), "duration_seconds must be a number of seconds, not '3'"),
+        (lambda: by_the_hour(timedelta(seconds=3)), "duration_seconds must be a number of seconds"),
         (lambda: flat(1, since="2026-11-01"), "since must be a datetime.date"),
         (lambda: flat(1, since=datetime(2026, 11, 1)), "since must be a datetime.date"),
         (lambda: flat(1, NOVEMBER, NOVEMBER), "until=2026-11-01 must be after since=2026-11-01"),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -223,6 +223,22 @@ def test_the_decimal_context_of_the_caller_plays_no_part() -> None:
         assert BOOK.cost("gpt-4o-mini", usage, at=AT).usd == Decimal("611.11111095")
 
 
+LAST = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+
+
+def test_the_ends_of_the_calendar_have_a_price() -> None:
+    for at in (datetime.min, datetime.max):
+        assert BOOK.cost("gpt-5", TokenUsage(input_tokens=8), provider="openai", at=at).usd == Decimal("0.00001")
+
+
+def test_bounds_have_an_end() -> None:
+    """A factor of one rate by another may have none: the bounds are rounded outwards."""
+    cost = BOOK.cost("deepseek-chat", TokenUsage(input_tokens=1), at=AT)
+    assert cost.high is not None
+    assert cost.high >= Decimal("0.56e-6")
+    assert len(f"{cost.high:f}") < 20
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -239,6 +255,20 @@ def test_the_decimal_context_of_the_caller_plays_no_part() -> None:
         (lambda: PriceBook(aliases={"a": "b", "b": "c"}), "alias 'a' leads to 'b'"),
         (lambda: PriceBook(aliases={"": "b"}), "a model name must be text"),
         (lambda: PriceBook(aliases={"a": None}), "a model name must be text"),
+        (lambda: PriceBook(aliases=["a"]), "aliases must be a mapping by model name"),
+        (lambda: PriceBook(aliases={"A": "gpt-4o", "a": "gpt-4"}), "aliases name 'a' twice"),
+        (lambda: PriceBook(overrides=[("a", 1)]), "overrides must be a mapping by model name"),
+        (lambda: PriceBook(overrides="a"), "overrides must be a mapping by model name"),
+        (lambda: BOOK.cost(5, TokenUsage()), "a model name must be text, not 5"),
+        (lambda: BOOK.cost("gpt-4o", {"input_tokens": 1}), "usage must be a TokenUsage"),
+        (lambda: BOOK.cost("gpt-4o", TokenUsage(), at=AT.date()), "a moment must be a datetime"),
+        (lambda: BOOK.explain("gpt-4o", at="2026-11-20"), "a moment must be a datetime, not '2026-11-20'"),
+        (lambda: BOOK.cost("gpt-4o", TokenUsage(), at=LAST), "out of range in UTC"),
+        (lambda: ModelPrice(input_per_million=1, per_request=["a"]), "per_request must be a mapping of tool names"),
+        (lambda: ModelPrice(input_per_million=1, per_request={3: 1}), "per_request must be a mapping of tool names"),
+        (lambda: ModelPrice(input_per_million=1, per_call=None), "per_call must be a Decimal, int or str"),
+        (lambda: ModelPrice(input_per_million="1e-40"), "at most 24 decimals, not 40"),
+        (lambda: Cost(usd=0.5, basis="exact"), "usd must be a Decimal, not 0.5"),
         (lambda: Cost(usd=None, basis="exact"), "contradicts"),
         (lambda: Cost(usd=Decimal(0), basis="unpriced"), "contradicts"),
     ],

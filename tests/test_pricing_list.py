@@ -72,6 +72,10 @@ def why_they_differ(cost: Cost, terms: dict[str, str]) -> str | None:
         return "a batch before the list had it"
     if "one-hour cache writes: twice the input rate" in notes:
         return "an hour's write at twice the input rate"
+    if cost.price is not None and cost.price.provider == "anthropic" and "batch: half" in notes:
+        return "Anthropic's discount for a batch, which is the same for all models"
+    if "free of charge" in notes:
+        return "free, where theirs has no rate at all"
     return None
 
 

@@ -40,6 +40,34 @@ EXACT: list[tuple[UsageReading, str, Decimal]] = [
     (call("gpt-6-luna", input_tokens=7, output_tokens=3), NOW, million("7*0.1", "3*0.5")),
     (call("claude-haiku-4-5-20251001", input_tokens=13, output_tokens=5), NOW, million("13*1", "5*5")),
     (call("gemini-2.5-flash-lite", input_tokens=1000, output_tokens=800), NOW, million("1000*0.1", "800*0.4")),
+    # Batches of models that the list has no batch rates for, of a provider whose discount is one for all.
+    (call("claude-opus-4-1", processing="batch", output_tokens=100), NOW, million("100*37.5")),
+    (
+        call("claude-3-5-haiku-20241022", service_tier="batch", input_tokens=10, cache_write_1h_tokens=90),
+        "2025-03-01",
+        million("10*0.4", "90*0.8"),
+    ),
+    # Weekends are off-peak at DeepSeek, by Beijing's clock; Friday at two o'clock (UTC) is not.
+    (call("deepseek-v4-flash", input_tokens=1000), "2026-11-21T02:00", million("1000*0.15")),
+    (call("deepseek-v4-flash", input_tokens=1000), "2026-11-20T02:00", million("1000*0.3")),
+    (call("deepseek-chat", input_tokens=1000), "2025-09-04T20:00", million("1000*0.135")),
+    (call("deepseek-chat", input_tokens=1000), "2025-09-04T12:00", million("1000*0.27")),
+    # Bedrock where the price is the same, or is listed apart.
+    (call("eu.anthropic.claude-3-5-sonnet-20240620-v1:0", "aws", input_tokens=1000), NOW, million("1000*3")),
+    (call("us.amazon.nova-pro-v1:0", "aws", input_tokens=1000), NOW, million("1000*0.8")),
+    (call("jp.amazon.nova-2-lite-v1:0", "aws", input_tokens=1000), NOW, million("1000*0.33")),
+    # Fine-tunes and older models that the list leaves out, and what is free.
+    (
+        call("ft:gpt-4.1-mini-2025-04-14:acme::id", "openai", input_tokens=10, cache_read_tokens=90, output_tokens=1),
+        NOW,
+        million("10*0.8", "90*0.2", "1*3.2"),
+    ),
+    (call("ft:gpt-4.1-2025-04-14:acme::id", input_tokens=10, output_tokens=1), NOW, million("10*3", "1*12")),
+    (call("ft:o4-mini-2025-04-16:acme::id", input_tokens=10, output_tokens=1), NOW, million("10*4", "1*16")),
+    (call("anthropic.claude-v2:1", "aws", input_tokens=10, output_tokens=1), NOW, million("10*8", "1*24")),
+    (call("embed-english-v3.0", "cohere", input_tokens=10), NOW, million("10*0.1")),
+    (call("omni-moderation-latest", "openai", input_tokens=10), NOW, Decimal(0)),
+    (call("gemma-3-27b-it", "google_genai", input_tokens=10, output_tokens=1), NOW, Decimal(0)),
     # Nothing used costs nothing, and that is exact.
     (call("gpt-5"), NOW, Decimal(0)),
     (call("claude-opus-5", service_tier="standard"), NOW, Decimal(0)),
@@ -393,6 +421,75 @@ ESTIMATED: list[tuple[UsageReading, str, Decimal, Decimal, str]] = [
         million("1000*0.435"),
         "this hour of the day",
     ),
+    # Paid for by capacity, in advance: nothing more for the call, or its share of the capacity.
+    *(
+        (call(model, provider, service_tier=tier, input_tokens=1000), NOW, usd, Decimal(0), "paid for in advance")
+        for model, provider, tier, usd in (
+            ("gpt-4o", "openai", "scale", million("1000*2.5")),
+            ("claude-opus-5", "anthropic", "priority", million("1000*5")),
+            ("gemini-2.5-flash", "google", "PROVISIONED_THROUGHPUT", million("1000*0.3")),
+        )
+    ),
+    # Audio of a model that is listed with text rates only: 40 and 80 USD, and 10 and 20.
+    (
+        call("gpt-4o-audio-preview", input_audio_tokens=1000, output_tokens=10, output_audio_tokens=100),
+        NOW,
+        million("1000*2.5", "110*10"),
+        million("1000*40", "10*10", "100*80"),
+        "no rate for audio output",
+    ),
+    (
+        call("gpt-4o-mini-audio-preview", "openai", input_tokens=10, input_audio_tokens=1000),
+        NOW,
+        million("1010*0.15"),
+        million("10*0.15", "1000*10"),
+        "no rate for audio input",
+    ),
+    # A request of Perplexity's costs by its search context, 5 or 12 USD for a thousand.
+    (
+        call("sonar", "perplexity", input_tokens=1000, output_tokens=100),
+        "2026-09-01",
+        million("1100*1") + Decimal("0.012"),
+        million("1100*1") + Decimal("0.005"),
+        "search context",
+    ),
+    # Bedrock abroad, where only Claude and what is listed apart cost the same: Nova in Europe, Llama in Sao Paulo.
+    (
+        call("eu.amazon.nova-pro-v1:0", "bedrock_converse", input_tokens=1000, output_tokens=100),
+        NOW,
+        million("1000*0.8", "100*3.2"),
+        million("1000*1.05", "100*4.2"),
+        "ran in eu",
+    ),
+    (
+        call("bedrock/sa-east-1/meta.llama3-70b-instruct-v1:0", input_tokens=1000),
+        NOW,
+        million("1000*2.65"),
+        million("1000*4.45"),
+        "ran in sa-east-1",
+    ),
+    (
+        call("arn:aws:bedrock:us-east-1:1:inference-profile/us-gov." + SONNET.removeprefix("us."), input_tokens=1000),
+        NOW,
+        million("1000*3.3"),
+        million("1000*3.6"),
+        "ran in us-gov",
+    ),
+    # DeepSeek's oldest names stand for later models since 2025-09-05: V3.1 for 0.56 and 1.68, V3.2 for 0.28 and 0.42.
+    (
+        call("deepseek-chat", input_tokens=1000, output_tokens=100),
+        "2025-09-10T12:00",
+        million("1000*0.27", "100*1.1"),
+        million("1000*0.56", "100*1.68"),
+        "the name moves",
+    ),
+    (
+        call("deepseek-reasoner", "deepseek", input_tokens=1000, output_tokens=100),
+        "2026-01-10T20:00",
+        million("1000*0.135", "100*0.55"),
+        million("1000*0.28", "100*0.42"),
+        "the name moves",
+    ),
     # A name that has moved on: Mistral Large 3 costs 0.5 and 1.5.
     (
         call("mistral-large-latest", input_tokens=1000, output_tokens=100),
@@ -422,11 +519,9 @@ def test_estimated_with_the_true_amount_inside_the_bounds(
     ("reading", "word"),
     [
         (call("gpt-5", service_tier="flexx", input_tokens=1), "flexx"),
-        (call("gpt-5", service_tier="scale", input_tokens=1), "scale"),
         (call("claude-opus-5", speed="turbo", input_tokens=1), "turbo"),
         (call("claude-opus-5", processing="batch", speed="fast", input_tokens=1), "together"),
         (call("claude-opus-5", inference_geo="eu", input_tokens=1), "inference_geo"),
-        (call("gpt-4o-audio-preview", output_audio_tokens=1), "audio output"),
         (call("gpt-4o", output_image_tokens=1), "image output"),
         (call("gpt-oss-20b", "openai", input_tokens=1), "did not verify"),
     ],

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import pickle
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,9 +28,9 @@ USAGE = TokenUsage(input_tokens=1_000_000)
 MINUTE = timedelta(minutes=1)
 
 
-def price_file(rate: object = 7, *, model: str = "gpt-4o") -> list[dict[str, Any]]:
+def price_file(rate: object = 7, *, model: str = "gpt-4o", output: object = 9) -> list[dict[str, Any]]:
     """Return a list of one model, as genai-prices publishes it."""
-    prices = {"input_mtok": rate, "output_mtok": 9}
+    prices = {"input_mtok": rate, "output_mtok": output}
     listed = {"id": model, "match": {"equals": model}, "prices": prices}
     return [
         {
@@ -130,6 +131,8 @@ def test_the_first_price_does_not_wait_for_the_network() -> None:
         (200, b"[]"),
         (200, b'[{"id": "openai"}]'),
         (200, json.dumps(price_file(-1)).encode()),
+        (200, json.dumps(price_file(0, output=0)).encode()),
+        (200, json.dumps(price_file({"base": 0, "tiers": [{"start": 10, "price": 0}]}, output=0)).encode()),
         (200, json.dumps(price_file({"base": 1, "tiers": [{"start": 10, "price": -2}]})).encode()),
     ],
 )
@@ -188,6 +191,26 @@ def test_a_book_that_is_forgotten_ends_its_thread(site: Site) -> None:
     del book
     gc.collect()
     until(lambda: not threads())
+
+
+def test_a_book_may_be_forgotten_while_a_server_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        book = PriceBook(refresh_every=timedelta.max, refresh_url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        book.cost("gpt-4o", USAGE)
+        until(threads)
+        (fetching,) = threads()
+        del book
+        gc.collect()
+        # Nobody waited: the thread is still asking.
+        assert fetching.is_alive()
+    until(lambda: not threads())
+
+
+def test_a_refresh_that_never_comes_is_waited_for(site: Site) -> None:
+    with PriceBook(refresh_every=timedelta.max, refresh_url=site.url) as book:
+        until(lambda: book.cost("gpt-4o", USAGE).usd == 7)
+        time.sleep(0.05)
+        assert [thread.is_alive() for thread in threads()] == [True]
 
 
 def test_many_threads_start_one(site: Site) -> None:
