@@ -66,6 +66,22 @@ def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, li
     return answer, [*((None, counts) for counts in beside), *others]
 
 
+def credited_writes(payload: Payload, counts: TokenUsage) -> int:
+    """Return how many written tokens a fallback may have at the rate of cache reads.
+
+    What the cache held for the model that declined is billed so, be the retry the provider's own or one with a
+    credit of the caller's (platform.claude.com, fallback credit); no page says whether the counts show it.
+    """
+    written = counts.cache_write_tokens + counts.cache_write_5m_tokens + counts.cache_write_1h_tokens
+    if payload.part("fallback_credit").part("status").data.get("type") == "redeemed":
+        return written
+    iterations = list(payload.entries("iterations"))
+    if not any(_kind(one) == "fallback_message" for one in iterations):
+        return 0
+    declined = [one.count("cache_read_input_tokens") for one in iterations if not one.count("output_tokens")]
+    return min(written, max(declined, default=0))
+
+
 def anthropic_counts(payload: Payload) -> TokenUsage:
     """Count one entry, whose input excludes what was read from or written to the cache."""
     stated = payload.count("cache_creation_input_tokens")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lc_costkit.iterations import answering_model, anthropic_parts
+from lc_costkit.iterations import answering_model, anthropic_parts, credited_writes
 from lc_costkit.payloads import Payload, as_mapping, check_input, has_any, input_split, lifetimes_of, text, with_output
 from lc_costkit.usage import TERMS, TokenUsage, UsageReading, with_terms
 
@@ -104,9 +104,16 @@ def read_anthropic(
     main, others = anthropic_parts(payload, model)
     check_input(payload, main, main.total_output)
     counts = main + TokenUsage(tool_requests=requests)
-    reading = UsageReading(usage=counts, model=model, provider=provider, estimated=payload.odd)
+    credited = credited_writes(payload, main)
+    reading = UsageReading(
+        usage=counts,
+        model=model,
+        provider=provider,
+        estimated=payload.odd,
+        open_terms=(("cache_credit", str(credited)),) if credited else (),
+    )
     reading = with_terms(reading, {name: text(data.get(name)) for name in TERMS})
-    also = tuple(replace(reading, usage=counts, model=other or model, also=()) for other, counts in others)
+    also = tuple(replace(reading, usage=one, model=other or model, open_terms=()) for other, one in others)
     return replace(reading, also=also) if also else reading
 
 

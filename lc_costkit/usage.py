@@ -173,7 +173,8 @@ class UsageReading:
         also: calls the provider made on the way and bills at another model's rates.
         open_terms: what else the report leaves possible, as (name, value): a field above that was not
             reported and may have had this value, ``("cache_write", "all")`` for uncached input that may
-            have been written to the cache, ``("cache_retention", "12h")`` for writes that may be kept longer.
+            have been written to the cache, ``("cache_retention", "12h")`` for writes that may be kept longer,
+            ``("cache_credit", "900")`` for so many writes that may be billed as reads.
         open_calls: calls the provider may have made on the way, with the most tokens they can have had.
     """
 
@@ -230,6 +231,8 @@ def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
     if name == "cache_retention":
         # No list has a price for it; LiteLLM's table has twice the normal one.
         return replace(reading, usage=replace(usage, cache_write_tokens=2 * usage.cache_write_tokens))
+    if name == "cache_credit" and value.isdecimal():
+        return replace(reading, usage=_writes_as_reads(usage, int(value)))
     if name == "cache_read":
         moved = min(usage.cache_read_tokens, usage.input_audio_tokens)
         return replace(
@@ -250,6 +253,15 @@ def _with_term(reading: UsageReading, name: str, value: str) -> UsageReading:
             changed["also"] = tuple(_with_term(part, name, value) for part in reading.also)
         return replace(reading, **changed)
     return reading
+
+
+def _writes_as_reads(usage: TokenUsage, count: int) -> TokenUsage:
+    left, written = count, {}
+    for name in ("cache_write_1h_tokens", "cache_write_5m_tokens", "cache_write_tokens"):
+        taken = min(left, getattr(usage, name))
+        written[name] = getattr(usage, name) - taken
+        left -= taken
+    return replace(usage, **written, cache_read_tokens=usage.cache_read_tokens + count - left)
 
 
 def _check_count(name: str, count: object) -> None:

@@ -734,3 +734,33 @@ def test_advice_of_somebody_the_request_does_not_name_makes_an_estimate() -> Non
     assert reading is not None
     cost = PriceBook().price(reading)
     assert (cost.usd, cost.basis, cost.low, cost.high) == (Decimal("0.0006"), "estimated", None, None)
+
+
+def fallback(*, warm: int, **more: Any) -> dict[str, Any]:
+    split = {"ephemeral_5m_input_tokens": 400, "ephemeral_1h_input_tokens": 600}
+    answered = {"input_tokens": 100, "output_tokens": 10, "cache_creation_input_tokens": 1000, "cache_creation": split}
+    declined = {"type": "message", "model": "claude-fable-5", "input_tokens": 100, "cache_read_input_tokens": warm}
+    served = {"type": "fallback_message", "model": "claude-opus-4-8", **answered}
+    return {**answered, "iterations": [{**declined, "output_tokens": 0}, served], **more}
+
+
+@pytest.mark.parametrize(
+    ("usage", "low"),
+    [
+        (fallback(warm=0), None),
+        # Of 1,000 written tokens 700 were warm: 600 not at 10 but at 0.50 USD a million, 100 not at 6.25.
+        (fallback(warm=700), "0.002975"),
+        (fallback(warm=0, fallback_credit={"status": {"type": "redeemed"}}), "0.00125"),
+        (fallback(warm=0, fallback_credit={"status": {"type": "not_applied", "reason": "expired"}}), None),
+    ],
+)
+def test_what_a_fallback_writes_may_be_billed_as_read(usage: dict[str, Any], low: str | None) -> None:
+    reading = read_usage({"model": "claude-opus-4-8", "usage": usage}, "anthropic")
+    assert reading is not None
+    cost = PriceBook().price(reading)
+    # 100 at 5, 600 at 10, 400 at 6.25 and 10 at 25 USD a million
+    assert cost.usd == Decimal("0.00925")
+    if low is None:
+        assert cost.basis == "exact"
+    else:
+        assert (cost.basis, cost.low, cost.high) == ("estimated", Decimal(low), cost.usd)
