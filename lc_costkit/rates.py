@@ -175,7 +175,7 @@ class _Draft:
             self._widen(_ONE[0], 1 / rules.BATCH_FACTOR)
         elif not rules.PREPAID.isdisjoint({(None, value), (self._entry.provider.id, value)}):
             self._doubt(f"{key}={value!r} is paid for in advance, by capacity; the standard rates were used")
-            self._widen(Decimal(0), _ONE[1])
+            self._widen(Decimal(0), rules.VARIANT_BOUNDS.get(value, _ONE)[1])
         else:
             self._doubt(f"the price list has no rates for {key}={value!r}; the standard rates were used")
             self._widen(*rules.VARIANT_BOUNDS.get(value, (None, None)))
@@ -321,11 +321,13 @@ class _Draft:
         for kind in (kind for kind, missing in unlisted.items() if missing and any(prices.values())):
             # Google lists a rate wherever one differs from that of text.
             self._doubt(f"the price list has no rate for {kind} of this model; the text rate was used")
-            text = {"audio input": audio * (plain or 0), "audio output": output_audio * prices.get("output_mtok", 0)}
-            if kind in text:
-                self._more += text[kind] * (rules.AUDIO_FACTOR - 1) / MILLION
-            else:
+            most = rules.AUDIO_AT_MOST.get(self._entry.model.id)
+            if most is None or kind == "image output":
                 self._widen(None, None)
+            elif kind == "audio input":
+                self._more += audio * (most[0] - prices["input_mtok"]) / MILLION
+            else:
+                self._more += output_audio * (most[1] - prices["output_mtok"]) / MILLION
         fee = prices.get("requests_kcount")
         if fee and provider == "perplexity":
             self._doubt("the fee for a request depends on the search context; that of the largest was used")

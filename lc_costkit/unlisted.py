@@ -49,8 +49,12 @@ PREPAID = frozenset({(None, "scale"), (None, "reserved"), (None, "provisioned_th
 """Tiers, by provider where others use the word differently, that are paid for in advance by capacity: OpenAI's Scale
 tier, Bedrock's reserved one, Vertex AI's provisioned throughput and Anthropic's Priority tier (their pricing pages)."""
 
-AUDIO_FACTOR = 67
-"""The most that audio costs beside text: 10 and 0.15 USD for gpt-4o-mini-audio-preview (developers.openai.com)."""
+AUDIO_AT_MOST = {
+    "gpt-4o-audio-preview": (Decimal(100), Decimal(200)),
+    "gpt-4o-mini-audio-preview": (Decimal(10), Decimal(20)),
+}
+"""USD per million tokens of audio, in and out, of models that the list has with rates for text only: what they cost at
+first, which is the most they ever did (openai.com/api/pricing)."""
 
 SEARCH_FEE_FACTOR = Decimal("0.4")
 """The least that a request of Perplexity's Sonar models costs beside the fee in the list, which is that of a large
