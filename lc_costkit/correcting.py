@@ -25,6 +25,7 @@ from lc_costkit.repricing import Repriced, reprice, same_amount
 from lc_costkit.rows import (
     CALLS,
     CORRECTIONS,
+    UNREADABLE,
     correction_value,
     cost_values,
     from_row,
@@ -114,10 +115,10 @@ class Corrector:
             if not has_tag(row, self._tag):
                 return None
             record = from_row(row)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            now = reprice(record, self._prices)
+        except UNREADABLE:
             self._sums.unreadable += 1
             return None
-        now = reprice(record, self._prices)
         changed = not same_amount(now.cost, record.cost) or now.saved != record.saved
         change = _Change(row, record, now)
         if changed and not self._dry_run:

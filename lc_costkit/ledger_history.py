@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Connection, Delete, Engine, Select, delete, func, insert, select
+from sqlalchemy import Connection, Delete, Engine, Select, Table, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.correcting import Corrector, Progress
@@ -18,11 +18,13 @@ from lc_costkit.fixed_lines import put_line
 from lc_costkit.pricing import PriceBook
 from lc_costkit.record import CallRecord, Correction, Score
 from lc_costkit.repriced import Repricing
+from lc_costkit.repricing import reading_of
 from lc_costkit.rows import (
     CALLS,
     CORRECTIONS,
     FIXED_COSTS,
     SCORES,
+    UNREADABLE,
     correction_from,
     from_row,
     instant_text,
@@ -30,6 +32,7 @@ from lc_costkit.rows import (
 from lc_costkit.selection import narrowed
 from lc_costkit.store import PATIENT_SECONDS, cannot_use, describe, patiently, problems, writing
 from lc_costkit.turns import Turn
+from lc_costkit.usage import Basis
 
 _PAGE = 1000
 
@@ -114,7 +117,7 @@ class LedgerHistory:
         query = select(CORRECTIONS)
         if call_id is not None:
             query = query.where(CORRECTIONS.c.call_id == call_id)
-        yield from map(correction_from, self._rows(query))
+        yield from (self._read_as("correction", correction_from, row) for row in self._rows(query))
 
     def set_fixed_cost(self, cost: FixedCost) -> None:
         """Keep a line that is paid by the month; reports show its share of their period.
@@ -148,7 +151,8 @@ class LedgerHistory:
         """
         if self._schema < 2:
             return ()
-        return tuple(sorted(map(fixed_from_row, self._rows(select(FIXED_COSTS))), key=lambda c: (c.name, c.since)))
+        lines = [self._read_as("fixed cost", fixed_from_row, row) for row in self._rows(select(FIXED_COSTS))]
+        return tuple(sorted(lines, key=lambda line: (line.name, line.since)))
 
     def score(self, call_id: str, value: float, *, note: str | None = None) -> None:
         """Attach feedback to a call; several scores of one call are all kept.
@@ -203,17 +207,17 @@ class LedgerHistory:
         try:
             for row in self._rows(select(CALLS)):
                 found.extend(_row_problems(row))
-            orphans = (
-                select(SCORES)
-                .join(CALLS, CALLS.c.call_id == SCORES.c.call_id, isouter=True)
-                .where(CALLS.c.call_id.is_(None))
-            )
-            found.extend(
-                f"a score of {row['value']} is for call {row['call_id']!r}, which is not there"
-                for row in self._rows(orphans)
-            )
-            for row in self._rows(select(CORRECTIONS)) if self._schema >= 2 else ():
-                found.extend(_correction_problems(row))
+            for what, table in (("score", SCORES), ("correction", CORRECTIONS)):
+                if table is SCORES or self._schema >= 2:
+                    found.extend(
+                        f"a {what} (row {row['seq']}) is for call {row['call_id']!r}, which is not there"
+                        for row in self._rows(_orphans(table))
+                    )
+            if self._schema >= 2:
+                for row in self._rows(select(CORRECTIONS)):
+                    found.extend(_problem("correction", correction_from, row))
+                for row in self._rows(select(FIXED_COSTS)):
+                    found.extend(_problem("fixed cost", fixed_from_row, row))
         except StoreError as error:
             found.append(str(error))
         return found
@@ -230,10 +234,17 @@ class LedgerHistory:
     def _read(row: Mapping[str, Any]) -> CallRecord:
         try:
             return from_row(row)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNREADABLE as error:
             raise StoreError(
                 f"call {row['call_id']!r} (row {row['seq']}) cannot be read: {error}; see what check() says of it"
             ) from error
+
+    @staticmethod
+    def _read_as(what: str, read: Callable[[Mapping[str, Any]], _T], row: Mapping[str, Any]) -> _T:
+        try:
+            return read(row)
+        except UNREADABLE as error:
+            raise StoreError(f"{_named(what, row)} cannot be read: {error}; see what check() says of it") from error
 
     def _rows(self, query: Select[Any]) -> Iterator[Mapping[str, Any]]:
         # In pages, so that no connection is held while the caller does something with a row.
@@ -268,9 +279,12 @@ def _row_problems(row: Mapping[str, Any]) -> list[str]:
     call = f"call {row['call_id']!r} (row {row['seq']})"
     try:
         record = from_row(row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reading_of(record)  # what it is priced again by
+    except UNREADABLE as error:
         return [f"{call} cannot be read: {error}"]
     found = []
+    if record.cost.basis not in get_args(Basis):
+        found.append(f"{call} has an unknown basis {record.cost.basis!r}")
     if (record.cost.usd is None) != (record.cost.basis == "unpriced"):
         found.append(f"{call} has basis {record.cost.basis!r} and cost {record.cost.usd}")
     if (record.usage.total_input, record.usage.total_output) != (row["input_tokens"], row["output_tokens"]):
@@ -278,12 +292,22 @@ def _row_problems(row: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _correction_problems(row: Mapping[str, Any]) -> list[str]:
+def _problem(what: str, read: Callable[[Mapping[str, Any]], object], row: Mapping[str, Any]) -> list[str]:
     try:
-        correction_from(row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return [f"a correction of call {row['call_id']!r} (row {row['seq']}) cannot be read: {error}"]
+        read(row)
+    except UNREADABLE as error:
+        return [f"{_named(what, row)} cannot be read: {error}"]
     return []
+
+
+def _named(what: str, row: Mapping[str, Any]) -> str:
+    whose = f" of call {row['call_id']!r}" if "call_id" in row else f" {row['name']!r}"
+    return f"a {what}{whose} (row {row['seq']})"
+
+
+def _orphans(table: Table) -> Select[Any]:
+    joined = select(table).join(CALLS, CALLS.c.call_id == table.c.call_id, isouter=True)
+    return joined.where(CALLS.c.call_id.is_(None))
 
 
 def cause_of(error: Exception) -> str:

@@ -37,6 +37,9 @@ from lc_costkit.usage import TokenUsage
 LEDGER_SCHEMA = 2
 """Raised with every change of the tables below."""
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+"""What is raised where a row does not hold what the kit writes."""
+
 LEDGER_TABLES = MetaData()
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
@@ -360,10 +363,20 @@ def _text_or_none(amount: Decimal | None) -> str | None:
     return None if amount is None else str(amount)
 
 
-def _decimal_or_none(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
+def amount_from(text: str) -> Decimal:
+    """Read an amount of money.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except ArithmeticError as error:
         raise ValueError(f"not an amount of money: {text!r}") from error
+    if not amount.is_finite():
+        raise ValueError(f"not an amount of money: {text!r}")
+    return amount
+
+
+def _decimal_or_none(text: str | None) -> Decimal | None:
+    return None if text is None else amount_from(text)

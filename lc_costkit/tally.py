@@ -12,7 +12,7 @@ from typing import Any
 from lc_costkit.cost import EXACTLY, exact_sum
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.model_groups import ModelNames
-from lc_costkit.rows import savings_from_text
+from lc_costkit.rows import UNREADABLE, amount_from, savings_from_text
 from lc_costkit.selection import has_tag
 
 _UNKNOWN = "(none)"
@@ -182,31 +182,28 @@ def tally(rows: Iterable[Mapping[str, Any]], *, by: str | None = None, tag: str 
     groups_of = checked_group(by)
     total = _Tally()
     tallies: dict[str, _Tally] = {}
-    first = last = None
+    first: datetime | None = None
+    last: datetime | None = None
     with localcontext(EXACTLY):
         for row in rows:
             try:
                 if not has_tag(row, tag):
                     continue
+                started = datetime.fromisoformat(row["started_at"])
+                first = started if first is None or started < first else first
+                last = started if last is None or started > last else last
                 total.add(row)
                 for group in groups_of(row):
                     tallies.setdefault(group, _Tally()).add(row)
-            except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError) as error:
+            except UNREADABLE as error:
                 raise StoreError(
                     f"call {row['call_id']!r} (row {row['seq']}) cannot be summed up: {error}; "
                     "see what check() says of it"
                 ) from error
-            started = row["started_at"]
-            first = started if first is None or started < first else first
-            last = started if last is None or started > last else last
     made = [tally.row(group) for group, tally in tallies.items()]
     in_order = by in ("day", "hour", "month")
     made.sort(key=lambda row: row.group if in_order else (row.usd.copy_negate(), -row.requests, row.group))
-    return Summed(rows=tuple(made), total=total.row("total"), first=_moment(first), last=_moment(last))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return Summed(rows=tuple(made), total=total.row("total"), first=first, last=last)
 
 
 def checked_group(by: str | None) -> Callable[[Mapping[str, Any]], list[str]]:
@@ -267,14 +264,14 @@ class _Tally:
         if row["cost_usd"] is None:
             sums["unpriced_calls"] += 1
         else:
-            usd = Decimal(row["cost_usd"])
+            usd = amount_from(row["cost_usd"])
             sums["provider_usd"] += usd
             if row["cost_basis"] == "estimated":
                 sums["estimated_usd"] += usd
                 sums["estimated_calls"] += 1
         sums["unpriced_lookups"] += row["side_cost_basis"] == "unpriced"
         if row["side_cost_usd"]:
-            side = Decimal(row["side_cost_usd"])
+            side = amount_from(row["side_cost_usd"])
             sums["side_usd"] += side
             if row["side_cost_basis"] == "estimated":
                 sums["estimated_usd"] += side

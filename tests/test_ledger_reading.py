@@ -9,17 +9,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from lc_costkit import CallRecord, Cost, Ledger
+from lc_costkit import CallRecord, Cost, Ledger, ModelPrice, PriceBook
 from lc_costkit.errors import ConfigurationError, StoreError
+from lc_costkit.fixed import FixedCost
 from lc_costkit.metering import Meter, OpenCall, Outcome
 from lc_costkit.prompt import Prompt
+from lc_costkit.usage import TokenUsage
 from tests.support.command import run_command
 from tests.test_ledger import a_call
 
@@ -220,3 +223,51 @@ def test_closing_while_others_are_at_work_is_an_error_for_them_and_no_crash() ->
         for thread in threads:
             thread.join()
         assert unexpected == []
+
+
+DAMAGE = {
+    "calls": [
+        "started_at = 'yesterday'",
+        "cost_usd = 'NaN'",
+        "cost_usd = 'Infinity'",
+        "cost_basis = 'free'",
+        "billing = '[1]'",
+        """billing = '{"also": [{}]}'""",
+        """billing = '{"open_terms": [1]}'""",
+        "tags = '['",
+    ],
+    "corrections": ["before = '{'", "call_id = 'gone'"],
+    "fixed_costs": ["usd_per_month = 'much'", "since = '2026'"],
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "change"), [(table, change) for table, listed in DAMAGE.items() for change in listed]
+)
+def test_a_row_that_was_damaged_is_named_by_check_and_never_a_bare_error(
+    tmp_path: Path, table: str, change: str
+) -> None:
+    own = PriceBook(overrides={"gpt-4o": ModelPrice(input_per_million=1, output_per_million=1)})
+    usage = TokenUsage(input_tokens=10, output_tokens=1)
+    with Ledger(tmp_path / "l.db") as ledger:
+        for _ in range(2):
+            ledger.record(CallRecord(model_asked="gpt-4o", usage=usage, cost=PriceBook().cost("gpt-4o", usage)))
+        ledger.set_fixed_cost(FixedCost(name="database", usd_per_month="30", since=date(2026, 1, 1)))
+        assert ledger.reprice(own).changed == 2
+        assert ledger.check() == []
+        with closing(sqlite3.connect(tmp_path / "l.db")) as raw:
+            raw.execute(f"UPDATE costkit_{table} SET {change} WHERE seq = 1")  # noqa: S608
+            raw.commit()
+        (problem,) = ledger.check()
+        assert "(row 1)" in problem
+        read: list[Callable[[], object]] = [
+            lambda: list(ledger.records()),
+            lambda: ledger.report("tag"),
+            lambda: list(ledger.corrections()),
+            ledger.fixed_costs,
+        ]
+        for one in read:
+            with suppress(StoreError):
+                one()
+        result = ledger.reprice()
+        assert result.calls + result.unreadable == 2
