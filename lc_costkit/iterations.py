@@ -53,6 +53,12 @@ def anthropic_parts(payload: Payload, model: str | None) -> tuple[TokenUsage, li
         # Not all iterations are listed: the top level has them.
         payload.repaired()
         answer, own = top, [top]
+    elif (
+        answer.cache_write_tokens > top.cache_write_tokens
+        and (answer.total_input, answer.total_output) == (top.total_input, top.total_output)
+        and (len(own) == 1 or top.total_input <= SHORTEST_LONG_CONTEXT)
+    ):
+        answer, own = top, [top]  # the same, and only the top level says how long the cache keeps it
     # Only the top level tells how much of the output was reasoning.
     answer = replace(
         answer, reasoning_tokens=min(max(answer.reasoning_tokens, top.reasoning_tokens), answer.output_tokens)

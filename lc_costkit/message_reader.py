@@ -65,7 +65,7 @@ def read_langchain(
     asked = asked or Asked(cache_ttl=cache_ttl)
     if asked.inference_geo is None and "inference_geo" in start:
         asked = replace(asked, inference_geo=text(start["inference_geo"]))
-    reading = with_terms(reading, {name: _once(text(response.get(name))) for name in TERMS})
+    reading = with_terms(reading, {name: _once(text(response.get(name))) for name in TERMS if name in response})
     reading = with_lifetime(reading, asked)
     if not complete:
         reading = _completed(reading, asked, content)

@@ -764,3 +764,12 @@ def test_what_a_fallback_writes_may_be_billed_as_read(usage: dict[str, Any], low
         assert cost.basis == "exact"
     else:
         assert (cost.basis, cost.low, cost.high) == ("estimated", Decimal(low), cost.usd)
+
+
+def test_lifetimes_that_the_iterations_leave_out_are_those_of_the_top_level() -> None:
+    written = {"input_tokens": 10, "output_tokens": 10, "cache_creation_input_tokens": 100}
+    split = {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 70}
+    usage = {**written, "cache_creation": split, "iterations": [{"type": "message", **written}]}
+    assert usage_of(read_anthropic(usage, model="claude-opus-4-6")) == TokenUsage(
+        input_tokens=10, output_tokens=10, cache_write_5m_tokens=30, cache_write_1h_tokens=70
+    )
