@@ -179,22 +179,26 @@ def _of_compatible_endpoint(snapshot: DataSnapshot, model: str, location: str | 
 
 def _guess(snapshot: DataSnapshot, model: str, provider: str, location: str | None) -> Entry | None:
     """Let the list guess whom a provider's name means: it takes ``my-openai-proxy`` for OpenAI."""
+    from genai_prices.data_snapshot import find_provider_by_id
+
+    owner = find_provider_by_id(snapshot.providers, provider)
+    if owner is None:
+        return None
     for _, name, _ in spellings(model, provider):
-        try:
-            found = snapshot.find_provider_model(name, None, provider, None)
-        except LookupError:
-            continue
-        return _entry(snapshot, found, name, None, location)
+        found = _find(snapshot, name, owner.id)
+        if found is not None:
+            return _entry(snapshot, found, name, None, location)
     return None
 
 
 def _find(snapshot: DataSnapshot, name: str, provider: str | None) -> tuple[Provider, ModelInfo] | None:
-    if provider is not None and not any(provider == listed.id for listed in snapshot.providers):
-        return None
-    try:
-        return snapshot.find_provider_model(name, None, provider, None)
-    except LookupError:
-        return None
+    # What the snapshot's own search has looked for, found or not, it never forgets.
+    for owner in snapshot.providers:
+        rule = owner.model_match
+        if owner.id == provider or (provider is None and rule is not None and rule.is_match(name)):
+            model = owner.find_model(name, all_providers=snapshot.providers)
+            return None if model is None else (owner, model)
+    return None
 
 
 def _entry(

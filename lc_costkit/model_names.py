@@ -52,6 +52,9 @@ _PROVIDER_IDS = {
 }
 """What LangChain (``ls_provider``, ``model_provider``), LiteLLM and users call a provider, as genai-prices ids."""
 
+_GATEWAYS = frozenset({"", "litellm"})
+"""Words that say nothing of who bills: LiteLLM names the provider before the model."""
+
 SELF_HOSTED = frozenset(
     {"ollama", "vllm", "llamacpp", "llama_cpp", "llamafile", "lmstudio", "lm_studio", "gpt4all", "mlx", "huggingface"}
     | {"hosted_vllm", "ollama_chat", "tgi", "sglang", "triton", "xinference", "localai", "llama-cpp", "lm-studio"}
@@ -88,7 +91,7 @@ def provider_id(name: str | None) -> str | None:
     if not name or not isinstance(name, str):
         return None
     plain = name.strip().lower()
-    return _PROVIDER_IDS.get(plain, plain) or None
+    return _PROVIDER_IDS.get(plain, plain) if plain not in _GATEWAYS else None
 
 
 def location_of(model: str) -> str | None:

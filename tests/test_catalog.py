@@ -172,6 +172,18 @@ def test_names_near_to_one_that_is_unknown() -> None:
     assert CATALOG.near("zzzzzzzz", None) == ()
 
 
+def test_names_that_pass_by_leave_no_trace() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    catalog = Catalog()
+    for number in range(5000):
+        assert catalog.find(f"nobody-{number}", "openai") is None
+        assert catalog.find(f"nobody-{number}", f"proxy-{number}") is None
+    assert len(catalog._found[1]) <= 4096
+    remembered = [cache for name, cache in vars(get_snapshot()).items() if name.startswith("_")]
+    assert not any("nobody" in str(key) for cache in remembered for key in cache)
+
+
 def test_whether_a_provider_lists_the_model_itself() -> None:
     listed, borrowed = CATALOG.find("gpt-4o-mini", "openai"), CATALOG.find("gpt-4o-mini", "azure")
     assert listed is not None
@@ -194,6 +206,8 @@ def test_what_was_found_is_remembered_until_the_price_list_changes() -> None:
     assert catalog.find("gpt-4o", "openai") is not None
 
 
-@pytest.mark.parametrize(("name", "expected"), [("ChatMistralAI", "chatmistralai"), (" xai ", "x-ai"), ("", None)])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("ChatMistralAI", "chatmistralai"), (" xai ", "x-ai"), ("", None), ("LiteLLM", None)]
+)
 def test_provider_ids(name: str, expected: str | None) -> None:
     assert provider_id(name) == expected

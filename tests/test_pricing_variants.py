@@ -68,6 +68,9 @@ EXACT: list[tuple[UsageReading, str, Decimal]] = [
     (call("embed-english-v3.0", "cohere", input_tokens=10), NOW, million("10*0.1")),
     (call("omni-moderation-latest", "openai", input_tokens=10), NOW, Decimal(0)),
     (call("gemma-3-27b-it", "google_genai", input_tokens=10, output_tokens=1), NOW, Decimal(0)),
+    # LiteLLM names the provider before the model.
+    (call("openai/gpt-4o", "litellm", input_tokens=1000), NOW, million("1000*2.5")),
+    (call(f"bedrock/{SONNET}", "litellm", input_tokens=1000), NOW, million("1000*3.3")),
     # Nothing used costs nothing, and that is exact.
     (call("gpt-5"), NOW, Decimal(0)),
     (call("claude-opus-5", service_tier="standard"), NOW, Decimal(0)),
