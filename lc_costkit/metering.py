@@ -25,7 +25,7 @@ from lc_costkit.prompt import Prompt
 from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
 from lc_costkit.savings import basis_of, check_savings, hit_saving, miss_savings, once_only, prune_savings, route_saving
 from lc_costkit.tokens import TokenCounter, approximate_tokens
-from lc_costkit.usage import TokenUsage, UsageReading
+from lc_costkit.usage import TERMS, TokenUsage, UsageReading
 
 _logger = logging.getLogger(__name__)
 
@@ -348,8 +348,7 @@ class Meter:
 
 def billing_terms(reading: UsageReading) -> dict[str, Any]:
     """Return what besides token counts decided the price, as plain data, so that a call can be priced again."""
-    names = ("service_tier", "processing", "speed", "inference_geo")
-    terms: dict[str, Any] = {name: value for name in names if (value := getattr(reading, name)) is not None}
+    terms: dict[str, Any] = {name: value for name in TERMS if (value := getattr(reading, name)) is not None}
     if reading.estimated:
         terms["estimated"] = True
     if reading.open_terms:
