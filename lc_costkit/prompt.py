@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Part = Literal["system", "history", "context", "question", "tools"]
+
+_PARTS: tuple[Part, ...] = get_args(Part)
 
 PREFIX_BLOCK_BYTES = 1024
 """One hash for each; about 256 tokens, a quarter of the shortest prefix that providers cache."""
@@ -64,26 +66,35 @@ class Prompt:
 
         The context is what surrounds a declared question, and what tools returned.
         """
+        texts: dict[Part, list[str]] = {part: [] for part in _PARTS}
+        for part, text in self._pieces():
+            if text:
+                texts[part].append(text)
+        return {part: found for part, found in texts.items() if found}
+
+    def _pieces(self) -> list[tuple[Part, str]]:
         asked = self._asked()
-        texts: dict[Part, list[str]] = {"system": [], "history": [], "context": [], "question": [], "tools": []}
+        pieces: list[tuple[Part, str]] = []
         for index, (role, text) in enumerate(self.turns):
             if index == asked:
                 question = self._question_in(text)
-                texts["question"].append(question)
+                pieces.append(("question", question))
                 if question != text:
                     before, _, after = text.partition(question)
-                    texts["context"] += [before, after]
+                    pieces += [("context", before), ("context", after)]
             elif role in _SYSTEM_ROLES:
-                texts["system"].append(text)
+                pieces.append(("system", text))
             else:
-                texts["context" if role in _TOOL_ROLES else "history"].append(text)
-        texts["tools"].append(self.tools)
-        return {part: pieces for part, found in texts.items() if (pieces := [piece for piece in found if piece])}
+                pieces.append(("context" if role in _TOOL_ROLES else "history", text))
+        pieces.append(("tools", self.tools))
+        return pieces
 
     def shares(self, total_tokens: int) -> dict[str, int]:
         """Divide reported input tokens among the parts by length; the sum is exact, the shares are not."""
-        lengths = {part: sum(_size(text) for text in texts) for part, texts in self.parts().items()}
-        return divided(total_tokens, lengths)
+        lengths = dict.fromkeys(_PARTS, 0)
+        for part, text in self._pieces():
+            lengths[part] += _size(text)
+        return divided(total_tokens, {part: length for part, length in lengths.items() if length})
 
     def counted(self, count: Callable[[str], int]) -> dict[str, int]:
         """Count the tokens of each part, with about what a provider adds around messages."""
