@@ -15,9 +15,10 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -248,8 +249,8 @@ def _worker(load: Load, number: int, folder: Path) -> Iterator[float | Callable[
     (folder / f"seconds-{number}").write_text(json.dumps(seconds))
 
 
-def _in_process(load: Load, number: int, folder: Path, all_up: threading.Barrier) -> None:
-    all_up.wait(300)
+def _in_process(load: Load, number: int, folder: Path, start: Start) -> None:
+    start.wait()
     for step in _worker(load, number, folder):
         if callable(step):
             step()
@@ -309,23 +310,45 @@ def run(load: Load, folder: Path) -> Seen:
 
 def _run_processes(load: Load, folder: Path) -> tuple[float, int]:
     return run_processes(
-        lambda number, all_up: (_in_process, (load, number, folder, all_up)),
+        lambda number, start: (_in_process, (load, number, folder, start)),
         workers=load.workers,
         kills=load.kills,
         seed=load.seed,
     )
 
 
+class Start:
+    """Has processes begin at once. Each has a pipe of its own: one that is killed leaves no lock behind.
+
+    Args:
+        pipe: its end of it.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def wait(self) -> None:
+        """Say that the process is up, and wait for the others."""
+        self._pipe.send(None)
+        self._pipe.recv()
+
+
 def run_processes(
-    what: Callable[[int, Any], tuple[Callable[..., None], tuple[Any, ...]]], *, workers: int, kills: int, seed: int
+    what: Callable[[int, Start], tuple[Callable[..., None], tuple[Any, ...]]],
+    *,
+    workers: int,
+    kills: int,
+    seed: int,
+    loaded: Sequence[str] = ("lc_costkit.budget.accounts",),
 ) -> tuple[float, int]:
     """Run processes that begin at once, kill some of them, and wait for the others.
 
     Args:
-        what: number and barrier -> the function of a process and its arguments; it waits for the barrier first.
+        what: number and start -> the function of a process and its arguments; it waits for the start first.
         workers: how many.
         kills: how many of them are killed, within half a second each.
         seed: of who is killed and when.
+        loaded: modules to load once for all of them.
 
     Returns:
         When they began, and how many were killed before they had ended.
@@ -337,15 +360,17 @@ def run_processes(
     quick = "forkserver" in multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if quick else "spawn")
     if quick:
-        context.set_forkserver_preload(
-            ["lc_costkit.budget.accounts", "lc_costkit.langchain.budgeted", "langchain_openai"]
-        )
-    all_up = context.Barrier(workers + 1)
-    made = [what(number, all_up) for number in range(workers)]
+        context.set_forkserver_preload(list(loaded))
+    pipes = [context.Pipe() for _ in range(workers)]
+    made = [what(number, Start(theirs)) for number, (_, theirs) in enumerate(pipes)]
     processes = [context.Process(target=target, args=arguments) for target, arguments in made]
     for process in processes:
         process.start()
-    all_up.wait(300)
+    for mine, theirs in pipes:
+        theirs.close()
+        mine.recv()
+    for mine, _ in pipes:
+        mine.send(None)
     started = time.time()
     draw = random.Random(seed)
     killed = 0
@@ -356,6 +381,8 @@ def run_processes(
             killed += 1
     for process in processes:
         process.join()
+    for mine, _ in pipes:
+        mine.close()
     failed = [process.exitcode for process in processes if process.exitcode not in (0, -signal.SIGKILL)]
     if failed:
         raise RuntimeError(f"{len(failed)} workers failed")

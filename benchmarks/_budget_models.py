@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from _budget_load import Observer, Seen, run_processes
+from _budget_load import Observer, Seen, Start, run_processes
 from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from openai import OpenAIError
@@ -40,6 +39,8 @@ MEAN_USD = Decimal("0.00006")
 MODEL = "gpt-4o-mini"
 _INPUT_USD, _OUTPUT_USD = 0.15e-6, 0.60e-6
 
+_LOADED = ("lc_costkit.langchain.budgeted", "langchain_openai")
+
 FAILS = "the provider fails"
 CUT = "the connection breaks"
 
@@ -54,6 +55,7 @@ class ModelLoad:
         workers: processes, or tasks.
         calls: of each at most; they stop when nothing fits.
         in_tasks: asyncio tasks of one process in place of processes.
+        limit_share: the limit, as a share of what all calls together would cost.
         kills: how many processes are killed while they work.
         lease_seconds: how long a reservation lasts; longer than any call takes.
         seed: of everything that is drawn.
@@ -64,14 +66,15 @@ class ModelLoad:
     workers: int
     calls: int
     in_tasks: bool = False
+    limit_share: float = 0.2
     kills: int = 0
     lease_seconds: float = 5.0
     seed: int = 0
 
     @property
     def limit_usd(self) -> Decimal:
-        """Half of what all calls together would cost."""
-        return self.workers * self.calls * MEAN_USD / 2
+        """The least that they must not pass together."""
+        return self.workers * self.calls * MEAN_USD * Decimal(str(self.limit_share))
 
 
 class _Check:
@@ -208,11 +211,11 @@ def _budget(load: ModelLoad) -> Budget:
     return Budget(usd=load.limit_usd, name="load", lease=load.lease_seconds, soft=None)
 
 
-def _in_process(load: ModelLoad, number: int, url: str, all_up: threading.Barrier) -> None:
+def _in_process(load: ModelLoad, number: int, url: str, start: Start) -> None:
     with Ledger(load.address) as ledger:
         check = _Check(load) if load.way == "check" else None
         worker = _Worker(load, number, _model(load, url, ledger), check)
-        all_up.wait(300)
+        start.wait()
         for step in worker.sizes():
             if isinstance(step, float):
                 time.sleep(step)
@@ -236,8 +239,8 @@ async def _in_tasks(load: ModelLoad, url: str) -> None:
         await asyncio.gather(*(one(number) for number in range(load.workers)))
 
 
-def _all_tasks(load: ModelLoad, url: str, all_up: threading.Barrier) -> None:
-    all_up.wait(300)
+def _all_tasks(load: ModelLoad, url: str, start: Start) -> None:
+    start.wait()
     asyncio.run(_in_tasks(load, url))
 
 
@@ -294,10 +297,13 @@ def _asks_for(word: str) -> Callable[[FakeRequest], bool]:
 def _run(load: ModelLoad, url: str) -> tuple[float, int]:
     if load.in_tasks:
         # In a process of their own: the provider's event loop is in this one.
-        return run_processes(lambda _, all_up: (_all_tasks, (load, url, all_up)), workers=1, kills=0, seed=load.seed)
+        return run_processes(
+            lambda _, start: (_all_tasks, (load, url, start)), workers=1, kills=0, seed=load.seed, loaded=_LOADED
+        )
     return run_processes(
-        lambda number, all_up: (_in_process, (load, number, url, all_up)),
+        lambda number, start: (_in_process, (load, number, url, start)),
         workers=load.workers,
         kills=load.kills,
         seed=load.seed,
+        loaded=_LOADED,
     )
