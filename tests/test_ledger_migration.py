@@ -19,6 +19,7 @@ from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.rows import LEDGER_SCHEMA
 from lc_costkit.store import open_engine
 from tests import ledger_version_1 as version_1
+from tests.support.postgres import start_postgres
 from tests.test_ledger import a_call
 
 LINE = FixedCost(name="vector database", usd_per_month="30", since=date(2026, 11, 1))
@@ -66,8 +67,7 @@ def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = start_postgres(tmp_path_factory.mktemp("pg"))
     try:
         yield server.get_uri()
     finally:

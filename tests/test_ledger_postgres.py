@@ -14,17 +14,18 @@ from lc_costkit.ledger import Ledger
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.store import open_engine
 from lc_costkit.usage import TokenUsage
+from tests.support.postgres import start_postgres
 from tests.test_ledger import a_call, full_call
 
 DROP_ALL = "DROP TABLE costkit_scores, costkit_corrections, costkit_fixed_costs, costkit_calls, costkit_schema"
 
-pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("pg")
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    server = start_postgres(folder)
     try:
         yield server.get_uri()
     finally:

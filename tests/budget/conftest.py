@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,15 +10,24 @@ from sqlalchemy import Engine
 
 from lc_costkit.budget.schema import BUDGET_TABLES
 from lc_costkit.store import open_engine
+from tests.support.postgres import start_postgres
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker do all that needs a server: starting one takes longer than most of these tests."""
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        values = getattr(getattr(item, "callspec", None), "params", {}).values()
+        if "postgresql" in values or "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("postgresql"))
 
 
 @pytest.fixture(scope="session")
 def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server for the whole run."""
-    pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the server's own, about where it keeps its socket
-        server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = start_postgres(tmp_path_factory.mktemp("pg"))
     try:
         # What a test wrote need not survive a power cut.
         yield f"{server.get_uri()}&options=-csynchronous_commit%3Doff"

@@ -25,6 +25,7 @@ from lc_costkit.ledger import Ledger
 from lc_costkit.record import CallRecord
 from lc_costkit.store import open_engine, problems
 from lc_costkit.turns import Turn
+from tests.support.postgres import start_postgres
 
 ALL = Account(budget="all", scope="{}")
 PATIENCE = 0.3
@@ -414,10 +415,9 @@ def test_transactions_that_wait_for_one_another_are_made_again(server_engine: En
 
 
 def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
-    pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+    server = start_postgres(tmp_path / "pg", cleanup_mode="stop")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pgserver.get_server(tmp_path / "pg", cleanup_mode="stop")
         engine = open_engine(server.get_uri())
         accounts = Accounts(engine)
         reserve(accounts, "a")
@@ -425,7 +425,7 @@ def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         for use in (lambda: reserve(accounts, "b"), lambda: accounts.settle("a", [part(10)], [3], now=0)):
             with pytest.raises(StoreError, match=r"cannot be used: .*connection"):
                 use()
-        server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
+        server = start_postgres(tmp_path / "pg")
         assert standing(accounts) == (0, 10)
         accounts.settle("a", [part(10)], [3], now=0)
         assert standing(accounts) == (3, 0)

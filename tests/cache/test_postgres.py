@@ -17,8 +17,9 @@ from lc_costkit.store import open_engine
 from tests.cache.support import WordsEmbedder, ask
 from tests.cache.test_migration import go_on_with, make_old
 from tests.support.command import run_command
+from tests.support.postgres import start_postgres
 
-pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
 
 ASKED, REWORDED = "What is the fee for a card", "What is one fee for a card"
 
@@ -26,7 +27,7 @@ ASKED, REWORDED = "What is the fee for a card", "What is one fee for a card"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("pg")
-    running = pgserver.get_server(folder, cleanup_mode="delete")
+    running = start_postgres(folder)
     try:
         yield running.get_uri()
     finally:
