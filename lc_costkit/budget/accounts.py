@@ -180,7 +180,8 @@ class Accounts:
         except DoesNotFitError as refusal:
             refused = refusal.refused
         # What nobody settled in time is spent, and the answer should say so.
-        if not self._transactions.run(lambda hand: sweep(hand, now, account=refused.part.account)):
+        accounts = sorted({key_of(one.part.account): one.part.account for one in (refused, *refused.others)}.items())
+        if not self._transactions.run(lambda hand: sum(sweep(hand, now, account=one) for _, one in accounts)):
             return refused
         try:
             return self._transactions.run(lambda hand: reserve(hand, name, ordered, now))

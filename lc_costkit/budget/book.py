@@ -34,6 +34,8 @@ KEPT_LIMIT = 100_000
 
 _ADVICE = "what it took is kept and counted when the store can be used again; check free space and ledger.check()"
 
+_LOST = "its lease counts it in full; report it with the traceback, which is logged at DEBUG"
+
 
 @dataclass(frozen=True, slots=True)
 class _Settlement:
@@ -104,6 +106,9 @@ class Book:
             self.faults.record("settling", error, _ADVICE)
             self._keep(settlement)
             return None
+        except Exception as error:
+            self.faults.record("settling", error, _LOST)
+            return None
         self._backoff.succeeded()
         return settled
 
@@ -111,7 +116,7 @@ class Book:
         """Give back what was reserved for a call that was not made; where that fails, the lease does. Never raises."""
         try:
             self.accounts.release(reservation)
-        except StoreError as error:
+        except Exception as error:
             self.faults.record("releasing", error, "its lease will end it")
 
     def flush(self) -> None:
@@ -123,7 +128,13 @@ class Book:
         with self._guard():
             while self._kept:
                 one = self._kept[0]
-                self.accounts.settle(one.reservation, one.parts, one.amounts, now=time.time())
+                try:
+                    self.accounts.settle(one.reservation, one.parts, one.amounts, now=time.time())
+                except StoreError:
+                    raise
+                except Exception as error:
+                    # Tried again it would stand before all others for ever.
+                    self.faults.record("settling", error, _LOST)
                 self._kept.popleft()
 
     def balances(self, budget: str) -> list[Balance]:

@@ -44,6 +44,10 @@ MAX_WAIT = timedelta(minutes=1)
 """How long a rate limit makes a call wait: a window of a minute, after which there is room again."""
 
 
+_LONGEST_VALUE = 256
+"""Characters of a value in a scope: an index of PostgreSQL takes rows of 2,700 bytes at most."""
+
+
 class Budget:
     """A limit on what calls may take, in a window of the calendar, for each value of a scope.
 
@@ -192,7 +196,7 @@ class Budget:
             text = NOBODY if value is None or value == "" else str(value)
             if wanted not in (ANY, text):
                 return None
-            values[name] = text
+            values[name] = text if len(text) <= _LONGEST_VALUE else _shortened(text)
         return values
 
     def in_units(self, amount: Decimal | int) -> int:
@@ -227,6 +231,12 @@ class Budget:
         if not isinstance(name, str) or not name.strip():
             raise ConfigurationError(f"name must be text, not {name!r}; leave it out for one made of the arguments")
         return name.strip()
+
+
+def _shortened(text: str) -> str:
+    """Return a text that stands for a longer one, and for no other."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[: _LONGEST_VALUE - len(digest) - 3]}...{digest}"
 
 
 def nano(usd: Decimal) -> int:

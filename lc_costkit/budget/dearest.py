@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.output_limits import UNKNOWN_OUTPUT_LIMIT, output_limit
@@ -84,8 +84,7 @@ def dearest_rates(claim: Claim, prices: PriceBook, *, input_tokens: int, at: dat
     """Return the dearest rates for a call of so many input tokens, made at ``at`` (now by default, UTC if naive)."""
     moment = datetime.now(UTC) if at is None else at
     step = bisect_left(LONG_ABOVE, input_tokens)
-    return _found(
-        prices,
+    asked = (
         claim.model or "",
         claim.provider,
         claim.service_tier,
@@ -98,9 +97,21 @@ def dearest_rates(claim: Claim, prices: PriceBook, *, input_tokens: int, at: dat
         # Prices change on the minute at the earliest (off-peak hours).
         moment.replace(second=0, microsecond=0),
     )
+    known = _KNOWN.setdefault(prices, {})
+    found = known.get(asked)
+    if found is None:
+        if len(known) >= _KNOWN_LIMIT:
+            known.clear()
+        found = known[asked] = _found(prices, *asked)
+    return found
 
 
-@lru_cache(maxsize=1024)
+# State of the process: threads that look up the same at once both find it. A book of prices that is given up takes
+# its rates along.
+_KNOWN: WeakKeyDictionary[PriceBook, dict[tuple[Any, ...], DearestRates]] = WeakKeyDictionary()
+_KNOWN_LIMIT = 1024
+
+
 def _found(
     prices: PriceBook,
     model: str,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lc_costkit.budget.parts import Account, Balance, Part, Refused, Reserved, Settled
 from lc_costkit.budget.schema import HELD, MOST, OVER, SWEPT, kept_until, key_of
@@ -18,6 +19,12 @@ _FROM_ACCOUNTS = f"FROM costkit_budget_accounts {_BY_KEY}"
 _ACCOUNT = f"SELECT id, spent, held, unsettled, closed {_FROM_ACCOUNTS}"
 _HOLD = f"UPDATE costkit_budget_accounts SET held = held + ? {_BY_KEY}"  # noqa: S608
 _HOLD_WITHIN = f"{_HOLD} AND closed = 0 AND spent + held + ? <= ?"
+_HOLD_AND_KEEP = (
+    "WITH changed AS ({hold} RETURNING id, spent, held, unsettled), kept AS ("
+    "INSERT INTO costkit_budget_reservations (reservation, account, amount, state, expires_at) "
+    "SELECT ?, id, ?, ?, ? FROM changed) SELECT id, spent, held, unsettled FROM changed"
+)
+"""For a server: one way in place of two, while others wait for the account."""
 _KEEP = (
     "INSERT INTO costkit_budget_reservations (reservation, account, amount, state, expires_at) VALUES (?, ?, ?, ?, ?)"
 )
@@ -30,6 +37,14 @@ _CHANGE = (
     "UPDATE costkit_budget_accounts SET spent = MAX(spent + ?, 0), held = MAX(held - ?, 0), "
     "unsettled = MAX(unsettled - ?, 0) WHERE id = ?"
 )
+_END_AND_TELL = (
+    "WITH mine AS (SELECT reservation, account, amount, state FROM costkit_budget_reservations "
+    "WHERE reservation = ? FOR UPDATE), ended AS (UPDATE costkit_budget_reservations r SET state = ?, expires_at = ? "
+    "FROM mine WHERE r.reservation = mine.reservation AND r.account = mine.account AND mine.state <> ?) "
+    "SELECT a.budget, a.starts_at, a.scope, mine.account, mine.amount, mine.state "
+    "FROM mine LEFT JOIN costkit_budget_accounts a ON a.id = mine.account"
+)
+"""For a server: ``_RESERVED`` and ``_END`` in one."""
 _END = "UPDATE costkit_budget_reservations SET state = ?, expires_at = ? WHERE reservation = ?"
 _FORGET = "DELETE FROM costkit_budget_reservations WHERE reservation = ?"
 _TELL = "UPDATE costkit_budget_accounts SET soft_told = 1 WHERE id = ?"
@@ -56,28 +71,39 @@ def reserve(hand: Hand, reservation: str, ordered: Sequence[tuple[int, Part, flo
         DoesNotFitError: one does not fit; the transaction is to be given up.
     """
     balances: dict[int, Balance] = {}
+    refused: dict[int, Refused] = {}
     for place, part, lease in ordered:
         earlier = _earlier(hand, part)
-        row = _held(hand, part, earlier)
+        kept = (reservation, now + lease)
+        row = _held(hand, part, earlier, kept)
         if row is None:
             _open_account(hand, part.account)
-            row = _held(hand, part, earlier)
+            row = _held(hand, part, earlier, kept)
         if row is None:
-            raise DoesNotFitError(Refused(part=part, balance=_refused_balance(hand, part, earlier)))
-        account, spent, held, unsettled = row
-        hand.execute(_KEEP, (reservation, account, min(part.amount, MOST), HELD, now + lease))
+            refused[place] = Refused(part=part, balance=_refused_balance(hand, part, earlier))
+            continue
+        _, spent, held, unsettled = row
         balances[place] = Balance(account=part.account, spent=spent, held=held, unsettled=unsettled, earlier=earlier)
+    if refused:
+        first, *others = (refused[place] for place in sorted(refused))
+        raise DoesNotFitError(replace(first, others=tuple(others)))
     return Reserved(balances=tuple(balances[place] for place in range(len(ordered))))
 
 
-def _held(hand: Hand, part: Part, earlier: int) -> Row | None:
+def _held(hand: Hand, part: Part, earlier: int, kept: tuple[str, float]) -> Row | None:
+    """Hold a part, and note for which reservation and until when."""
     key = key_of(part.account)
     amount = min(part.amount, MOST)
-    columns, look = "id, spent, held, unsettled", _FROM_ACCOUNTS
-    if part.limit is None or not amount:
-        return hand.changed(_HOLD, (amount, *key), columns=columns, look=look, key=key)
-    values = (amount, *key, amount, min(part.limit, MOST) - earlier)
-    return hand.changed(_HOLD_WITHIN, values, columns=columns, look=look, key=key)
+    hold, values = _HOLD, (amount, *key)
+    if part.limit is not None and amount:
+        hold, values = _HOLD_WITHIN, (amount, *key, amount, min(part.limit, MOST) - earlier)  # type: ignore[assignment]
+    reservation, until = kept
+    if hand.postgres:
+        return hand.row(_HOLD_AND_KEEP.format(hold=hold), (*values, reservation, amount, HELD, until))
+    row = hand.changed(hold, values, columns="id, spent, held, unsettled", look=_FROM_ACCOUNTS, key=key)
+    if row is not None:
+        hand.execute(_KEEP, (reservation, row[0], amount, HELD, until))
+    return row
 
 
 def _refused_balance(hand: Hand, part: Part, earlier: int) -> Balance:
@@ -91,15 +117,11 @@ def _refused_balance(hand: Hand, part: Part, earlier: int) -> Balance:
 
 def settle(hand: Hand, reservation: str, parts: Sequence[Part], amounts: Sequence[int], now: float) -> Settled:
     """Put what a call took in place of what it held; see ``Accounts.settle``."""
-    rows = hand.rows(_RESERVED, (reservation,), locking="FOR UPDATE OF r")
-    if any(state == OVER for *_, state in rows):
+    rows = _ended(hand, reservation, now)
+    again = any(state == OVER for *_, state in rows)
+    if again:
         # Told before: the parts say whose balances to return, and nothing more.
-        rows, amounts, again = [], [0] * len(parts), True
-    else:
-        again = False
-    if rows:
-        # Before the accounts, for which others wait.
-        hand.execute(_END, (OVER, now, reservation))
+        rows, amounts = [], [0] * len(parts)
     held = {(budget, starts_at, scope): rest for budget, starts_at, scope, *rest in rows if budget is not None}
     places = {key_of(part.account): place for place, part in enumerate(parts)}
     balances: dict[int, Balance] = {}
@@ -134,6 +156,16 @@ def settle(hand: Hand, reservation: str, parts: Sequence[Part], amounts: Sequenc
     return Settled(
         balances=tuple(balances[place] for place in everywhere), crossed=tuple(crossed[place] for place in everywhere)
     )
+
+
+def _ended(hand: Hand, reservation: str, now: float) -> list[Row]:
+    """Return the holds of a reservation as they were, and end them; first, because others wait for the accounts."""
+    if hand.postgres:
+        return hand.rows(_END_AND_TELL, (reservation, OVER, now, OVER))
+    rows = hand.rows(_RESERVED, (reservation,))
+    if rows and not any(state == OVER for *_, state in rows):
+        hand.execute(_END, (OVER, now, reservation))
+    return rows
 
 
 def release(hand: Hand, reservation: str) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -22,8 +19,9 @@ from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.counting import Ended, counted
 from lc_costkit.budget.limits import Limits, checked
 from lc_costkit.budget.messages import refusal, unavailable, unpriced
-from lc_costkit.budget.parts import Account, Part, Refused, Reserved
-from lc_costkit.budget.window import Window
+from lc_costkit.budget.parting import limit_units, part_of
+from lc_costkit.budget.parts import Part, Refused, Reserved
+from lc_costkit.budget.rate_limit import pause_seconds
 from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
@@ -42,12 +40,12 @@ class _Cheapest:
 CHEAPEST: Final = _Cheapest()
 """What ``Admission.instead`` says where the call is to go to the cheapest model."""
 
-_FIRST_POLL_SECONDS = 0.02
-_LONGEST_POLL_SECONDS = 1.0
-"""A call that waits asks again after a while that doubles from the first to the longest, a little by chance."""
-
 _CLOCK_SLACK_SECONDS = 60.0
 """Clocks are set by fractions of a second every day; more than this backwards is told."""
+
+
+_EASIER = {"cheapest": 1, "wait": 2}
+"""Of several budgets that refuse a call the hardest decides: it raises, or asks a function of the application's."""
 
 
 @dataclass(slots=True)
@@ -143,7 +141,7 @@ class Gate:
         self.can_degrade = can_degrade
         self.faults = Faults(_logger)
         self._book = book_of(ledger)
-        self._limits = {budget.key: _units(budget) for budget in self.budgets}
+        self._limits = {budget.key: limit_units(budget) for budget in self.budgets}
         self._clock = clock
         self._latest = 0.0
         for budget in self.budgets:
@@ -248,16 +246,18 @@ class Gate:
         if not plan.counted:
             plan.counted = True  # so far its bytes were taken for tokens, which is quick, and more than it takes
             return self._reserve(plan)
-        position = next(at for at, part in enumerate(plan.parts) if part.account == refused.part.account)
-        budget = plan.budgets[position]
-        error = refusal(budget, plan.scopes[position], refused, plan.ceiling)
+        places = {part.account: place for place, part in enumerate(plan.parts)}
+        found = [(places[one.part.account], one) for one in (refused, *refused.others)]
+        # A call does not wait, and goes to no other model, for what another budget refuses in the end.
+        place, one = min(found, key=lambda each: _easiness(plan.budgets[each[0]]))
+        budget = plan.budgets[place]
+        error = refusal(budget, plan.scopes[place], one, plan.ceiling)
         if budget.on_exceeded == "wait":
-            waited = time.monotonic() - plan.began
-            fits_alone = refused.part.limit is None or refused.part.amount <= refused.part.limit
-            if fits_alone and waited < budget.max_wait_seconds:
+            left = budget.max_wait_seconds - (time.monotonic() - plan.began)
+            fits_alone = one.part.limit is None or one.part.amount <= one.part.limit
+            if fits_alone and left > 0:
                 plan.polls += 1
-                poll = min(_FIRST_POLL_SECONDS * 2**plan.polls, _LONGEST_POLL_SECONDS)
-                return _Wait(min(poll * random.uniform(0.5, 1.0), budget.max_wait_seconds - waited))  # noqa: S311
+                return _Wait(min(pause_seconds(plan.polls), left))
             return error
         return self._react(plan, budget, error)
 
@@ -295,30 +295,10 @@ class Gate:
             "tokens": ceiling.tokens,
             "calls": 1,
         }
-        plan.parts = tuple(
-            self._part(budget, values, budget.in_units(asked[budget.unit]))
-            for budget, values in zip(plan.budgets, plan.scopes, strict=True)
-        )
-
-    def _part(self, budget: Budget, values: Mapping[str, str], amount: int) -> Part:
         now = self._now()
-        window = budget.window(datetime.fromtimestamp(now, UTC))
-        scope = json.dumps(values, ensure_ascii=False, sort_keys=True)
-        limit = self._limits[budget.key]
-        account = _account(budget, scope, window)
-        earlier, share = None, 0.0
-        if budget.on_exceeded == "wait" and window.start is not None and window.end is not None:
-            length = (window.end - window.start).total_seconds()
-            gone = now - window.start.timestamp()
-            earlier = _account(budget, scope, budget.window(datetime.fromtimestamp(window.start.timestamp() - 1, UTC)))
-            share = min(1.0, max(0.0, 1 - gone / length))
-        return Part(
-            account=account,
-            amount=amount,
-            limit=limit if budget.mode == "on" else None,
-            soft=None if budget.soft is None else -int(-limit * budget.soft // 1),
-            earlier=earlier,
-            earlier_share=share,
+        plan.parts = tuple(
+            part_of(budget, values, budget.in_units(asked[budget.unit]), self._limits[budget.key], now)
+            for budget, values in zip(plan.budgets, plan.scopes, strict=True)
         )
 
     def _now(self) -> float:
@@ -354,19 +334,8 @@ class Gate:
             self.faults.record("on_soft", error, "the call is counted; mend the callback")
 
 
-def _account(budget: Budget, scope: str, window: Window) -> Account:
-    return Account(
-        budget=budget.key,
-        scope=scope,
-        starts_at=0 if window.start is None else int(window.start.timestamp()),
-        ends_at=None if window.end is None else int(window.end.timestamp()),
-    )
-
-
-def _units(budget: Budget) -> int:
-    """Return the limit in whole units, never more than it is."""
-    units = budget.in_units(budget.limit)
-    return units if budget.amount(units) <= budget.limit else units - 1
+def _easiness(budget: Budget) -> int:
+    return _EASIER.get(budget.on_exceeded, 0) if isinstance(budget.on_exceeded, str) else 0
 
 
 class _Attempt:

@@ -84,10 +84,12 @@ class Refused:
     Attributes:
         part: the first part that did not fit.
         balance: how its account stands, this call not included.
+        others: the other parts that did not fit either, in the order of the parts.
     """
 
     part: Part
     balance: Balance
+    others: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from datetime import timedelta
 
 from lc_costkit.budget.budget import MAX_WAIT, Budget
 from lc_costkit.budget.window import Period
 from lc_costkit.errors import ConfigurationError
+
+_FIRST_PAUSE_SECONDS = 0.04
+_DOUBLINGS = 5
+"""A call that waits asks again after a while that doubles to about a second, a little by chance."""
 
 
 class RateLimit:
@@ -16,7 +21,8 @@ class RateLimit:
     ``budgeted(model, [RateLimit(requests=500, tokens=200_000)], ledger)`` keeps a fleet within what a provider
     allows. The window slides: what was used in the minute before counts for as much of it as the last 60
     seconds still hold, so that no burst of twice the limit goes out where two minutes meet. Tokens are
-    reserved at the most the call can take, and given back when it has ended.
+    reserved at the most the call can take, and given back when it has ended. Calls that wait stand in no queue:
+    each asks again within a second or so, and a large one may see smaller ones go first.
 
     Args:
         requests: calls to the provider in a window.
@@ -67,3 +73,8 @@ class RateLimit:
 
     def __repr__(self) -> str:
         return f"RateLimit({', '.join(f'{b.unit}={b.limit}' for b in self.budgets)}, per={self.budgets[0].per!r})"
+
+
+def pause_seconds(polls: int) -> float:
+    """Return how long a call waits that has asked so many times."""
+    return _FIRST_PAUSE_SECONDS * 2.0 ** min(polls - 1, _DOUBLINGS) * random.uniform(0.5, 1.0)  # noqa: S311

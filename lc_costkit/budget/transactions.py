@@ -45,15 +45,15 @@ class Hand:
 
     Args:
         cursor: of the driver.
-        engine: whose database it is.
+        postgres: whether it is a server, to which every statement is a way.
         returning: whether an ``UPDATE`` can say what it made.
     """
 
-    __slots__ = ("_cursor", "_postgres", "_returning")
+    __slots__ = ("_cursor", "_returning", "postgres")
 
     def __init__(self, cursor: Any, *, postgres: bool, returning: bool) -> None:
         self._cursor = cursor
-        self._postgres = postgres
+        self.postgres = postgres
         self._returning = returning
 
     def execute(self, text: str, values: Sequence[Any] = ()) -> int:
@@ -67,7 +67,7 @@ class Hand:
 
     def rows(self, text: str, values: Sequence[Any] = (), *, locking: str = "") -> list[Row]:
         """Return what a query finds; ``locking`` is added where rows, not the whole file, are locked."""
-        self._cursor.execute(self._said(f"{text} {locking}" if self._postgres and locking else text), values)
+        self._cursor.execute(self._said(f"{text} {locking}" if self.postgres and locking else text), values)
         found: list[Row] = self._cursor.fetchall()
         return found
 
@@ -93,7 +93,7 @@ class Hand:
         return self.row(f"SELECT {columns} {look}", key)
 
     def _said(self, text: str) -> str:
-        return text.replace("?", "%s").replace("MAX(", "GREATEST(") if self._postgres else text
+        return text.replace("?", "%s").replace("MAX(", "GREATEST(") if self.postgres else text
 
 
 class Transactions:
@@ -208,19 +208,36 @@ class Transactions:
 
     def _once_on_server(self, work: Callable[[Hand], T]) -> T:
         raw = self._engine.raw_connection()
+        connection: Any = raw.dbapi_connection
         try:
             cursor = raw.cursor()
+            # Driver and pool begin no transaction of their own, so that both statements are one way to the server.
+            connection.autocommit = True
             # A process that was stopped in the middle holds its locks for as long as it is stopped.
-            cursor.execute(f"SET LOCAL lock_timeout = {int(self._patience * 1000)}")
+            cursor.execute(f"BEGIN; SET LOCAL lock_timeout = {int(self._patience * 1000)}")
             answer = work(Hand(cursor, postgres=True, returning=True))
-            raw.commit()
+            cursor.execute("COMMIT")
             return answer
         except self._errors as error:
             if not _state(error):
                 _give_up(raw)  # the server did not answer: this connection never will
             raise
         finally:
-            raw.close()
+            try:
+                self._as_it_was(raw, connection)
+            finally:
+                raw.close()
+
+    def _as_it_was(self, raw: PoolProxiedConnection, connection: Any) -> None:
+        if not raw.is_valid:
+            return
+        try:
+            if connection.info.transaction_status:  # 0 is "idle"
+                with connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK")
+            connection.autocommit = False
+        except self._errors:
+            _give_up(raw)
 
     def _told(self, error: Exception) -> StoreError:
         name = describe(self._engine)

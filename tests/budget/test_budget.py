@@ -166,3 +166,19 @@ def test_one_or_several_budgets_and_rate_limits() -> None:
     assert checked(day, can_degrade=False) == (day,)
     assert checked([day, rate], can_degrade=False) == (day, *rate.budgets)
     assert checked((one for one in [day, day]), can_degrade=False) == (day,)
+
+
+def test_a_long_value_of_a_scope_is_shortened_and_stays_apart_from_others() -> None:
+    budget = Budget(usd=1, scope={"user": "*"})
+    one, other = (budget.scope_values({"user": "x" * 100_000 + end}) for end in "ab")
+    assert one is not None and other is not None and one != other
+    assert len(one["user"]) == len(other["user"]) == 256
+    assert budget.scope_values({"user": "y" * 256}) == {"user": "y" * 256}
+    named = Budget(usd=1, scope={"user": "z" * 1000})
+    assert named.scope_values({"user": "z" * 1000}) is not None
+    assert named.scope_values({"user": "z" * 999}) is None
+
+
+@pytest.mark.parametrize(("value", "text"), [(7, "7"), (True, "True"), ("*", "*"), ("", "(none)"), (None, "(none)")])
+def test_values_of_other_kinds_are_taken_as_text(value: object, text: str) -> None:
+    assert Budget(usd=1, scope={"user": "*"}).scope_values({"user": value}) == {"user": text}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -485,3 +487,12 @@ def test_text_that_is_no_unicode_has_a_ceiling() -> None:
     for counted in (False, True):
         assert of(claim(prompt=prompt), counted=counted).usd is not None
         assert of(claim("claude-sonnet-4-5", prompt=prompt), counted=counted).usd is not None
+
+
+def test_rates_that_are_kept_keep_no_prices() -> None:
+    prices = PriceBook()
+    ceiling_of(Claim(model="gpt-4o", prompt=QUESTION), prices, counted=False)
+    gone = weakref.ref(prices)
+    del prices
+    gc.collect()
+    assert gone() is None

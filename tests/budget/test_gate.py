@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from lc_costkit.backoff import Backoff
 from lc_costkit.budget.book import book_of
 from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.gate import CHEAPEST, Gate
-from lc_costkit.budget.rate_limit import RateLimit
+from lc_costkit.budget.rate_limit import RateLimit, pause_seconds
 from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, ConfigurationError
 from lc_costkit.ledger import Ledger
 from lc_costkit.metering import OpenCall, Outcome, failed
@@ -366,6 +367,28 @@ def test_a_rate_limit_gives_up_in_time(ledger: Ledger) -> None:
         gate.admit(claim(max_output=5000), call())
 
 
+def test_a_call_does_not_wait_for_what_another_budget_refuses_in_the_end(ledger: Ledger) -> None:
+    hard, rate = Budget(calls=1, name="hard"), RateLimit(requests=1, max_wait=30)
+    Gate([rate, hard], ledger).admit(claim(), call()).settle(answered())
+    for budgets in ([rate, hard], [hard, rate]):
+        gate = Gate(budgets, ledger)
+        began = time.monotonic()
+        with pytest.raises(BudgetExceeded, match="budget 'hard'"):
+            gate.admit(claim(), call())
+        assert time.monotonic() - began < 15
+
+
+def test_what_raises_goes_before_what_sends_to_the_cheapest(ledger: Ledger) -> None:
+    month, user = Budget(usd=0, name="month", on_exceeded="cheapest"), Budget(usd=0, name="user")
+    with pytest.raises(BudgetExceeded, match="budget 'user'"):
+        Gate([month, user], ledger, can_degrade=True).admit(claim(), call())
+
+
+def test_a_call_may_wait_for_hours() -> None:
+    assert 0.5 < pause_seconds(1_000_000) < 2
+    assert pause_seconds(1) <= 0.04
+
+
 async def test_async_does_what_sync_does(ledger: Ledger) -> None:
     budget = Budget(usd="0.0007")
     gate = Gate(budget, ledger)
@@ -456,6 +479,23 @@ def test_a_store_that_is_gone_stops_a_hard_budget_and_not_an_open_one(ledger: Le
     assert budget.status().spent == ANSWER_USD
     assert closed.budgets[0].status().spent == ANSWER_USD
     assert (book_of(ledger).kept, closed.budgets[0].status().held) == (0, 0)
+
+
+def test_a_settlement_that_cannot_be_made_does_not_stand_before_the_others(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(budget := Budget(usd=1), ledger)
+    book, admission = book_of(ledger), gate.admit(claim(), call())
+    part = admission._plan.parts[0]
+    book.settle("twice", [part, part], [1, 1])
+    assert book.faults.counts == {"settling: ConfigurationError": 1}
+    break_store(ledger)
+    admission.settle(answered())
+    monkeypatch.setattr(book, "_backoff", Backoff())
+    book.settle("twice", [part, part], [1, 1])
+    mend_store(ledger)
+    monkeypatch.setattr(book, "_backoff", Backoff())
+    assert (budget.status().spent, book.kept) == (ANSWER_USD, 0)
 
 
 def test_what_a_gate_is_made_of(ledger: Ledger) -> None:
