@@ -31,9 +31,9 @@ class Learned:
     target, 200 or more, or ``Learned.load`` a file that ``save`` wrote. The score is half of one plus what
     the best dearer target is expected to gain over the cheapest: 0.5 is no gain, 0.6 a gain of 0.2.
 
-    What it learns is mostly which subjects a cheap target is bad at. On subjects without labels it ranks worse
-    than ``Rules`` (``benchmarks/routing.py``), and a threshold fitted on one kind of traffic says nothing about
-    another: fit and calibrate on the traffic that will be routed.
+    What it learns is mostly which subjects a cheap target is bad at. On subjects without labels it ranks as ``Rules``
+    do, and on another kind of task worse than the length of the prompt (``benchmarks/routing.py``). A threshold
+    fitted on one kind of traffic says nothing about another: fit and calibrate on the traffic that will be routed.
 
     Args:
         model: what ``fit`` or ``load`` found.
