@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from decimal import Decimal
+from math import isfinite
+from operator import index
+from typing import Any, SupportsIndex
 
 from lc_costkit.usage import TokenUsage
 
 _MODALITIES = {1: "text", 2: "image", 3: "video", 4: "audio", 5: "document"}
 """Google's modalities by their number, as protocol buffers hold them (its Modality enumeration)."""
+
+
+_MOST_DIGITS = 18
+"""Of a count in words; int64 holds any of so many."""
 
 
 class Payload:
@@ -44,10 +51,10 @@ class Payload:
                 continue
             if type(value) is int and value >= 0:
                 return value
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
-                return int(value)
-            self.repaired()
-            return 0
+            count = _whole(value)
+            if count is None:
+                self.repaired()
+            return count or 0
         return 0
 
     def most(self, *names: str) -> int:
@@ -162,6 +169,16 @@ def check_input(payload: Payload, counts: TokenUsage, output: int) -> None:
     """Mark a report of output without input: it is a part of one (a stream's last event), since no call has none."""
     if output and not counts.total_input:
         payload.repaired()
+
+
+def _whole(value: object) -> int | None:
+    """Return a count that is no ``int``: a whole float, another library's integer, or digits, as JSON has int64."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS else None
+    if isinstance(value, bool) or not isinstance(value, (SupportsIndex, float, Decimal)):
+        return None
+    number = value if isinstance(value, (float, Decimal)) else index(value)
+    return int(number) if isfinite(number) and number >= 0 and number == int(number) else None
 
 
 def has_any(data: Mapping[str, Any], *names: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -773,3 +774,16 @@ def test_lifetimes_that_the_iterations_leave_out_are_those_of_the_top_level() ->
     assert usage_of(read_anthropic(usage, model="claude-opus-4-6")) == TokenUsage(
         input_tokens=10, output_tokens=10, cache_write_5m_tokens=30, cache_write_1h_tokens=70
     )
+
+
+@pytest.mark.parametrize("three", ["3", Decimal(3), numpy.int64(3), numpy.float64(3), 3.0])
+def test_whole_numbers_of_other_kinds_are_counts(three: object) -> None:
+    payload = {"promptTokenCount": three, "candidatesTokenCount": three}
+    assert usage_of(read_google(payload)) == TokenUsage(input_tokens=3, output_tokens=3)
+
+
+@pytest.mark.parametrize("odd", ["3.5", "-3", "9" * 30, "³", Decimal("3.5"), Decimal("nan"), numpy.int64(-3), [3]])
+def test_what_is_no_whole_number_is_no_count(odd: object) -> None:
+    reading = read_openai({"prompt_tokens": odd, "completion_tokens": 2})
+    assert reading is not None
+    assert (reading.usage, reading.estimated) == (TokenUsage(output_tokens=2), True)

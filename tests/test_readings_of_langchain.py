@@ -264,7 +264,7 @@ def test_a_whole_message_is_read_as_its_parts_are(row: Row) -> None:
         view(-1, 5),
         view(10, -5),
         view(0, 5),
-        view(10, 5, {"cache_read": "6"}),
+        view(10, 5, {"cache_read": "six"}),
     ],
 )
 def test_what_cannot_be_is_cut_and_doubted(counts: dict[str, Any]) -> None:

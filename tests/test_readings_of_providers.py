@@ -668,7 +668,7 @@ def test_a_payload_is_split_as_by_hand(row: Row) -> None:
         (message(50, 9, iterations=[{"type": "message", "input_tokens": 20, "output_tokens": 2}]), tokens(50, 9)),
         # Counts that are none.
         (message(-9, 4), tokens(0, 4)),
-        (message(9, "4"), tokens(9)),
+        (message(9, "four"), tokens(9)),
         (message(9, 4, cache_read_input_tokens=-1), tokens(9, 4)),
         (message(9, 4, server_tool_use={"web_search_requests": 1.5}), tokens(9, 4)),
         (gemini(promptTokenCount=1.5, candidatesTokenCount=4), tokens(0, 4)),
