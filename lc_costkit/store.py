@@ -136,7 +136,9 @@ def patiently(connection: Connection, wait_seconds: float | None = PATIENT_SECON
     try:
         yield
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
+        # Ctrl-C within a statement closes the connection; what was raised must not be hidden by a second error.
+        if not connection.invalidated:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
 
 
 def passing(error: BaseException) -> bool:

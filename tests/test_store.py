@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    event,
     func,
     insert,
     inspect,
@@ -429,4 +431,22 @@ def test_processes_that_migrate_one_file_at_once_agree(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0] * 4
     engine = open_engine(tmp_path / "s.db")
     assert (_version(engine), _count(engine), problems(engine)) == (3, 6, [])
+    engine.dispose()
+
+
+def test_an_interrupt_in_the_middle_of_a_write_stays_an_interrupt(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "l.db")
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER)")
+
+    def interrupt(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT"):
+            raise KeyboardInterrupt
+
+    event.listen(engine, "after_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt), writing(engine, wait_seconds=1.0) as connection:
+        connection.exec_driver_sql("INSERT INTO numbers VALUES (1)")
+    event.remove(engine, "after_cursor_execute", interrupt)
+    with writing(engine, wait_seconds=1.0) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM numbers").scalar_one() == 0
     engine.dispose()
