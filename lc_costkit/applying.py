@@ -2,15 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from lc_costkit.cost import MILLION, AppliedPrice, Cost
-from lc_costkit.rates import Rates
 from lc_costkit.usage import UsageReading
 
 _STEP = Decimal("1e-12")
 _MOST_DECIMALS = -18
+
+
+CHAINS: dict[str, tuple[str, ...]] = {
+    "input_tokens": ("input_mtok",),
+    "cache_read_tokens": ("cache_read_mtok", "input_mtok"),
+    "cache_write_tokens": ("cache_write_mtok", "input_mtok"),
+    "cache_write_5m_tokens": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
+    "cache_write_1h_tokens": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
+    "input_audio_tokens": ("input_audio_mtok", "input_mtok"),
+    "cache_read_audio_tokens": ("cache_audio_read_mtok", "cache_read_mtok", "input_audio_mtok", "input_mtok"),
+    "input_image_tokens": ("input_image_mtok", "input_mtok"),
+    "cache_read_image_tokens": ("cache_image_read_mtok", "cache_read_mtok", "input_image_mtok", "input_mtok"),
+    "output_tokens": ("output_mtok",),
+    "reasoning_tokens": ("output_reasoning_mtok", "output_mtok"),
+    "output_audio_tokens": ("output_audio_mtok", "output_mtok"),
+    "output_image_tokens": ("output_image_mtok", "output_mtok"),
+}
+"""For each count of ``TokenUsage`` the rates that may apply to it, the most specific first (genai-prices' keys)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The rates of one call.
+
+    Attributes:
+        per_million: USD per million tokens, by genai-prices' key; long-context tiers are already chosen.
+        requests: USD per request, by paid tool.
+        per_call: USD for the call as such.
+        notes: what was applied beyond the plain rates.
+        doubts: why the rates may not be those that are billed.
+        bounds: the least and the most the call can cost as factors of its price; ``None`` if not known.
+        less: USD that the call may have cost less, before the factors.
+        more: USD that the call may have cost more, before the factors.
+    """
+
+    per_million: Mapping[str, Decimal]
+    requests: Mapping[str, Decimal] = field(default_factory=dict)
+    per_call: Decimal = Decimal(0)
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    bounds: tuple[Decimal, Decimal] | None = (Decimal(1), Decimal(1))
+    less: Decimal = Decimal(0)
+    more: Decimal = Decimal(0)
+
+    def rate(self, count: str) -> Decimal | None:
+        """Return USD per million for a field of ``TokenUsage``, ``None`` if there is none."""
+        for key in CHAINS[count]:
+            if key in self.per_million:
+                return self.per_million[key]
+        return None
 
 
 def apply_rates(

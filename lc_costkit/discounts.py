@@ -9,9 +9,9 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 
 from lc_costkit.amounts import check_span, spans_overlap, whole_date
+from lc_costkit.applying import Rates
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.model_names import provider_id
-from lc_costkit.rates import Rates
 
 _WHOLE = Decimal(100)
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lc_costkit.applying import CHAINS, Rates
 from lc_costkit.cost import EXACTLY
 from lc_costkit.model_price import ModelPrice
-from lc_costkit.rates import CHAINS, Rates
 from lc_costkit.usage import TokenUsage, UsageReading
 
 if TYPE_CHECKING:

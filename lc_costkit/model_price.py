@@ -11,7 +11,6 @@ from lc_costkit.amounts import any_overlap, check_span, usd_amount, whole_date
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.model_names import provider_id
 
-SECONDS_PER_HOUR = 3600
 _MICROSECOND = Decimal("1e-6")
 _LONGEST = 1e9
 """Seconds that no call takes: over thirty years."""
@@ -138,11 +137,6 @@ class OwnPrices:
 
     def __bool__(self) -> bool:
         return bool(self._prices)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The model names that have a price, as they were given, in lower case."""
-        return tuple(self._prices)
 
     def find(self, names: Sequence[str], at: datetime) -> tuple[str, ModelPrice] | None:
         """Return the first of ``names`` that has a price at ``at`` (UTC), with it."""

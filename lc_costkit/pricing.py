@@ -16,7 +16,7 @@ from decimal import Decimal, localcontext
 from typing import Any, Self
 
 from lc_costkit.amounts import as_utc
-from lc_costkit.applying import apply_rates, unpriced
+from lc_costkit.applying import Rates, apply_rates, unpriced
 from lc_costkit.catalog import Catalog, Entry
 from lc_costkit.cost import EXACTLY, AppliedPrice, Cost, between, together
 from lc_costkit.discounts import Discount, checked_discounts, discounted
@@ -24,7 +24,7 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.explanation import PriceExplanation, of_list, of_own, of_unknown
 from lc_costkit.model_names import provider_id, spellings
 from lc_costkit.model_price import ModelPrice, OwnPrices, by_model, machine_seconds, model_key
-from lc_costkit.rates import Rates, listed_rates, unusual
+from lc_costkit.rates import listed_rates, unusual
 from lc_costkit.refresh import Refresher
 from lc_costkit.usage import TokenUsage, UsageReading
 

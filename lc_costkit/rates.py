@@ -9,12 +9,12 @@ it is documented to have been in force, and otherwise the result is doubted alou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lc_costkit import unlisted as rules
+from lc_costkit.applying import Rates
 from lc_costkit.cost import MILLION
 from lc_costkit.usage import TokenUsage, UsageReading
 
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     from genai_prices.types import PriceVariant, TieredPrices
 
     from lc_costkit.catalog import Entry
-
-CHAINS: dict[str, tuple[str, ...]] = {
-    "input_tokens": ("input_mtok",),
-    "cache_read_tokens": ("cache_read_mtok", "input_mtok"),
-    "cache_write_tokens": ("cache_write_mtok", "input_mtok"),
-    "cache_write_5m_tokens": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_1h_tokens": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
-    "input_audio_tokens": ("input_audio_mtok", "input_mtok"),
-    "cache_read_audio_tokens": ("cache_audio_read_mtok", "cache_read_mtok", "input_audio_mtok", "input_mtok"),
-    "input_image_tokens": ("input_image_mtok", "input_mtok"),
-    "cache_read_image_tokens": ("cache_image_read_mtok", "cache_read_mtok", "input_image_mtok", "input_mtok"),
-    "output_tokens": ("output_mtok",),
-    "reasoning_tokens": ("output_reasoning_mtok", "output_mtok"),
-    "output_audio_tokens": ("output_audio_mtok", "output_mtok"),
-    "output_image_tokens": ("output_image_mtok", "output_mtok"),
-}
-"""For each count of ``TokenUsage`` the rates that may apply to it, the most specific first (genai-prices' keys)."""
 
 _TOOL_KEYS = {
     "web_search": "web_searches_kcount",
@@ -69,38 +52,6 @@ _SAME_WORD = {
     "processing": {"batches": "batch", "batch_api": "batch"},
 }
 """Other words for a variant: Vertex AI's ``trafficType``, and the names of enumerations."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """The rates of one call.
-
-    Attributes:
-        per_million: USD per million tokens, by genai-prices' key; long-context tiers are already chosen.
-        requests: USD per request, by paid tool.
-        per_call: USD for the call as such.
-        notes: what was applied beyond the plain rates.
-        doubts: why the rates may not be those that are billed.
-        bounds: the least and the most the call can cost as factors of its price; ``None`` if not known.
-        less: USD that the call may have cost less, before the factors.
-        more: USD that the call may have cost more, before the factors.
-    """
-
-    per_million: Mapping[str, Decimal]
-    requests: Mapping[str, Decimal] = field(default_factory=dict)
-    per_call: Decimal = Decimal(0)
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    bounds: tuple[Decimal, Decimal] | None = _ONE
-    less: Decimal = Decimal(0)
-    more: Decimal = Decimal(0)
-
-    def rate(self, count: str) -> Decimal | None:
-        """Return USD per million for a field of ``TokenUsage``, ``None`` if there is none."""
-        for key in CHAINS[count]:
-            if key in self.per_million:
-                return self.per_million[key]
-        return None
 
 
 def unusual(reading: UsageReading) -> dict[str, str]:
@@ -133,6 +84,7 @@ def listed_rates(entry: Entry, reading: UsageReading, at: datetime) -> Rates:
     draft.apply_place((reading.inference_geo or "").strip().lower())
     draft.fill_gaps(reading.usage)
     draft.doubt_gaps(reading.usage)
+    draft.doubt_fees(reading)
     return draft.finish()
 
 
@@ -328,10 +280,17 @@ class _Draft:
                 self._more += audio * (most[0] - prices["input_mtok"]) / MILLION
             else:
                 self._more += output_audio * (most[1] - prices["output_mtok"]) / MILLION
-        fee = prices.get("requests_kcount")
+
+    def doubt_fees(self, reading: UsageReading) -> None:
+        """Doubt what is paid for the search that some models make at each call."""
+        provider, fee = self._entry.provider.id, self._prices.get("requests_kcount")
         if fee and provider == "perplexity":
             self._doubt("the fee for a request depends on the search context; that of the largest was used")
             self._less += fee / 1000 * (1 - rules.SEARCH_FEE_FACTOR)
+        searches = provider == "openai" and "-search-" in (reading.model or "").lower()
+        if searches and not reading.usage.tool_requests and reading.usage.total:
+            self._doubt("the search that this model makes at each call is not in the report, and not in the amount")
+            self._more += rules.SEARCH_MODEL_FEE
 
     def finish(self) -> Rates:
         per_million = {key: rate for key, rate in self._prices.items() if key.endswith("_mtok")}

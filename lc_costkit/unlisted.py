@@ -60,6 +60,10 @@ SEARCH_FEE_FACTOR = Decimal("0.4")
 """The least that a request of Perplexity's Sonar models costs beside the fee in the list, which is that of a large
 search context: 5 of 12 and 6 of 14 USD for a thousand (docs.perplexity.ai, pricing)."""
 
+SEARCH_MODEL_FEE = Decimal("0.05")
+"""The most USD that the search costs which OpenAI's search models make at each call, and no report counts: 50 for a
+thousand at first, with a large search context, 25 later (openai.com/api/pricing)."""
+
 ABROAD_FACTOR = Decimal(2)
 """The most that Amazon Bedrock takes in a region outside of the US beside the US price, which is the one in the list:
 1.31 times in Europe for Nova, 1.7 times in Sao Paulo for Llama 3 (aws.amazon.com/bedrock/pricing)."""

@@ -456,6 +456,14 @@ ESTIMATED: list[tuple[UsageReading, str, Decimal, Decimal, str]] = [
         million("1100*1") + Decimal("0.005"),
         "search context",
     ),
+    # A model that searches at each call, 25 USD for a thousand, of which its usage says nothing.
+    (
+        call("gpt-4o-search-preview-2025-03-11", "openai", input_tokens=1000, output_tokens=100),
+        NOW,
+        million("1000*2.5", "100*10"),
+        million("1000*2.5", "100*10") + Decimal("0.025"),
+        "the search that this model makes",
+    ),
     # Bedrock abroad, where only Claude and what is listed apart cost the same: Nova in Europe, Llama in Sao Paulo.
     (
         call("eu.amazon.nova-pro-v1:0", "bedrock_converse", input_tokens=1000, output_tokens=100),
