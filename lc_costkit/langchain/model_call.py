@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,6 +18,8 @@ from langchain_core.outputs import (
     GenerationChunk,
     LLMResult,
 )
+
+from lc_costkit.streams import aclosing
 
 Result = ChatResult | LLMResult
 Chunk = ChatGenerationChunk | GenerationChunk
@@ -73,13 +74,9 @@ class ModelCall:
         if not streams(type(self.model), "_stream", "_astream"):
             yield as_chunk(await self.agenerate())
             return
-        chunks = self.model._astream(self._first(), **self._arguments("_astream"))
-        try:
+        async with aclosing(self.model._astream(self._first(), **self._arguments("_astream"))) as chunks:
             async for chunk in chunks:
                 yield chunk
-        finally:
-            with suppress(AttributeError):
-                await chunks.aclose()
 
     def _first(self) -> Any:
         return self.asked if self.is_chat else self.asked[0]

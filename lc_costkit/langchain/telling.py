@@ -7,7 +7,7 @@ close a model's stream when its own is closed; the collector does, some time.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -47,28 +47,18 @@ def telling(told: Told) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-@contextmanager
-def telling_all(told: Told) -> Iterator[None]:
-    """Tell the calls in this block what is known; close the streams that were opened within."""
-    try:
-        with telling(told):
-            yield
-    finally:
-        for stream in told.streams:
-            with closing(stream):
-                pass
+def close_all(told: Told) -> None:
+    """Close the streams that were opened within a call."""
+    for stream in told.streams:
+        with closing(stream):
+            pass
 
 
-@asynccontextmanager
-async def atelling_all(told: Told) -> AsyncIterator[None]:
-    """Do what ``telling_all`` does for asynchronous streams."""
-    try:
-        with telling(told):
-            yield
-    finally:
-        for stream in told.streams:
-            async with aclosing(stream):
-                pass
+async def aclose_all(told: Told) -> None:
+    """Do what ``close_all`` does for asynchronous streams."""
+    for stream in told.streams:
+        async with aclosing(stream):
+            pass
 
 
 def told_each(chunks: Iterator[Any], told: Told) -> Iterator[Any]:
@@ -83,9 +73,7 @@ def told_each(chunks: Iterator[Any], told: Told) -> Iterator[Any]:
                         return
                 yield chunk
     finally:
-        for stream in told.streams:
-            with closing(stream):
-                pass
+        close_all(told)
 
 
 async def atold_each(chunks: AsyncIterator[Any], told: Told) -> AsyncIterator[Any]:
@@ -100,6 +88,4 @@ async def atold_each(chunks: AsyncIterator[Any], told: Told) -> AsyncIterator[An
                         return
                 yield chunk
     finally:
-        for stream in told.streams:
-            async with aclosing(stream):
-                pass
+        await aclose_all(told)

@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.keeping import keeping_own_answers
 from lc_costkit.langchain.model_call import Chunk, Guard, ModelCall, Result, streams, view
-from lc_costkit.langchain.telling import Told, atelling_all, atold_each, current_told, telling_all, told_each
+from lc_costkit.langchain.telling import Told, aclose_all, atold_each, close_all, current_told, telling, told_each
 
 M = TypeVar("M")
 
@@ -123,29 +123,33 @@ class _Calls:
 
 class _ChatCalls(_Calls):
     def _generate_with_cache(self, messages: Any, stop: Any = None, run_manager: Any = None, **options: Any) -> Any:
-        asker: Any = keeping_own_answers(self)
-        with telling_all(Told(getattr(run_manager, "metadata", None) or {})):
-            above: Any = super(_ChatCalls, asker)
-            return above._generate_with_cache(messages, stop, run_manager, **options)
+        above: Any = super(_ChatCalls, keeping_own_answers(self))
+        told = Told(getattr(run_manager, "metadata", None) or {})
+        try:
+            with telling(told):
+                return above._generate_with_cache(messages, stop, run_manager, **options)
+        finally:
+            close_all(told)
 
     async def _agenerate_with_cache(
         self, messages: Any, stop: Any = None, run_manager: Any = None, **options: Any
     ) -> Any:
-        asker: Any = keeping_own_answers(self)
-        async with atelling_all(Told(getattr(run_manager, "metadata", None) or {})):
-            above: Any = super(_ChatCalls, asker)
-            return await above._agenerate_with_cache(messages, stop, run_manager, **options)
+        above: Any = super(_ChatCalls, keeping_own_answers(self))
+        told = Told(getattr(run_manager, "metadata", None) or {})
+        try:
+            with telling(told):
+                return await above._agenerate_with_cache(messages, stop, run_manager, **options)
+        finally:
+            await aclose_all(told)
 
 
 class _CompletionCalls(_Calls):
     def generate(self, prompts: Any, *arguments: Any, **options: Any) -> Any:
-        asker: Any = keeping_own_answers(self)
-        above: Any = super(_CompletionCalls, asker)
+        above: Any = super(_CompletionCalls, keeping_own_answers(self))
         return above.generate(prompts, *arguments, **options)
 
     async def agenerate(self, prompts: Any, *arguments: Any, **options: Any) -> Any:
-        asker: Any = keeping_own_answers(self)
-        above: Any = super(_CompletionCalls, asker)
+        above: Any = super(_CompletionCalls, keeping_own_answers(self))
         return await above.agenerate(prompts, *arguments, **options)
 
 

@@ -238,6 +238,24 @@ def test_what_is_under_way_when_the_loop_ends_is_settled(budget: Budget, ledger:
     assert spent(budget) > 0
 
 
+def test_streams_that_are_open_when_the_loop_ends_are_settled(
+    budget: Budget, ledger: Ledger, slow: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = budgeted(chat_openai(slow), budget, ledger)
+    left = []
+
+    async def leave() -> None:
+        for _ in range(6):
+            left.append(model.astream("Tell me a long story"))
+            await anext(left[-1])
+
+    asyncio.run(leave())
+    assert spent(budget) > 0
+    # The loop closes all at once, also one in another; the clients say so of their own, too.
+    raised = [repr(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert [error for error in raised if "already running" not in error] == []
+
+
 @pytest.mark.filterwarnings("ignore:.*beta")
 async def test_an_event_stream_that_is_left_is_settled(budget: Budget, ledger: Ledger, slow: FakeProvider) -> None:
     model = budgeted(chat_openai(slow), budget, ledger)
