@@ -8,6 +8,7 @@ before leaves its reservation to the lease, which counts it in full.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -57,6 +58,7 @@ class Book:
         self.accounts = Accounts(engine, patience_seconds=patience_seconds)
         self.faults = Faults(_logger)
         self._backoff = Backoff()
+        self._failed_at = -math.inf
         self._start_over()
 
     def _start_over(self) -> None:
@@ -69,6 +71,10 @@ class Book:
     def resting(self) -> bool:
         """Whether the store failed a moment ago, so that calls need not wait for it in vain."""
         return self._backoff.seconds_left > 0
+
+    def failed_since(self, moment: float) -> bool:
+        """Whether the store failed after ``moment`` (monotonic seconds), and was not used since."""
+        return self._failed_at > moment
 
     @property
     def kept(self) -> int:
@@ -87,8 +93,10 @@ class Book:
             answer = self.accounts.reserve(reservation, parts, now=time.time(), lease_seconds=leases)
         except StoreError:
             self._backoff.failed()
+            self._failed_at = time.monotonic()
             raise
         self._backoff.succeeded()
+        self._failed_at = -math.inf
         return answer
 
     def settle(self, reservation: str, parts: Sequence[Part], amounts: Sequence[int]) -> Settled | None:

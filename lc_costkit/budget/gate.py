@@ -62,6 +62,7 @@ class _Plan:
     parts: tuple[Part, ...] = ()
     ceiling: Ceiling | None = None
     began: float = field(default_factory=time.monotonic)
+    asked: float = field(default_factory=time.monotonic)
     polls: int = 0
 
 
@@ -172,6 +173,7 @@ class Gate:
         plan = self._plan(claim, call, cheapest=cheapest)
         while isinstance(answer := self._attempt(plan), _Wait):
             time.sleep(answer.seconds)
+            plan.asked = time.monotonic()
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -191,6 +193,7 @@ class Gate:
                 raise
             if isinstance(answer, _Wait):
                 await asyncio.sleep(answer.seconds)
+                plan.asked = time.monotonic()
             elif isinstance(answer, BaseException):
                 raise answer
             else:
@@ -229,6 +232,10 @@ class Gate:
         closed = [budget for budget in plan.budgets if budget.fail == "closed" and budget.mode == "on"]
         if not closed and self._book.resting:
             return Admission(self, plan)
+        if closed and self._book.failed_since(plan.asked):
+            # Else tasks that waited for a thread would each wait for the store again, one after the other.
+            error = StoreError("its store could not be used while this call waited for it")
+            return BudgetUnavailable(unavailable(closed[0], error), budget=closed[0].name)
         try:
             answer = self._book.reserve(
                 plan.reservation, plan.parts, leases=[budget.lease_seconds for budget in plan.budgets]

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event
 
 from lc_costkit.budget.accounts import Accounts
 from lc_costkit.budget.parts import Account, Part, Refused, Reserved
+from lc_costkit.budget.schema import OVER
 from lc_costkit.budget.transactions import Hand, Transactions
 from lc_costkit.cost import Cost
 from lc_costkit.errors import StoreError
@@ -431,3 +432,22 @@ def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         assert standing(accounts) == (3, 0)
         engine.dispose()
         server.cleanup()
+
+
+def test_a_ledger_on_the_same_connections_still_writes_all_or_nothing(server: str) -> None:
+    engine = open_engine(server)
+    accounts = Accounts(engine)
+    reserve(accounts, "a")
+    assert isinstance(reserve(accounts, "b", 10_000), Refused)
+    with pytest.raises(StoreError), engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM costkit_budget_reservations")
+        raise StoreError("given up")
+    assert standing(accounts) == (0, 10)
+    accounts.settle("a", [part(10)], [4], now=0)
+    with engine.connect() as connection:
+        states = connection.exec_driver_sql("SELECT state FROM costkit_budget_reservations").scalars().all()
+        connection.rollback()
+        assert connection.connection.dbapi_connection is not None
+        assert not connection.connection.dbapi_connection.autocommit
+    assert list(states) == [OVER]
+    engine.dispose()
