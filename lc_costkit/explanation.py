@@ -79,6 +79,7 @@ class PriceExplanation:
         periods: the dates of all your prices for the model.
         notes: what was applied beyond the plain rates.
         doubts: why it may not be the price that is billed.
+        bounds: the least and the most that is billed for tokens, as factors of the rates; ``None`` if not known.
         near: names in the list that are written alike, where no price is known.
     """
 
@@ -95,6 +96,7 @@ class PriceExplanation:
     periods: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    bounds: tuple[Decimal, Decimal] | None = (Decimal(1), Decimal(1))
     near: tuple[str, ...] = ()
 
     @property
@@ -146,6 +148,8 @@ class PriceExplanation:
         periods = [f"your prices: {'; '.join(self.periods)}"] if len(self.periods) > 1 else []
         notes = [f"note: {note}" for note in self.notes]
         doubts = [f"doubt: {doubt}" for doubt in self.doubts]
+        if self.bounds is not None and self.bounds[0] != self.bounds[1]:
+            doubts.append("doubt: {:.3g} to {:.3g} times these rates are billed".format(*self.bounds))
         return [*tools, *per_call, *per_hour, *periods, *notes, *doubts, *self.advice]
 
     def to_dict(self) -> dict[str, Any]:
@@ -174,6 +178,7 @@ class PriceExplanation:
             "periods": list(self.periods),
             "notes": list(self.notes),
             "doubts": list(self.doubts),
+            "bounds": None if self.bounds is None else [str(bound) for bound in self.bounds],
             "near": list(self.near),
             "advice": list(self.advice),
         }
@@ -228,6 +233,7 @@ def of_own(
         periods=tuple(other.describe() for other in periods),
         notes=rates.notes,
         doubts=rates.doubts,
+        bounds=rates.bounds,
     )
 
 
@@ -271,6 +277,7 @@ def of_list(
         per_call=asked.per_call,
         notes=asked.notes + _hours(entry),
         doubts=asked.doubts,
+        bounds=asked.bounds,
     )
 
 

@@ -120,3 +120,14 @@ def test_bad_input_is_refused() -> None:
         BOOK.explain(" ")
     with pytest.raises(ConfigurationError, match="input_tokens must be at least 0"):
         BOOK.explain("gpt-5", input_tokens=-1)
+
+
+def test_a_doubt_says_how_far_it_goes() -> None:
+    moving = BOOK.explain("mistral-large-latest", at=AT)
+    assert moving.bounds == (Decimal("0.25"), Decimal(1))
+    assert "doubt: 0.25 to 1 times these rates are billed" in moving.remarks()
+    assert moving.to_dict()["bounds"] == ["0.25", "1"]
+    unbounded = BOOK.explain("gpt-5", service_tier="flexx", at=AT)
+    assert unbounded.bounds is None
+    for other in (unbounded, BOOK.explain("gpt-5", at=AT)):
+        assert "times these rates" not in repr(other)
