@@ -62,15 +62,25 @@ def demo(
 def report(
     ledger: Annotated[str, typer.Argument(help="path or URL of a ledger")],
     by: Annotated[str | None, typer.Option(help="model, feature, user, team, tag, day ...")] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="only calls from this day on (UTC)")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="only calls before this day (UTC)")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="only calls of this user=, feature=, team=, model= ...; several at once"
+        ),
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="print a Markdown table")] = False,
 ) -> None:
     """Show what was spent and saved, from a ledger."""
     from lc_costkit.ledger import Ledger
+    from lc_costkit.reprice_command import day_given
 
     if "ledger" not in _parts(ledger):
         raise CostKitError(f"{ledger} holds no ledger")
+    days = {"since": day_given("since", since), "until": day_given("until", until)}
     with Ledger(ledger, read_only=True) as opened:
-        result = opened.report(by=by)
+        result = opened.report(by=by, since=days["since"], until=days["until"], **dict(map(_narrowing, only or ())))
         typer.echo(result.to_markdown() if markdown else repr(result))
 
 
@@ -95,6 +105,13 @@ def check(database: Annotated[str, typer.Argument(help="path or URL of a ledger,
     typer.echo(f"{database}: " + (f"{len(problems)} problem(s)" if problems else "clean"))
     if problems:
         raise typer.Exit(1)
+
+
+def _narrowing(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value) or name in ("by", "since", "until"):
+        raise CostKitError(f"--only must be NAME=VALUE such as user=u42, not {text!r}")
+    return name, value
 
 
 def _parts(path_or_url: str) -> frozenset[str]:

@@ -32,7 +32,7 @@ def reprice(
 
     prices = PriceBook(overrides=dict(_override(text) for text in override or ()))
     equal = {} if model is None else {"model": model}
-    bounds = {"since": _day("since", since), "until": _day("until", until)}
+    bounds = {"since": day_given("since", since), "until": day_given("until", until)}
     # A command must not make a ledger where there is none.
     Ledger(ledger, read_only=True).close()
     with Ledger(ledger, read_only=dry_run) as opened, Progress(console=Console(stderr=True), transient=True) as bar:
@@ -57,7 +57,12 @@ def _override(text: str) -> tuple[str, ModelPrice]:
     return model, ModelPrice(input_per_million=inputs, output_per_million=outputs or None)
 
 
-def _day(name: str, text: str | None) -> date | None:
+def day_given(name: str, text: str | None) -> date | None:
+    """Return the day that an option names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
     if text is None:
         return None
     try:

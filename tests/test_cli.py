@@ -42,6 +42,31 @@ def test_report_as_markdown(database: Path) -> None:
     assert done.stdout.lstrip().startswith("|")
 
 
+def test_report_of_some_calls_only(database: Path) -> None:
+    done = run_command("report", str(database), "--by", "feature", "--only", "feature=search")
+    assert done.returncode == 0, done.stderr
+    assert "search" in done.stdout and "support" not in done.stdout
+    done = run_command("report", str(database), "--until", "2020-01-01")
+    assert done.returncode == 0, done.stderr
+    assert "0.0042" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--since", "yesterday"), "--since must be a day such as 2026-11-01, not 'yesterday'"),
+        (("--only", "u42"), "--only must be NAME=VALUE such as user=u42, not 'u42'"),
+        (("--only", "since=2026"), "--only must be NAME=VALUE"),
+        (("--only", "colour=red"), "colour"),
+    ],
+)
+def test_report_refuses_what_it_does_not_understand(arguments: tuple[str, ...], said: str, database: Path) -> None:
+    done = run_command("report", str(database), *arguments)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 def test_report_by_something_unknown_names_what_is_legal(database: Path) -> None:
     done = run_command("report", str(database), "--by", "colour")
     assert done.returncode == 2
