@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -55,7 +54,7 @@ def put_line(connection: Connection, cost: FixedCost) -> None:
         ConfigurationError: another line of this name is paid on the same days.
     """
     same = FIXED_COSTS.c.name == cost.name
-    others = [from_row(dict(row)) for row in connection.execute(select(FIXED_COSTS).where(same)).mappings()]
+    others = [FixedCost.from_dict(dict(row)) for row in connection.execute(select(FIXED_COSTS).where(same)).mappings()]
     for other in others:
         if other.since != cost.since and spans_overlap((other.since, other.until), (cost.since, cost.until)):
             end = "has no end" if other.until is None else f"ends before {other.until}"
@@ -66,8 +65,3 @@ def put_line(connection: Connection, cost: FixedCost) -> None:
     data = cost.to_dict()
     connection.execute(delete(FIXED_COSTS).where(same, FIXED_COSTS.c.since == data["since"]))
     connection.execute(insert(FIXED_COSTS).values(data))
-
-
-def from_row(row: Mapping[str, Any]) -> FixedCost:
-    """Read a line back."""
-    return FixedCost.from_dict(row)

@@ -156,7 +156,11 @@ class Ledger(LedgerHistory):
     def _written_now(self, record: CallRecord) -> bool:
         if self.buffered:
             return False
-        with self._turn:  # whoever waited for a turn learns first how the one before fared
+        # Somebody may wait longer for a lock: a report, a correction. A call does not wait for them.
+        if not self._turn.taken_within(BUSY_SECONDS):
+            return False
+        try:
+            # Whoever waited for a turn learns first how the one before fared.
             if self._writer.retrying or not self._backoff.may_try():
                 return False
             try:
@@ -169,6 +173,8 @@ class Ledger(LedgerHistory):
                 return False
             self._backoff.succeeded()
             return True
+        finally:
+            self._turn.give_back()
 
     def record_later(
         self, make: Callable[[], CallRecord | None], *, written: Callable[[CallRecord], None] | None = None

@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from lc_costkit.correcting import Corrector, Progress
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.fixed import FixedCost
-from lc_costkit.fixed_lines import from_row as fixed_from_row
 from lc_costkit.fixed_lines import put_line
 from lc_costkit.pricing import PriceBook
 from lc_costkit.record import CallRecord, Correction, Score
@@ -151,7 +150,7 @@ class LedgerHistory:
         """
         if self._schema < 2:
             return ()
-        lines = [self._read_as("fixed cost", fixed_from_row, row) for row in self._rows(select(FIXED_COSTS))]
+        lines = [self._read_as("fixed cost", FixedCost.from_dict, row) for row in self._rows(select(FIXED_COSTS))]
         return tuple(sorted(lines, key=lambda line: (line.name, line.since)))
 
     def score(self, call_id: str, value: float, *, note: str | None = None) -> None:
@@ -217,7 +216,7 @@ class LedgerHistory:
                 for row in self._rows(select(CORRECTIONS)):
                     found.extend(_problem("correction", correction_from, row))
                 for row in self._rows(select(FIXED_COSTS)):
-                    found.extend(_problem("fixed cost", fixed_from_row, row))
+                    found.extend(_problem("fixed cost", FixedCost.from_dict, row))
         except StoreError as error:
             found.append(str(error))
         return found

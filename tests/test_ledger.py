@@ -394,6 +394,26 @@ def test_a_locked_ledger_is_a_store_error(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(ledger) == 1
 
 
+def test_a_call_does_not_wait_for_somebody_who_waits_longer(tmp_path: Path) -> None:
+    kept, waiting = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+    with Ledger(tmp_path / "l.db") as ledger:
+
+        def correct() -> None:
+            with ledger._turn:
+                waiting.set()
+                in_time.append(kept.wait(30))
+
+        thread = threading.Thread(target=correct)
+        thread.start()
+        waiting.wait()
+        ledger.keep(a_call("0.01"))
+        kept.set()
+        thread.join()
+        assert in_time == [True]
+        assert len(ledger) == 1
+
+
 def test_a_full_disk_is_a_store_error_and_loses_nothing_else(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l.db") as ledger:
         assert ledger._inserter._own is not None
