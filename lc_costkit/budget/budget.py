@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_CEILING, Decimal, InvalidOperation, localcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lc_costkit.budget.window import PERIODS, Period, Window, checked_zone, window_of
@@ -57,6 +58,9 @@ class Budget:
     A budget counts what goes through such a gate from then on. Its accounts are kept beside the ledger
     and known by ``name``, unit, ``per``, ``time_zone`` and ``scope``: processes that share them share
     what is left, and another ``limit`` goes on where the last one was.
+
+    Of several budgets that refuse a call, one that raises or asks a function decides, then one that sends to the
+    cheapest model, and last one that waits.
 
     Args:
         usd: the limit in USD.
@@ -142,7 +146,7 @@ class Budget:
         self.name = self._named(name)
         self._ledger: Ledger | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What identifies its accounts: the name and what is counted, not how much of it is allowed."""
         zone = "" if self.per == "total" else str(self.zone)

@@ -42,17 +42,23 @@ def budgeted(
 
     * Tools, structured output, ``bind``, ``with_config``, agents and graphs work as before.
     * ``with_retry`` does not try again what a budget refused; every try is a call of its own. A
-      retry around a chain (``(prompt | model).with_retry()``) does not know that, and waits and asks the gate
-      again, which costs time and no money: put the retry on the model.
+      retry around a chain (``(prompt | model).with_retry()``) or in an agent's middleware does not know that, and
+      waits and asks the gate again, which costs time and no money: put the retry on the model.
+    * What a client tries again by itself (``max_retries``) is one call here, since nothing tells of the tries
+      before: one that timed out may be billed without being counted. ``max_retries=0`` and ``with_retry`` count each.
+    * Tries that the client makes by itself after a timeout (``max_retries``) may each be billed, and are one call
+      here: three requests were billed and one was counted in a test. Make that 0 and use ``with_retry``.
     * ``with_fallbacks`` goes on to the next model when a budget refuses one. A fallback that is added later
       is held to the budgets only if it is budgeted, too; those the given model has already are.
     * Of a ``ModelRouter`` all targets share one gate; its first target is the cheapest.
     * An answer that another model gave, or ``on_exceeded``, says so in
-      ``response_metadata["lc_costkit"]["budget"]`` and is kept out of caches.
+      ``response_metadata["lc_costkit"]["budget"]`` and is kept out of caches. Tools, tool choice and schema are put
+      in the other provider's format; tools that a provider runs itself are left out there.
 
     Args:
         model: a chat model or a completion model, also with something bound, with retries or fallbacks, or
-            a ``ModelRouter``.
+            a ``ModelRouter``. Not what ``init_chat_model(configurable_fields=...)`` returns, which makes a model
+            anew for each call: budget what it is to choose from, with ``configurable_alternatives``.
         budgets: one or several ``Budget`` or ``RateLimit``.
         ledger: beside whose calls the accounts are kept. It records no calls by that: see ``CostCallbackHandler``.
         prices: how calls are priced; the public price list by default.

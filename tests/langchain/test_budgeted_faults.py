@@ -20,6 +20,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
+from openai import OpenAIError
 from langchain_openai import ChatOpenAI
 
 from lc_costkit import Budget, BudgetExceeded, BudgetUnavailable, CostCallbackHandler, Ledger, budgeted
@@ -312,6 +313,16 @@ async def test_every_try_is_a_call_of_its_own(make: Any, ledger: Ledger, provide
     assert spent(money) == provider.billed_usd == recorded(ledger)
 
 
+@MAKERS
+def test_tries_of_the_client_itself_are_one_call(make: Any, ledger: Ledger, provider: FakeProvider) -> None:
+    # Stated in the docstring: nothing tells of them.
+    calls, money = Budget(calls=9), Budget(usd=1)
+    provider.fail_next(Fault.server_error(), times=2)
+    assert budgeted(make(provider, max_retries=2), [calls, money], ledger).invoke("Hello").text
+    assert (provider.calls, spent(calls)) == (3, 1)
+    assert spent(money) == provider.billed_usd > 0
+
+
 class Tries(CostCallbackHandler):
     """Counts how often a model was started."""
 
@@ -579,3 +590,18 @@ async def _until(true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("it did not come about")
+
+
+def test_each_try_of_with_retry_is_counted_and_those_of_a_client_are_one_call(ledger: Ledger) -> None:
+    """What the documentation warns of: the gate does not see what a client does by itself."""
+    with FakeProvider(latency_seconds=1) as slow:
+        for retries, counted in ((2, 1), (0, 3)):
+            budget = Budget(calls=10, name=f"{retries}")
+            model: Any = budgeted(chat_openai(slow, max_retries=retries, timeout=0.2, max_tokens=5), budget, ledger)
+            if not retries:
+                model = model.with_retry(stop_after_attempt=3, wait_exponential_jitter=False)
+            before = slow.calls
+            with pytest.raises(OpenAIError):
+                model.invoke("Why?")
+            slow.wait_idle(timeout_seconds=30)
+            assert (slow.calls - before, budget.status().spent) == (3, counted)
