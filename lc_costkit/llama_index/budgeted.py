@@ -49,6 +49,10 @@ def budgeted_llm(
     cache answers is free. Of one made by ``routed_llm``, a copy whose targets share one gate; its first
     target is the cheapest. ``as_structured_llm`` is treated likewise.
 
+    A call that is broken off counts in full, but for a stream that is left early of a model that shows all it
+    writes. So does a stream that nobody begins to read: whether its request was sent, nobody can tell. Tries that
+    the client makes by itself after a timeout (``max_retries``) may each be billed, and are one call here.
+
     Args:
         llm: the LLM to call.
         budgets: one or several ``Budget`` or ``RateLimit``.

@@ -20,8 +20,8 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
-from openai import OpenAIError
 from langchain_openai import ChatOpenAI
+from openai import OpenAIError
 
 from lc_costkit import Budget, BudgetExceeded, BudgetUnavailable, CostCallbackHandler, Ledger, budgeted
 from lc_costkit.budget.book import book_of
