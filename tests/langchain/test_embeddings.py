@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,20 @@ def test_a_cache_reports_what_its_lookups_cost_and_nobody_else(provider: FakePro
     with calling_aside("lookup"):
         embeddings.embed_query("x")
     assert len(ledger) == written
+
+
+def test_threads_take_nothing_from_each_other_and_a_vector_store_is_one_bill(
+    provider: FakeProvider, ledger: Ledger
+) -> None:
+    metered = metered_embeddings(openai_embeddings(provider, dimensions=8), ledger)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(metered.embed_query, ["word " * number for number in range(1, 30)]))
+    assert sorted(record.usage.input_tokens for record in ledger.records()) == sorted(
+        (call.usage or {})["prompt_tokens"] for call in provider.log
+    )
+    InMemoryVectorStore.from_texts(TEXTS, embedding=metered).similarity_search("x")
+    assert ledger.report().total.usd == provider.billed_usd
+    assert len(ledger) == len(provider.log) == 31
 
 
 def test_the_switch_turns_it_off(provider: FakeProvider, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
