@@ -72,7 +72,7 @@ def name_of(model: Any) -> str:
 
 def with_parsed(result: Result, call: ModelCall) -> Result:
     """Add what langchain-openai's parser looks for, where another provider answered in its place."""
-    first = next(iter(result.generations), None)
+    first: Any = next(iter(result.generations), None)
     message = getattr(first, "message", None)
     parsed = None if message is None else _parsed(message.text, call)
     if first is None or message is None or parsed is None or "parsed" in message.additional_kwargs:
