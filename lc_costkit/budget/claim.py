@@ -8,6 +8,19 @@ from typing import Any
 
 from lc_costkit.prompt import Prompt
 
+LIMITS = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens_to_sample",
+    "max_new_tokens",
+    "num_predict",
+)
+"""What clients call the most tokens that a model may answer with."""
+
+CHOICES = ("n", "best_of", "candidate_count", "num_return_sequences")
+"""What clients call the number of answers that are asked for."""
+
 THINKING = ("thinking", "thinking_dict", "reasoning", "reasoning_effort", "effort")
 """What clients call the settings by which a model is asked to think."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 IMAGE_TOKENS = 10_000
 """Of one image: the most patches any OpenAI model takes. Tiles take 1,445 at most, Claude 4,784, Gemini 2,240.
@@ -28,6 +29,27 @@ _SLOWEST_VIDEO = 8_000
 
 _FILE_TOKENS_PER_BYTE = 5
 """A page of a PDF takes up to 3,000 tokens as text and 4,784 as an image (Anthropic's guides), and 1,600 bytes."""
+
+
+_UNKNOWN_WINDOW = 128_000
+"""The most that a part of unknown length takes where the model does not say its window: a usual one (gpt-4o's)."""
+
+
+def most_tokens_of(size: int | None, measure: Callable[[int], int], window: int | None) -> int:
+    """Return the most that a part of a prompt can take.
+
+    Args:
+        size: its bytes; ``None`` where only who fetches it will know.
+        measure: gives the most that so many bytes take.
+        window: how many tokens the model takes in all; ``None`` where that is not known.
+
+    >>> most_tokens_of(1000, file_tokens, 4096), most_tokens_of(None, file_tokens, None)
+    (4096, 128000)
+    """
+    if size is None:
+        return window or _UNKNOWN_WINDOW
+    # What does not fit the window is refused by the provider, and costs nothing.
+    return min(measure(size), window) if window else measure(size)
 
 
 def image_tokens(model: str | None) -> int:

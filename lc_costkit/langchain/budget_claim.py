@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from lc_costkit.budget.claim import Claim, asks_to_think
+from lc_costkit.budget.claim import CHOICES, LIMITS, Claim, asks_to_think
 from lc_costkit.langchain.budget_media import media_tokens, other_text
 from lc_costkit.langchain.call_events import chat_prompt, open_call
 from lc_costkit.langchain.model_call import ModelCall
@@ -18,15 +18,6 @@ from lc_costkit.metering import OpenCall
 from lc_costkit.prompt import Prompt
 from lc_costkit.readers import find_cache_ttl, what_was_asked
 
-_LIMITS = (
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens_to_sample",
-    "max_new_tokens",
-    "num_predict",
-)
-_CHOICES = ("n", "best_of", "candidate_count", "num_return_sequences")
 _FIELDS = ("extra_body", "model_kwargs", "generation_config")
 """Where integrations keep what they put into each request."""
 
@@ -61,9 +52,9 @@ def read_call(call: ModelCall) -> tuple[Claim, OpenCall]:
         model=opened.model_asked,
         provider=opened.provider,
         prompt=_with_the_rest(prompt, messages, given),
-        max_output_tokens=_most(given, _LIMITS),
+        max_output_tokens=_most(given, LIMITS),
         output_limit=_of_profile(model, "max_output_tokens"),
-        choices=(_most(given, _CHOICES) or 1) * (1 if call.is_chat else max(1, len(call.asked))),
+        choices=(_most(given, CHOICES) or 1) * (1 if call.is_chat else max(1, len(call.asked))),
         thinks=any(map(asks_to_think, given)),
         other_input_tokens=media_tokens(messages, opened.model_asked, _of_profile(model, "max_input_tokens")),
         cache_ttl=_longest_ttl(messages, parameters),

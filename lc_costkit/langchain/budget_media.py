@@ -8,10 +8,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from lc_costkit.budget.media import audio_tokens, file_tokens, image_tokens, video_tokens
-
-_UNKNOWN_WINDOW = 128_000
-"""The most that a part of unknown length takes where the model does not say its window: a usual one (gpt-4o's)."""
+from lc_costkit.budget.media import audio_tokens, file_tokens, image_tokens, most_tokens_of, video_tokens
 
 _IMAGES = frozenset({"image", "image_url", "input_image"})
 _MEASURES = {
@@ -78,11 +75,7 @@ def _tokens(block: Mapping[str, Any], model: str | None, window: int | None) -> 
         return image_tokens(model)
     if kind not in _MEASURES:
         return 0
-    size = _size(block)
-    if size is None:
-        return window or _UNKNOWN_WINDOW
-    # What does not fit the window is refused by the provider, and costs nothing.
-    return min(_MEASURES[kind](size), window) if window else _MEASURES[kind](size)
+    return most_tokens_of(_size(block), _MEASURES[kind], window)
 
 
 def _size(block: Mapping[str, Any]) -> int | None:

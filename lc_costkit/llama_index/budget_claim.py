@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
-from lc_costkit.budget.claim import THINKING, Claim, asks_to_think
+from lc_costkit.budget.claim import CHOICES, LIMITS, THINKING, Claim, asks_to_think
 from lc_costkit.llama_index.budget_media import all_blocks, media_tokens
 from lc_costkit.llama_index.call_events import chat_prompt, completion_prompt, open_call, provider_of
 from lc_costkit.llama_index.delegating import ChatRequest, DelegatingLLM, Request
@@ -23,8 +23,6 @@ from lc_costkit.metering import OpenCall
 from lc_costkit.prompt import Prompt
 from lc_costkit.readers import find_cache_ttl
 
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict")
-_CHOICES = ("n", "best_of", "candidate_count", "num_return_sequences")
 _FIELDS = ("additional_kwargs", "model_kwargs", "generate_kwargs", "generation_config", "extra_body")
 """Where integrations keep what they put into each request."""
 
@@ -60,9 +58,9 @@ def read_request(llm: LLM, request: Request[Any]) -> tuple[Claim, OpenCall]:
         model=model,
         provider=provider_of(llm.class_name()),
         prompt=prompt,
-        max_output_tokens=_most(llm, options, _LIMITS),
+        max_output_tokens=_most(llm, options, LIMITS),
         # The metadata's num_output is no limit: it is a default of 256, or -1, with most LLMs.
-        choices=_most(llm, options, _CHOICES) or 1,
+        choices=_most(llm, options, CHOICES) or 1,
         thinks=asks_to_think({name: _said(llm, options, name) for name in THINKING}),
         other_input_tokens=media_tokens(messages, model, _context_window(llm)),
         cache_ttl=_cache_ttl(messages, options),

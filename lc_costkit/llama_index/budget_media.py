@@ -10,10 +10,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 
-from lc_costkit.budget.media import audio_tokens, file_tokens, image_tokens, video_tokens
-
-_UNKNOWN_WINDOW = 128_000
-"""The most that a part of unknown length takes where the LLM does not say its window: a usual one (gpt-4o's)."""
+from lc_costkit.budget.media import audio_tokens, file_tokens, image_tokens, most_tokens_of, video_tokens
 
 _MEASURES = {
     "audio": ("audio", audio_tokens),
@@ -41,10 +38,7 @@ def media_tokens(messages: Sequence[ChatMessage], model: str | None, context_win
             found += image_tokens(model)
         elif block.block_type in _MEASURES:
             source, measure = _MEASURES[block.block_type]
-            size = _size(block, source)
-            most = known or _UNKNOWN_WINDOW
-            # What does not fit the window is refused by the provider, and costs nothing.
-            found += most if size is None else min(measure(size), most) if known else measure(size)
+            found += most_tokens_of(_size(block, source), measure, known)
     return found
 
 
