@@ -105,6 +105,9 @@ def _view(counts: Mapping[str, Any], tier: str | None, model: str | None, provid
         total += beside  # some releases of langchain-aws pass Bedrock's input count on, which excludes the cache
     elif reasoning and whole == total + output + reasoning:
         output += reasoning  # and some of langchain-google-genai Gemini's candidates without the thoughts
+    elif output and whole > total + output:
+        output = whole - total  # not told apart, as by gateways before models that reason
+        payload.repaired()
     split = input_split(
         payload,
         total=total,

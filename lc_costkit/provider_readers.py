@@ -33,7 +33,9 @@ def read_openai(
     """Read the ``usage`` of OpenAI (chat, responses, realtime, embeddings) or of an endpoint compatible with it.
 
     Prompt tokens include cached and written ones, completion tokens the reasoning; where
-    the total shows that reasoning was counted beside the completion (xAI), it is added.
+    the total shows that reasoning was counted beside the completion (xAI), it is added. What else
+    the total holds beside both is output that is not told apart (gateways before models that reason):
+    it is added, and the reading ``estimated``.
     """
     data = as_mapping(usage)
     if data is None or not has_any(data, "prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"):
@@ -45,8 +47,12 @@ def read_openai(
     output = payload.most("completion_tokens", "output_tokens")
     prompt = payload.most("prompt_tokens", "input_tokens")
     reasoning = out_details.count("reasoning_tokens")
-    if reasoning and payload.count("total_tokens") == prompt + output + reasoning:
+    beside = payload.count("total_tokens") - prompt - output
+    if reasoning and beside == reasoning:
         output += reasoning
+    elif output and beside > 0:
+        output += beside
+        payload.repaired()
     write, write_5m, write_1h = _compatible_writes(payload, details)
     # DeepSeek, Moonshot, LiteLLM and Mistral have names of their own for what OpenAI puts in the details.
     elsewhere = payload.most("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens", "num_cached_tokens")

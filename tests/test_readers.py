@@ -787,3 +787,13 @@ def test_what_is_no_whole_number_is_no_count(odd: object) -> None:
     reading = read_openai({"prompt_tokens": odd, "completion_tokens": 2})
     assert reading is not None
     assert (reading.usage, reading.estimated) == (TokenUsage(output_tokens=2), True)
+
+
+def test_what_a_total_holds_beside_its_parts_is_output() -> None:
+    reported = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 372}
+    reading = read_usage({"model": "gemini-2.5-flash", "usage": reported})
+    assert reading is not None
+    assert (reading.usage, reading.estimated) == (TokenUsage(input_tokens=7, output_tokens=365), True)
+    view = read_langchain({"input_tokens": 7, "output_tokens": 5, "total_tokens": 372}, {"model_name": "g"})
+    assert view is not None
+    assert (view.usage, view.estimated) == (TokenUsage(input_tokens=7, output_tokens=365), True)
