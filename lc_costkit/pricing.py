@@ -127,6 +127,10 @@ class PriceBook:
             at: when the call was made, for prices that changed; now by default, UTC if naive.
             duration_seconds: how long it took, for models that you pay by the hour.
         """
+        if not isinstance(reading, UsageReading):
+            raise ConfigurationError(
+                f"price takes a UsageReading, not {reading!r:.200}; read_usage(report, provider) of lc_costkit.readers makes one"
+            )
         if reading.cached_locally:
             return Cost(usd=Decimal(0), basis="exact")
         moment = _utc(at)

@@ -407,3 +407,8 @@ def test_a_cost_reads_as_text() -> None:
     assert str(PriceBook().cost("never-heard-of", TokenUsage(input_tokens=1))).startswith("unpriced (no price is known")
     bounds = Cost(usd=Decimal("0.02"), basis="estimated", low=Decimal("0.01"), high=Decimal("0.03"))
     assert str(bounds) == "0.02 USD (estimated, 0.01 to 0.03)"
+
+
+def test_a_payload_is_not_a_reading() -> None:
+    with pytest.raises(ConfigurationError, match="read_usage"):
+        PriceBook().price({"usage": {}})  # type: ignore[arg-type]
