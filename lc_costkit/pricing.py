@@ -129,7 +129,8 @@ class PriceBook:
         """
         if not isinstance(reading, UsageReading):
             raise ConfigurationError(
-                f"price takes a UsageReading, not {reading!r:.200}; read_usage(report, provider) of lc_costkit.readers makes one"
+                f"price takes a UsageReading, not {reading!r:.200}; "
+                "read_usage(report, provider) of lc_costkit.readers makes one"
             )
         if reading.cached_locally:
             return Cost(usd=Decimal(0), basis="exact")
