@@ -45,8 +45,8 @@ MAX_WAIT = timedelta(minutes=1)
 """How long a rate limit makes a call wait: a window of a minute, after which there is room again."""
 
 
-_LONGEST_VALUE = 256
-"""Characters of a value in a scope: an index of PostgreSQL takes rows of 2,700 bytes at most."""
+_LONGEST_VALUE = 128
+"""Characters of a value in a scope, of up to four bytes: an index of PostgreSQL takes rows of 2,700 bytes at most."""
 
 
 class Budget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import Engine, create_engine, func, select
 
 from lc_costkit.budget.accounts import Accounts
+from lc_costkit.budget.budget import Budget
 from lc_costkit.budget.parts import Account, Balance, Part, Refused, Reserved, Settled
 from lc_costkit.budget.schema import ACCOUNTS, OVER_KEPT_SECONDS, RESERVATIONS, SWEPT_KEPT_SECONDS
 from lc_costkit.errors import ConfigurationError, StoreError
@@ -549,3 +551,11 @@ def test_any_sequence_of_calls_counts_as_by_hand(engine: Engine, examples: int) 
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_values_as_long_as_a_scope_may_have_them(engine: Engine) -> None:
+    names = dict.fromkeys(("user", "team", "feature", "thread"), "*")
+    values = Budget(usd=1, scope=names).scope_values(dict.fromkeys(names, "😀" * 1000))
+    account = Account(budget="b", scope=json.dumps(values, ensure_ascii=False, sort_keys=True))
+    asked = [Part(account=account, amount=1, limit=10)]
+    assert isinstance(Accounts(engine).reserve("a", asked, now=0, lease_seconds=[600]), Reserved)
