@@ -44,8 +44,6 @@ def budgeted(
     * ``with_retry`` does not try again what a budget refused; every try is a call of its own. A
       retry around a chain (``(prompt | model).with_retry()``) or in an agent's middleware does not know that, and
       waits and asks the gate again, which costs time and no money: put the retry on the model.
-    * What a client tries again by itself (``max_retries``) is one call here, since nothing tells of the tries
-      before: one that timed out may be billed without being counted. ``max_retries=0`` and ``with_retry`` count each.
     * Tries that the client makes by itself after a timeout (``max_retries``) may each be billed, and are one call
       here: three requests were billed and one was counted in a test. Make that 0 and use ``with_retry``.
     * ``with_fallbacks`` goes on to the next model when a budget refuses one. A fallback that is added later
