@@ -9,8 +9,8 @@
    limit must be usable.
 3. The same number of tasks at once, against a limit that a few of them fit.
 4. The same load through ``budgeted(ChatOpenAI(...))`` against ``FakeProvider``, with streams that are left early,
-   cancelled tasks and connections that break. What a cut stream cost is an estimate, so "billed" may differ from
-   "spent" by a few tokens for each.
+   cancelled tasks and connections that break. Such a call counts at the most that it can be billed, so "billed" is
+   below "spent".
 
     python benchmarks/budgets.py [--processes 16] [--process-calls 500] [--tasks 64] [--task-calls 200]
         [--model-process-calls 12] [--model-task-calls 4] [--no-server]
