@@ -36,6 +36,9 @@ _PRESENT = (
     "SELECT scope, starts_at, ends_at, spent, held, unsettled FROM costkit_budget_accounts "
     "WHERE budget = ? AND starts_at <= ? AND (ends_at IS NULL OR ends_at > ?) ORDER BY scope"
 )
+_CREDIT = (
+    "UPDATE costkit_budget_accounts SET spent = MAX(spent - ?, 0) WHERE budget = ? AND starts_at = ? AND scope = ?"
+)
 _LATEST = "SELECT starts_at FROM costkit_budget_accounts WHERE budget = ? ORDER BY starts_at DESC LIMIT 1"
 _REGISTER = (
     "INSERT INTO costkit_budgets (budget, name, unit, limit_units, per, time_zone, scope, soft, mode) "
@@ -61,7 +64,7 @@ class Registered:
         time_zone: whose calendar its windows follow.
         scope: metadata key -> value or ``"*"``.
         soft: the share of the limit at which somebody is told; ``None`` for never.
-        mode: ``on`` or ``observe``.
+        mode: ``on``, ``observe``, or ``wait`` for one that makes calls wait.
     """
 
     budget: str
@@ -219,6 +222,16 @@ class Accounts:
         """
         self._open()
         self._transactions.run(lambda hand: release(hand, storable(reservation)))
+
+    def credit(self, account: Account, amount: int) -> bool:
+        """Take ``amount`` off what was spent, down to 0; tell whether anything was spent there at all.
+
+        Raises:
+            StoreError: the store cannot be used; nothing changed.
+        """
+        self._open()
+        values = (min(max(int(amount), 0), MOST), *key_of(account))
+        return bool(self._transactions.run(lambda hand: hand.execute(_CREDIT, values)))
 
     def sweep(self, *, now: float) -> int:
         """Count as spent what is held by calls whose lease ran out, and return how many holds that were.

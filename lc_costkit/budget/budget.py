@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from lc_costkit.budget.scopes import fits
 from lc_costkit.budget.window import PERIODS, Period, Window, checked_zone, window_of
 from lc_costkit.cost import EXACTLY
 from lc_costkit.errors import BudgetExceeded, ConfigurationError
@@ -68,8 +69,9 @@ class Budget:
         calls: the limit in calls that went to a provider.
         per: ``minute``, ``hour``, ``day``, ``month``, or ``total`` for a window that never ends.
         scope: which calls it is for: metadata key -> value, or ``"*"`` for an allowance of its own for
-            each value (calls that do not say one share one). ``model`` and ``provider`` are keys, too.
-            Nothing means all calls together.
+            each value (calls that do not say one share one). A value may be a pattern (``"team-*"``), of which
+            all that fit share one allowance. ``model`` and ``provider`` are keys, too, in anybody's spelling; a
+            model fits with and without the date of its snapshot. Nothing means all calls together.
         name: what to call it in messages; made of the other arguments by default.
         time_zone: whose calendar the windows follow.
         soft: the share of the limit at which a warning is logged and ``on_soft`` is called, once in each
@@ -77,7 +79,8 @@ class Budget:
         on_soft: called with the ``BudgetStatus`` of that moment, on a thread of the call that reached it;
             or ``"cheapest"``: from then on calls go to the cheapest model.
         on_exceeded: ``"raise"`` a ``BudgetExceeded``; ``"cheapest"``: send the call to the cheapest model,
-            if that fits; ``"wait"`` until it fits, which makes a rate limit (see ``RateLimit``); or a function of
+            if that fits; ``"wait"`` until others give back what they hold, or the window ends, which makes a
+            rate limit of a short one (see ``RateLimit``); or a function of
             the ``BudgetExceeded`` that returns an answer or a model, or raises.
         max_wait: how long a call waits at most where ``on_exceeded="wait"``; then it is refused.
         fail: what happens while the store cannot be used: ``"closed"`` refuses calls
@@ -130,10 +133,6 @@ class Budget:
             raise ConfigurationError(
                 f"on_exceeded must be 'raise', 'cheapest', 'wait' or a function, not {on_exceeded!r}"
             )
-        if on_exceeded == "wait" and per == "total":
-            raise ConfigurationError(
-                "nothing comes back in a window that never ends; wait needs per='minute' or longer"
-            )
         if fail not in get_args(Fail):
             raise ConfigurationError(f"fail must be 'open' or 'closed', not {fail!r}")
         self.on_soft = on_soft
@@ -165,12 +164,40 @@ class Budget:
         """
         from lc_costkit.budget.status import status_of
 
+        return status_of(self, self._where(ledger))
+
+    def credit(
+        self, amount: Amount | None = None, *, scope: Mapping[str, str] | None = None, ledger: Ledger | None = None
+    ) -> BudgetStatus:
+        """Take something off what was spent in the present window: after a wrong price, or as a courtesy.
+
+        Args:
+            amount: USD, tokens or calls, as the budget's limit; all that was spent by default.
+            scope: whose allowance, with a value for each key of the budget's scope that is ``"*"``.
+            ledger: whose accounts; by default those of the gate the budget was given to.
+
+        Returns:
+            How the budget stands then.
+
+        Raises:
+            ConfigurationError: an amount that is negative or no number, a value of the scope is missing, or nothing
+                was spent there.
+            StoreError: the store cannot be written to.
+        """
+        from lc_costkit.budget.crediting import credit
+
+        where = self._where(ledger)
+        units = None if amount is None else self.in_units(_amount(self.unit, amount))
+        credit(self, where, scope or {}, units)
+        return self.status(where)
+
+    def _where(self, ledger: Ledger | None) -> Ledger:
         where = ledger if ledger is not None else self._ledger
         if where is None:
             raise ConfigurationError(
-                f"budget {self.name!r} is in no gate yet; pass it to budgeted(...), or call status(ledger)"
+                f"budget {self.name!r} is in no gate yet; pass it to budgeted(...), or name its ledger: status(ledger)"
             )
-        return status_of(self, where)
+        return where
 
     def bind(self, ledger: Ledger) -> None:
         """Note where the accounts are; a gate does this.
@@ -198,9 +225,12 @@ class Budget:
         for name, wanted in self.scope.items():
             value = known.get(name)
             text = NOBODY if value is None or value == "" else str(value)
-            if wanted not in (ANY, text):
+            if wanted == ANY:
+                values[name] = text if len(text) <= _LONGEST_VALUE else _shortened(text)
+            elif fits(name, wanted, text):
+                values[name] = wanted
+            else:
                 return None
-            values[name] = text if len(text) <= _LONGEST_VALUE else _shortened(text)
         return values
 
     def in_units(self, amount: Decimal | int) -> int:
@@ -261,13 +291,16 @@ def _limit(usd: Amount | None, tokens: int | None, calls: int | None) -> tuple[U
         raise ConfigurationError(
             f"a Budget has exactly one limit (usd, tokens or calls), got {what}; give a model several budgets instead"
         )
-    if usd is not None:
-        return "usd", _usd(usd)
-    unit: Unit = "tokens" if tokens is not None else "calls"
-    value = given[unit]
+    unit: Unit = "usd" if usd is not None else "tokens" if tokens is not None else "calls"
+    return unit, _amount(unit, given[unit])
+
+
+def _amount(unit: Unit, value: object) -> Decimal | int:
+    if unit == "usd":
+        return _usd(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ConfigurationError(f"{unit} must be a whole number of at least 0, not {value!r}")
-    return unit, value
+    return value
 
 
 def _usd(value: object) -> Decimal:

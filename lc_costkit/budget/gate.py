@@ -21,7 +21,7 @@ from lc_costkit.budget.limits import Limits, checked
 from lc_costkit.budget.messages import refusal, unavailable, unpriced
 from lc_costkit.budget.parting import limit_units, part_of
 from lc_costkit.budget.parts import Part, Refused, Reserved
-from lc_costkit.budget.rate_limit import pause_seconds
+from lc_costkit.budget.rate_limit import comes_back, pause_seconds
 from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.ledger import Ledger
@@ -156,7 +156,7 @@ class Gate:
                 time_zone=str(budget.zone),
                 scope=budget.scope,
                 soft=budget.soft,
-                mode=budget.mode,
+                mode="wait" if budget.on_exceeded == "wait" and budget.mode == "on" else budget.mode,
             )
 
     def admit(self, claim: Claim, call: OpenCall, *, cheapest: bool = False) -> Admission:
@@ -261,8 +261,7 @@ class Gate:
         error = refusal(budget, plan.scopes[place], one, plan.ceiling)
         if budget.on_exceeded == "wait":
             left = budget.max_wait_seconds - (time.monotonic() - plan.began)
-            fits_alone = one.part.limit is None or one.part.amount <= one.part.limit
-            if fits_alone and left > 0:
+            if left > 0 and comes_back(one, within=left, now=self._now()):
                 plan.polls += 1
                 return _Wait(min(pause_seconds(plan.polls), left))
             return error

@@ -22,9 +22,10 @@ def refusal(budget: Budget, scope: Mapping[str, str], refused: Refused, ceiling:
     end = refused.part.account.ends_at
     resets_at = None if end is None else datetime.fromtimestamp(end, UTC)
     resets = "it never resets" if resets_at is None else f"resets {resets_at:%Y-%m-%dT%H:%MZ}"
+    output = "" if ceiling is None or budget.unit == "calls" else f" ({ceiling.output_tokens} tokens of output)"
     said = [
         f"budget {budget.name!r}{_whose(scope)}: {_plain(spent)} spent + {_plain(held)} held + up to {_plain(asked)} "
-        f"for this call exceeds {_plain(budget.limit)} {_UNITS[budget.unit]}; {resets}"
+        f"for this call{output} exceeds {_plain(budget.limit)} {_UNITS[budget.unit]}; {resets}"
     ]
     if ceiling is not None and budget.unit != "calls":
         said += ceiling.reasons

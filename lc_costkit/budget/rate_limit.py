@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from lc_costkit.budget.budget import MAX_WAIT, Budget
+from lc_costkit.budget.parts import Refused
 from lc_costkit.budget.window import Period
 from lc_costkit.errors import ConfigurationError
 
@@ -49,6 +50,10 @@ class RateLimit:
         name: str | None = None,
         max_wait: timedelta | float = MAX_WAIT,
     ) -> None:
+        if per == "total":
+            raise ConfigurationError(
+                "a RateLimit needs a window that ends, such as per='minute'; write Budget(calls=...)"
+            )
         limits = {"calls": requests, "tokens": tokens}
         if requests is None and tokens is None:
             raise ConfigurationError("a RateLimit needs requests=, tokens=, or both")
@@ -73,6 +78,18 @@ class RateLimit:
 
     def __repr__(self) -> str:
         return f"RateLimit({', '.join(f'{b.unit}={b.limit}' for b in self.budgets)}, per={self.budgets[0].per!r})"
+
+
+def comes_back(refused: Refused, *, within: float, now: float) -> bool:
+    """Tell whether what a call asks for may be there ``within`` so many seconds.
+
+    What others hold comes back when they end, and what was spent when its window does.
+    """
+    part, balance = refused.part, refused.balance
+    if part.limit is not None and part.amount > part.limit:
+        return False
+    ends = part.account.ends_at
+    return balance.held > 0 or balance.earlier > 0 or (ends is not None and ends - now <= within)
 
 
 def pause_seconds(polls: int) -> float:

@@ -87,7 +87,7 @@ class BudgetStatus:
         unit: ``usd``, ``tokens`` or ``calls``.
         limit: what each allowance may take in a window.
         per: how long a window is.
-        mode: ``on``, or ``observe`` for one that only counts.
+        mode: ``on``, ``observe`` for one that only counts, or ``wait`` for one that makes calls wait.
         soft: the share of the limit at which somebody is told; ``None`` for never.
         scope: which calls it is for: metadata key -> value, or ``"*"`` for an allowance of its own for each.
         accounts: one for each value of the scope that was used in the window.

@@ -554,3 +554,40 @@ def test_a_rate_limit_lets_no_burst_through_where_two_windows_meet(ledger: Ledge
         gate.admit(claim(), call()).settle(answered())
     with pytest.raises(BudgetExceeded):
         gate.admit(claim(), call())
+
+
+def test_a_budget_may_wait_for_what_others_hold_and_only_for_that(ledger: Ledger) -> None:
+    gate = Gate(Budget(usd="0.0007", on_exceeded="wait", max_wait=5), ledger)
+    first = gate.admit(claim(), call())
+    threading.Timer(0.2, lambda: first.settle(answered(output_tokens=1))).start()
+    second = gate.admit(claim(), call())
+    second.settle(answered(output_tokens=1000))
+    began = time.monotonic()
+    with pytest.raises(BudgetExceeded):
+        gate.admit(claim(), call())
+    assert time.monotonic() - began < 2, "nothing comes back: there is nothing to wait for"
+
+
+def test_what_was_counted_wrongly_can_be_taken_off(ledger: Ledger) -> None:
+    each, whole = Budget(usd="0.0007", scope={"user": "*"}), Budget(calls=5)
+    gate = Gate([each, whole], ledger)
+    gate.admit(claim(user="u1"), call()).settle(answered(output_tokens=1000))
+    with pytest.raises(BudgetExceeded):
+        gate.admit(claim(user="u1"), call())
+    assert each.credit("0.0002", scope={"user": "u1"}).spent == Decimal("0.0004015")
+    assert each.credit(scope={"user": "u1"}).spent == 0
+    assert whole.credit(7).spent == 0
+    gate.admit(claim(user="u1"), call()).settle(answered())
+    for arguments, said in (
+        ({}, "say whose"),
+        ({"scope": {"user": "u2"}}, "nothing spent"),
+        ({"scope": {"usr": "u1"}}, "did you mean 'user'"),
+        ({"amount": -1, "scope": {"user": "u1"}}, "at least 0"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            each.credit(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_refusal_says_how_much_of_it_is_output(ledger: Ledger) -> None:
+    with pytest.raises(BudgetExceeded, match=r"\(1000 tokens of output\) exceeds"):
+        Gate(Budget(usd="0.0001"), ledger).admit(claim(), call())
