@@ -136,20 +136,20 @@ class _OwnConnection:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._held: _Held | None = None
+        self._held: list[_Held] = []
+        # When the ledger is forgotten. Not at the end of the process: its last calls are written then, and a
+        # finalizer that another thread makes while Python looks for them keeps all others from being run.
+        weakref.finalize(self, _give_back, self._held).atexit = False
 
     def get(self) -> sqlite3.Connection:
         """Return the connection of this process; in a forked child that is another one."""
-        held = self._held
-        if held is None or held.process_id != os.getpid():
-            held = self._held = _Held(self._engine)
-        return held.connection
+        if not self._held or self._held[0].process_id != os.getpid():
+            self._held[:] = [_Held(self._engine)]
+        return self._held[0].connection
 
     def close(self) -> None:
         """Give it back to the pool."""
-        if self._held is not None:
-            self._held.end()
-            self._held = None
+        _give_back(self._held)
 
 
 class _Held:
@@ -157,19 +157,18 @@ class _Held:
 
     def __init__(self, engine: Engine) -> None:
         self.process_id = os.getpid()
-        pooled = engine.raw_connection()
-        self.connection = _driver(pooled)
+        self.pooled = engine.raw_connection()
+        self.connection = _driver(self.pooled)
         self.connection.isolation_level = None
-        # When the ledger is forgotten. Not at the end of the process: its last calls are written then.
-        self.end = weakref.finalize(self, _give_back, pooled, self.process_id)
-        self.end.atexit = False
 
 
-def _give_back(pooled: PoolProxiedConnection, process_id: int) -> None:
-    # What a forked child inherits stays in the pool of the parent, which nobody uses there.
-    if process_id == os.getpid():
-        _driver(pooled).isolation_level = ""  # type: ignore[assignment]  # as sqlite3 has it by default
-        pooled.close()
+def _give_back(kept: list[_Held]) -> None:
+    while kept:
+        held = kept.pop()
+        # What a forked child inherits stays in the pool of the parent, which nobody uses there.
+        if held.process_id == os.getpid():
+            held.connection.isolation_level = ""  # type: ignore[assignment]  # as sqlite3 has it by default
+            held.pooled.close()
 
 
 def _driver(pooled: PoolProxiedConnection) -> sqlite3.Connection:

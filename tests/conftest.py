@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from lc_costkit.testing import FakeProvider
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
     from tests.support.llama_openai import OpenAIFunctionLLM
+
+# How long an example takes says nothing on a machine that does other things, too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 OPENAI_MODEL = "gpt-4o-mini"
 ANTHROPIC_MODEL = "claude-haiku-4-5"
