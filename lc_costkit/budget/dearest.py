@@ -151,6 +151,11 @@ def _found(
         unpriced = plain.reasons if model else ("nobody says which model is asked",)
         return DearestRates(model=None, output_limit=limit, limit_reason=why, reasons=unpriced)
 
+    # Some models search at each call, which no report says.
+    least = priced(TokenUsage(input_tokens=1))
+    if least.usd is not None and least.high is not None:
+        fixed += least.high - least.usd
+
     def per_input_token(*kinds: str) -> Decimal:
         amounts = [most(TokenUsage.from_dict({kind: input_tokens})) for kind in kinds]
         return max((amount - fixed for amount in amounts if amount is not None), default=Decimal(0)) / input_tokens
