@@ -129,7 +129,7 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
         doubts.append(f"no price is known for requests of {', '.join(unknown)}; they are not in the amount")
         bounds = None
     if reading.estimated:
-        doubts.append("the counts are an estimate: the provider reported none, or some that contradict each other")
+        doubts.append("the provider's counts are incomplete, missing or contradict each other")
         bounds = None
     if not doubts or usd is None:
         return Cost(usd=usd, basis="exact", price=price)
