@@ -196,9 +196,9 @@ class BudgetStatus:
         if self.soft is not None:
             ax.axvline(float(self.limit) * self.soft, color="#c98a1b", linestyle="--", label="soft limit")
         ax.set_xlabel(status_text.UNITS.get(self.unit, self.unit))
-        ax.set_title(status_text.printable(self.name).replace("$", r"\$"), loc="left")
+        ax.set_title(status_text.printable(self.name).replace("$", r"\$"), loc="left", pad=22)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+        ax.legend(frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
         return ax
 
 
