@@ -13,6 +13,9 @@ from lc_costkit.usage import UsageReading
 _STEP = Decimal("1e-12")
 _MOST_DECIMALS = -18
 
+COUNTS_INCOMPLETE = "the provider's counts are incomplete"
+"""How the doubt of estimated counts begins; records of the first schema have no other sign of them."""
+
 
 CHAINS: dict[str, tuple[str, ...]] = {
     "input_tokens": ("input_mtok",),
@@ -129,7 +132,7 @@ def _judge(price: AppliedPrice, rates: Rates, reading: UsageReading) -> Cost:
         doubts.append(f"no price is known for requests of {', '.join(unknown)}; they are not in the amount")
         bounds = None
     if reading.estimated:
-        doubts.append("the provider's counts are incomplete, missing or contradict each other")
+        doubts.append(f"{COUNTS_INCOMPLETE}, missing or contradict each other")
         bounds = None
     if not doubts or usd is None:
         return Cost(usd=usd, basis="exact", price=price)

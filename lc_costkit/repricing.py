@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from lc_costkit.applying import COUNTS_INCOMPLETE
 from lc_costkit.cost import Cost
 from lc_costkit.marks import VERIFICATION_FEATURE
 from lc_costkit.pricing import PriceBook
@@ -24,9 +25,6 @@ Left = Literal["nothing to price", "given", "own price", "no price"]
 written down without a price. ``own price``: it has a price of the user's own, and the book has only the
 public one. ``no price``: it has a price, and the book knows none.
 """
-
-_INCOMPLETE = "the provider's counts are incomplete"
-"""How ``PriceBook`` begins its doubt of estimated counts; records of schema 1 have no other sign of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +83,7 @@ def reading_of(record: CallRecord) -> UsageReading:
     reading = _reading(record.usage, record.model, record.provider, record.billing)
     if record.cost.basis == "exact":
         return reading
-    counts_doubted = record.interrupted or any(reason.startswith(_INCOMPLETE) for reason in record.cost.reasons)
+    counts_doubted = record.interrupted or any(reason.startswith(COUNTS_INCOMPLETE) for reason in record.cost.reasons)
     # A call without a price says nothing of its counts: they are the provider's where it named its model.
     guessed = record.cost.basis == "unpriced" and record.model_answered is None
     return replace(reading, estimated=reading.estimated or counts_doubted or guessed)
