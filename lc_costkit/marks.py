@@ -99,6 +99,14 @@ class RouteMark(_Mark):
         chosen_provider: its provider id.
         observed: the decision was recorded, not acted on.
         decision_seconds: how long the policy took.
+        part: the part of the kit that made the decision, ``route`` or ``cascade``: what savings are booked under.
+        request: shared by all calls that were made to answer one request (drafts, retries on another target).
+        attempt: which try at the request this call is, from 1.
+        rejected: how many answers to the request were thrown away before this call.
+        aside: the call was made for the decision itself (a classifier, a judge, a further sample): nobody is
+            given its answer, and all it costs is a cost of the kit. ``target`` is empty then.
+        warm: part of the prompt, 0 to 1, that the strong target would have read from its provider's prompt
+            cache had it answered the whole conversation.
     """
 
     target: str
@@ -112,6 +120,12 @@ class RouteMark(_Mark):
     chosen_provider: str | None = None
     observed: bool = False
     decision_seconds: float | None = None
+    part: str = "route"
+    request: str | None = None
+    attempt: int = 1
+    rejected: int = 0
+    aside: bool = False
+    warm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

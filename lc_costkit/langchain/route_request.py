@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
@@ -13,15 +15,50 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY
-from lc_costkit.routing.choose import Choice, ModelIdentity
+from lc_costkit.routing.choose import Choice
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
+from lc_costkit.routing.target_model import TargetModel
 
 _ROLES: dict[str, Role] = {"human": "human", "ai": "assistant", "tool": "tool", "function": "tool"}
 _NOT_MEDIA = frozenset({"text", "reasoning", "thinking", "tool_use", "tool_call", "tool_result", "cachePoint"})
+_LONGEST = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+
+_MEDIA = {"image_url": "image", "input_image": "image", "input_audio": "audio", "document": "pdf", "file": "pdf"}
+"""Kinds of a content part, by its type, where that is not the kind's own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Tools that a model is offered.
+
+    Attributes:
+        names: of the tools; a provider's own by their type.
+        text: all of them, as JSON text.
+    """
+
+    names: tuple[str, ...] = ()
+    text: str = ""
+
+    def __add__(self, other: Tools) -> Tools:
+        return Tools(self.names + other.names, self.text + other.text)
+
+
+def described(tools: Sequence[Any]) -> Tools:
+    """Read tools of any shape LangChain takes."""
+    plain = [tool if _is_own(tool) else convert_to_openai_tool(tool) for tool in tools]
+    text = json.dumps(plain, ensure_ascii=False, default=str) if plain else ""
+    return Tools(tuple(_tool_name(tool) for tool in plain), text)
 
 
 def route_request(
-    source: LanguageModelInput, *, tools: tuple[str, ...] = (), metadata: Mapping[str, object] | None = None
+    source: LanguageModelInput,
+    *,
+    tools: Tools = Tools(),
+    structured: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, object] | None = None,
+    models: Mapping[str, TargetModel] | None = None,
 ) -> RouteRequest:
     """Reduce a model's input to the plain data a policy reads.
 
@@ -34,24 +71,27 @@ def route_request(
     humans = [message for message in messages if message.type == "human"]
     asked = humans[-1] if humans else messages[-1] if messages else HumanMessage("")
     unread = sum(1 for part in asked.content if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
+    settings = settings or {}
+    parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
     text = str(asked.text)
     declared = current_question()
     return RouteRequest(
         question=declared.text if declared is not None and declared.text.strip() in text else text,
         turns=tuple(_turn(message) for message in messages if not isinstance(message, SystemMessage)),
         system="\n\n".join(str(message.text) for message in messages if isinstance(message, SystemMessage)),
-        tools=tools,
+        tools=tools.names,
         metadata=dict(metadata or {}),
         notes=(f"{unread} parts are not text and were not read",) if unread else (),
+        tool_text=tools.text,
+        structured=structured or "response_format" in settings,
+        media=_media(parts),
+        max_output_tokens=next((int(n) for name in _LONGEST if isinstance(n := settings.get(name), int)), None),
+        cache_marked="cache_control" in settings or any(isinstance(p, dict) and "cache_control" in p for p in parts),
+        models=models or {},
     )
 
 
-def tool_names(tools: Sequence[Any]) -> tuple[str, ...]:
-    """Name tools of any shape LangChain takes; a provider's own built-in tools by their type."""
-    return tuple(_tool_name(tool) for tool in tools)
-
-
-def identify(target: Runnable[Any, Any], settings: Mapping[str, Any] | None = None) -> ModelIdentity:
+def identify(target: Runnable[Any, Any], settings: Mapping[str, Any] | None = None) -> TargetModel:
     """Say which model answers for ``target``, as far as it tells.
 
     Args:
@@ -60,9 +100,10 @@ def identify(target: Runnable[Any, Any], settings: Mapping[str, Any] | None = No
     """
     model = model_of(target)
     if model is None:
-        return ModelIdentity()
+        return TargetModel()
     params = model._get_ls_params(**(settings or {}))
-    return ModelIdentity(model=params.get("ls_model_name"), provider=params.get("ls_provider"))
+    profile = getattr(model, "profile", None)
+    return TargetModel.of_profile(profile, model=params.get("ls_model_name"), provider=params.get("ls_provider"))
 
 
 def model_of(target: Runnable[Any, Any]) -> Any:
@@ -102,12 +143,26 @@ def _messages(source: LanguageModelInput) -> list[BaseMessage]:
 
 
 def _turn(message: BaseMessage) -> Turn:
-    return Turn(_ROLES.get(message.type, "other"), str(message.text))
+    return Turn(_ROLES.get(message.type, "other"), str(message.text), told_target(message))
 
 
-def _tool_name(tool: Any) -> str:
-    if isinstance(tool, dict) and "name" in tool:
-        return str(tool["name"])
-    if isinstance(tool, dict) and tool.get("type", "function") != "function":
-        return str(tool["type"])
-    return str(convert_to_openai_tool(tool)["function"]["name"])
+def told_target(message: BaseMessage) -> str | None:
+    """Return the target that gave an answer, where the answer still tells."""
+    ours = message.response_metadata.get(MARK)
+    route = ours.get(ROUTE_KEY) if isinstance(ours, Mapping) else None
+    target = route.get("target") if isinstance(route, Mapping) else None
+    return target if isinstance(target, str) else None
+
+
+def _media(parts: Sequence[Any]) -> tuple[str, ...]:
+    kinds = [str(part.get("type")) for part in parts if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA]
+    return tuple(dict.fromkeys(_MEDIA.get(kind, kind) for kind in kinds))
+
+
+def _is_own(tool: Any) -> bool:
+    """Tell whether a tool is in a provider's own format or one of its built-in tools."""
+    return isinstance(tool, dict) and ("name" in tool or tool.get("type", "function") != "function")
+
+
+def _tool_name(tool: dict[str, Any]) -> str:
+    return str(tool["name"] if "name" in tool else tool["function"]["name"] if "function" in tool else tool["type"])

@@ -11,8 +11,9 @@ from llama_index.core.tools import BaseTool
 
 from lc_costkit.cache.declared import current_question
 from lc_costkit.marks import MARK, ROUTE_KEY
-from lc_costkit.routing.choose import Choice, ModelIdentity
+from lc_costkit.routing.choose import Choice
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
+from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.streams import aclosing, closing
 
 Response = TypeVar("Response", ChatResponse, CompletionResponse)
@@ -65,9 +66,9 @@ def tool_names(tools: Sequence[BaseTool]) -> tuple[str, ...]:
     return tuple(tool.metadata.get_name() for tool in tools)
 
 
-def identify(target: LLM) -> ModelIdentity:
+def identify(target: LLM) -> TargetModel:
     """Name the model; LlamaIndex does not say the provider, so the price list finds it by the name."""
-    return ModelIdentity(model=target.metadata.model_name or None)
+    return TargetModel(model=target.metadata.model_name or None)
 
 
 def stamped(response: Response, choice: Choice | None) -> Response:

@@ -11,23 +11,20 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
-from lc_costkit.marks import RouteMark
-from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest
+from lc_costkit.marks import ROUTE_KEY, RouteMark
+from lc_costkit.routing.conversations import Conversations
+from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
+from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode, checked_mode
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which model a target is, as price lists name it; ``None`` where the target does not say."""
-
-    model: str | None = None
-    provider: str | None = None
+OnError = Literal["raise", "next"]
+"""What happens when a target fails: the error is raised, or another target is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +36,16 @@ class Choice:
         decision: what the policy decided; names another target than ``target`` in observe mode only.
         observed: the decision was recorded, not acted on.
         seconds: how long the policy took.
+        conversation: where the request's conversation stood before.
+        attempt: which try at the request this is, from 1.
     """
 
     target: str
     decision: RouteDecision
     observed: bool = False
     seconds: float = 0.0
+    conversation: Conversation | None = None
+    attempt: int = 1
 
 
 class TargetChooser:
@@ -77,43 +78,85 @@ class TargetChooser:
         self.policy = _checked_policy(policy, self.targets)
         self.mode = checked_mode(mode)
         self.faults = Faults(logging.getLogger(__name__))
+        self.conversations = Conversations()
 
-    def choose(self, source: RouteRequest | Callable[[], RouteRequest]) -> Choice:
-        """Ask the policy about a request, or about what ``source()`` reads; never raises."""
+    def choose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
+        """Ask the policy about a request, or about what ``source()`` reads; never raises.
+
+        Args:
+            source: the request, or what reads it.
+            remember: the choice is acted on: the conversation goes on from it.
+        """
         started = time.perf_counter()
-        request = self._read(source)
-        if isinstance(request, RouteDecision):
-            return self._choice((), request, started)
-        try:
-            answer = self.policy(request)
-            if inspect.isawaitable(answer):
-                _discard(answer)
-                raise TypeError("the policy is asynchronous; call the router with ainvoke or astream")
-            decision = self._checked(answer)
-        except Exception as error:
-            decision = self._strong(error)
-        return self._choice(request.notes, decision, started)
+        request, decision = self._settled(source)
+        if decision is None:
+            try:
+                answer = self.policy(request)
+                if inspect.isawaitable(answer):
+                    _discard(answer)
+                    raise TypeError("the policy is asynchronous; call the router with ainvoke or astream")
+                decision = self._checked(answer)
+            except Exception as error:
+                decision = self._strong(error)
+        return self._choice(request, decision, started, remember=remember)
 
-    async def achoose(self, source: RouteRequest | Callable[[], RouteRequest]) -> Choice:
+    async def achoose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
         """Do the same, by the policy's ``acall`` if it has one."""
         started = time.perf_counter()
-        request = self._read(source)
-        if isinstance(request, RouteDecision):
-            return self._choice((), request, started)
-        try:
-            answer = getattr(self.policy, "acall", self.policy)(request)
-            decision = self._checked(await answer if inspect.isawaitable(answer) else answer)
-        except Exception as error:
-            decision = self._strong(error)
-        return self._choice(request.notes, decision, started)
+        request, decision = self._settled(source)
+        if decision is None:
+            try:
+                answer = getattr(self.policy, "acall", self.policy)(request)
+                decision = self._checked(await answer if inspect.isawaitable(answer) else answer)
+            except Exception as error:
+                decision = self._strong(error)
+        return self._choice(request, decision, started, remember=remember)
 
-    def _read(self, source: RouteRequest | Callable[[], RouteRequest]) -> RouteRequest | RouteDecision:
-        """Read the request; what cannot be read goes to the strong target, which will say what it thinks of it."""
+    def instead(self, choice: Choice, failed: Sequence[str], error: BaseException) -> Choice | None:
+        """Return where a request goes after targets failed: the next dearer one, else the next cheaper; ``None`` if
+        there is none left.
+
+        Args:
+            choice: the first.
+            failed: the targets that were called, ``choice.target`` first.
+            error: of the last.
+        """
+        place = self.targets.index(failed[0])
+        left = [name for name in (*self.targets[place + 1 :], *self.targets[:place][::-1]) if name not in failed]
+        if not left:
+            return None
+        self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}")
+        reason = f"{failed[-1]} failed ({type(error).__name__})"
+        decision = replace(choice.decision, target=left[0], reasons=(reason, *choice.decision.reasons))
+        return replace(choice, target=left[0], decision=decision, attempt=len(failed) + 1)
+
+    def check_models(self, models: Mapping[str, TargetModel]) -> None:
+        """Raise ``ConfigurationError`` if the policy cannot choose among these models."""
+        check = getattr(self.policy, "check_models", None)
+        if check is not None:
+            check(models)
+
+    def _settled(self, source: RouteRequest | Callable[[], RouteRequest]) -> tuple[RouteRequest, RouteDecision | None]:
+        """Read the request, and decide what needs no policy.
+
+        What cannot be read goes to the strong target, which will say what it thinks of it.
+        """
         try:
             request = source if isinstance(source, RouteRequest) else source()
         except Exception as error:
-            return self._strong(error, "reading the input")
-        return request if request.targets else replace(request, targets=self.targets)
+            return RouteRequest(question=""), self._strong(error, "reading the input")
+        request = replace(
+            request,
+            targets=request.targets or self.targets,
+            conversation=request.conversation or self.conversations.read(request),
+        )
+        name = request.metadata.get(ROUTE_KEY)
+        if not isinstance(name, str):
+            return request, None
+        if name in self.targets:
+            return request, RouteDecision(target=name, reasons=("the caller's metadata says so",))
+        unknown = LookupError(f"metadata names {name!r}; the targets are {list(self.targets)!r}")
+        return request, self._strong(unknown, "the route in the metadata")
 
     def _checked(self, answer: object) -> RouteDecision:
         decision = RouteDecision(target=answer) if isinstance(answer, str) else answer
@@ -128,19 +171,23 @@ class TargetChooser:
         self.faults.record(where, error, advice, may_quote=True)
         return RouteDecision(target=self.strong, reasons=(f"{where} failed ({type(error).__name__})",))
 
-    def _choice(self, notes: tuple[str, ...], decision: RouteDecision, started: float) -> Choice:
-        if notes:
-            decision = replace(decision, reasons=(*decision.reasons, *notes))
+    def _choice(self, request: RouteRequest, decision: RouteDecision, started: float, *, remember: bool) -> Choice:
+        if request.notes:
+            decision = replace(decision, reasons=(*decision.reasons, *request.notes))
         observed = self.mode == "observe"
+        target = self.strong if observed else decision.target
+        if remember:
+            self.conversations.note(request, target)
         return Choice(
-            target=self.strong if observed else decision.target,
+            target=target,
             decision=decision,
             observed=observed,
             seconds=time.perf_counter() - started,
+            conversation=request.conversation,
         )
 
 
-def route_mark(choice: Choice, *, strong: str, baseline: ModelIdentity, chosen: ModelIdentity) -> RouteMark:
+def route_mark(choice: Choice, *, strong: str, baseline: TargetModel, chosen: TargetModel) -> RouteMark:
     """Say what was decided, as the meter reads it.
 
     Args:
@@ -161,6 +208,8 @@ def route_mark(choice: Choice, *, strong: str, baseline: ModelIdentity, chosen: 
         chosen_provider=chosen.provider,
         observed=choice.observed,
         decision_seconds=choice.seconds,
+        attempt=choice.attempt,
+        warm=choice.conversation.warm if choice.conversation is not None else 0.0,
     )
 
 
@@ -180,6 +229,19 @@ def named_targets(targets: Mapping[str, T] | Iterable[tuple[str, T]]) -> dict[st
         names = [name for name, _ in pairs]
         raise ConfigurationError(f"two targets have one name: {names!r}; give each its own")
     return named
+
+
+def checked_on_error(on_error: str) -> OnError:
+    """Return ``on_error`` if it is one.
+
+    Raises:
+        ConfigurationError: it is neither ``raise`` nor ``next``.
+    """
+    if on_error == "raise":
+        return "raise"
+    if on_error == "next":
+        return "next"
+    raise ConfigurationError(f"on_error must be 'raise' or 'next', not {on_error!r}")
 
 
 def _checked_names(targets: Sequence[str]) -> tuple[str, ...]:

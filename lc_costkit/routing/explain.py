@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from lc_costkit.routing.choose import Choice, ModelIdentity
+from lc_costkit.routing.choose import Choice
+from lc_costkit.routing.target_model import TargetModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -19,7 +20,7 @@ class RouteExplanation:
     """
 
     choice: Choice
-    targets: tuple[tuple[str, ModelIdentity], ...]
+    targets: tuple[tuple[str, TargetModel], ...]
     strong: str
 
     @property

@@ -8,16 +8,43 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.target_model import TargetModel
 
 Role = Literal["human", "assistant", "tool", "other"]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a conversation, reduced to who spoke and the text."""
+    """One message of a conversation, reduced to who spoke and the text.
+
+    Attributes:
+        role: who spoke.
+        text: what was said.
+        target: the target that said it, where its answer still tells.
+    """
 
     role: Role
     text: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Where the conversation of a request stood after its last answer.
+
+    Attributes:
+        target: the target that answered last.
+        seconds: how long ago that was.
+        share: part of this request's text that was sent to it then already, 0 to 1: what its provider may
+            still have in its prompt cache.
+        warm: part of this request's text that one single target would still have in its cache, 0 to 1;
+            0 where the last call is too long ago.
+    """
+
+    target: str
+    seconds: float
+    share: float
+    warm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +59,13 @@ class RouteRequest:
         metadata: the caller's metadata for this call.
         targets: names of the targets there are, cheapest first.
         notes: what had to be left out of this request (an image, say); repeated among the reasons.
+        tool_text: the tools as they are sent, as JSON text.
+        structured: the answer is asked for in a schema.
+        media: kinds of input besides text: ``image``, ``audio``, ``video``, ``pdf``, or another name.
+        max_output_tokens: the most the answer may be, where the call says so.
+        cache_marked: the request asks the provider to cache parts of it (Anthropic's ``cache_control``).
+        models: which model each target is, as far as it tells.
+        conversation: where its conversation stood; ``None`` for the first request of one, or an unknown one.
     """
 
     question: str
@@ -41,6 +75,13 @@ class RouteRequest:
     metadata: Mapping[str, object] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tool_text: str = ""
+    structured: bool = False
+    media: tuple[str, ...] = ()
+    max_output_tokens: int | None = None
+    cache_marked: bool = False
+    models: Mapping[str, TargetModel] = field(default_factory=dict)
+    conversation: Conversation | None = None
 
     @property
     def earlier_questions(self) -> tuple[str, ...]:
@@ -80,9 +121,10 @@ class Policy(Protocol):
     """Decides which target is enough; a plain function is one.
 
     It may answer with the target's name alone. Optional attributes, looked at when a router is built:
-    ``targets`` (names the policy can answer with: each must exist) and ``check(targets)`` (raises
-    ``ConfigurationError`` if the policy cannot choose among these names). A policy that waits for
-    something gives an ``acall`` coroutine method as well, which asynchronous calls await instead.
+    ``targets`` (names the policy can answer with: each must exist), ``check(targets)`` and
+    ``check_models(models)`` (raise ``ConfigurationError`` if the policy cannot choose among these names, or
+    these models by name). A policy that waits for something gives an ``acall`` coroutine method as well, which
+    asynchronous calls await instead.
     """
 
     def __call__(self, request: RouteRequest, /) -> RouteDecision | str | Awaitable[RouteDecision | str]:

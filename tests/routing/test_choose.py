@@ -10,7 +10,8 @@ import pytest
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.marks import RouteMark
 from lc_costkit.routing import RouteDecision, RouteRequest, Rules
-from lc_costkit.routing.choose import ModelIdentity, TargetChooser, named_targets, route_mark
+from lc_costkit.routing.choose import TargetChooser, named_targets, route_mark
+from lc_costkit.routing.target_model import TargetModel
 
 NAMES = ["small", "middle", "large"]
 REQUEST = RouteRequest(question="hi")
@@ -115,7 +116,7 @@ def test_notes_become_reasons() -> None:
 
 def test_a_mark_carries_what_the_meter_needs() -> None:
     chooser = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="small", score=0.1, reasons=("short",)))
-    cheap, dear = ModelIdentity("gpt-4o-mini", "openai"), ModelIdentity("claude-opus-4-5", "anthropic")
+    cheap, dear = TargetModel("gpt-4o-mini", "openai"), TargetModel("claude-opus-4-5", "anthropic")
     mark = route_mark(chooser.choose(REQUEST), strong="large", baseline=dear, chosen=cheap)
     assert mark.target == mark.chosen == "small"
     assert mark.strong == "large"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lc_costkit.routing import RouteDecision, RouteRequest
-from lc_costkit.routing.choose import ModelIdentity, TargetChooser
+from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.explain import RouteExplanation
+from lc_costkit.routing.target_model import TargetModel
 
 
 def explanation(mode: str = "on") -> RouteExplanation:
@@ -13,7 +14,7 @@ def explanation(mode: str = "on") -> RouteExplanation:
         policy=lambda request: RouteDecision(target="small", score=0.25, reasons=("short", "<b>plain</b>")),
         mode=mode,  # type: ignore[arg-type]
     )
-    models = (("small", ModelIdentity("gpt-4o-mini", "openai")), ("large", ModelIdentity()))
+    models = (("small", TargetModel("gpt-4o-mini", "openai")), ("large", TargetModel()))
     return RouteExplanation(choice=chooser.choose(RouteRequest(question="x")), targets=models, strong="large")
 
 

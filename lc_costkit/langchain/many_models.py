@@ -1,0 +1,218 @@
+"""What do runnables have in common that stand for one of several models?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+from langchain_core.runnables.config import ensure_config, merge_configs, var_child_runnable_config
+from langchain_core.runnables.utils import ConfigurableFieldSpec, get_unique_config_specs
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.faults import Faults
+from lc_costkit.langchain.route_request import Tools, described, identify, model_of, route_request
+from lc_costkit.marks import ROUTE_KEY
+from lc_costkit.routing.choose import Choice, TargetChooser, route_mark
+from lc_costkit.routing.explain import RouteExplanation
+from lc_costkit.routing.policy import RouteRequest
+from lc_costkit.routing.target_model import TargetModel
+from lc_costkit.switch import Mode
+
+Model = Runnable[Any, Any]
+
+_READERS = frozenset({"get_num_tokens", "get_num_tokens_from_messages", "get_token_ids", "_get_ls_params"})
+"""Methods that only tell something about a model; the strong target answers for all."""
+
+
+class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
+    """A runnable that stands for one of several models; ``ModelRouter`` and ``Cascade`` are the ones there are.
+
+    It prepares: ``bind_tools`` and ``with_structured_output`` are passed to every target, so that each gets its own
+    provider's format; ``bind``, ``with_config`` and ``with_retry`` are kept and applied to whichever target is called.
+
+    ``with_fallbacks`` passes on only methods whose result is annotated with a class of runnables, which ``Self`` is not.
+    """
+
+    targets: dict[str, Model]
+    strong: str
+    mode: Mode = "on"
+    bound_tools: Tools = Field(default_factory=Tools)
+    bound_structure: bool = False
+    bound_kwargs: dict[str, Any] = Field(default_factory=dict)
+    bound_config: dict[str, Any] = Field(default_factory=dict)
+    bound_retries: tuple[dict[str, Any], ...] = ()
+
+    _chooser: TargetChooser = PrivateAttr()
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    @property
+    def faults(self) -> Faults:
+        """Faults of the policy so far; each of them sent an input to the strong target."""
+        return self._chooser.faults
+
+    def explain(self, input: LanguageModelInput, config: RunnableConfig | None = None) -> RouteExplanation:
+        """Say where ``input`` would go and why, without calling a model."""
+        choice = self._chooser.choose(self._reader(input, self._config(config), {}), remember=False)
+        models = tuple((name, self._identity(name, {})) for name in self.targets)
+        return RouteExplanation(choice=choice, targets=models, strong=self.strong)
+
+    def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
+        """Name the targets too, in traces and drawn graphs."""
+        return super().get_name(suffix, name=name or self.name or f"{type(self).__name__}<{','.join(self.targets)}>")
+
+    @property
+    def InputType(self) -> Any:
+        """The strong target's input type."""
+        return self.targets[self.strong].InputType
+
+    @property
+    def OutputType(self) -> Any:
+        """The strong target's output type."""
+        return self.targets[self.strong].OutputType
+
+    @property
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        """What can be configured on any target."""
+        return get_unique_config_specs(spec for target in self.targets.values() for spec in target.config_specs)
+
+    # -- preparing -------------------------------------------------------------------------------
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> ManyModels:
+        """Give the tools to every target, in its own provider's format.
+
+        Raises:
+            ConfigurationError: a target takes no tools.
+        """
+        tools = list(tools)
+        return self._prepared("bind_tools", tools, **kwargs).model_copy(update={"bound_tools": described(tools)})
+
+    def with_structured_output(self, schema: Any, **kwargs: Any) -> ManyModels:
+        """Ask every target for the schema, in its own provider's way.
+
+        Raises:
+            ConfigurationError: a target has no structured output.
+        """
+        made = self._prepared("with_structured_output", schema, **kwargs)
+        return made.model_copy(update={"bound_structure": True})
+
+    def bind(self, **kwargs: Any) -> Self:
+        """Pass ``kwargs`` to whichever target is called."""
+        return self.model_copy(update={"bound_kwargs": {**self.bound_kwargs, **kwargs}})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> Self:
+        """Pass a config to whichever target is called."""
+        added = cast(RunnableConfig, {**(config or {}), **kwargs})
+        merged = merge_configs(cast(RunnableConfig, self.bound_config), added) if self.bound_config else added
+        return self.model_copy(update={"bound_config": dict(merged)})
+
+    def with_retry(self, **kwargs: Any) -> Self:
+        """Retry the target an input was sent to; takes what ``Runnable.with_retry`` takes."""
+        self.targets[self.strong].with_retry(**kwargs)
+        return self.model_copy(update={"bound_retries": (*self.bound_retries, kwargs)})
+
+    # -- what the runnables share ----------------------------------------------------------------
+
+    def _take_chooser(self, chooser: TargetChooser) -> None:
+        """Keep what chooses; check that it can choose among these models."""
+        self._chooser = chooser
+        chooser.check_models({name: self._identity(name, {}) for name in self.targets})
+
+    def _reader(
+        self, input: LanguageModelInput, config: RunnableConfig, kwargs: dict[str, Any]
+    ) -> Callable[[], RouteRequest]:
+        def read() -> RouteRequest:
+            settings = self._kwargs(kwargs)
+            return route_request(
+                input,
+                tools=self.bound_tools + described(settings.get("tools") or ()),
+                structured=self.bound_structure,
+                settings=settings,
+                metadata=config.get("metadata"),
+                models={name: self._identity(name, kwargs) for name in self.targets},
+            )
+
+        return read
+
+    def _mark(self, choice: Choice, kwargs: dict[str, Any], **values: Any) -> dict[str, Any]:
+        """Return what the meter is told of a call; ``values`` are further fields of a ``RouteMark``."""
+        baseline, chosen = self._identity(self.strong, kwargs), self._identity(choice.decision.target, kwargs)
+        mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen)
+        return replace(mark, **values).to_dict()
+
+    @staticmethod
+    def _marked(config: RunnableConfig, mark: Mapping[str, Any]) -> RunnableConfig:
+        return {**config, "metadata": {**(config.get("metadata") or {}), ROUTE_KEY: mark}}
+
+    def _identity(self, name: str, kwargs: dict[str, Any]) -> TargetModel:
+        try:
+            return identify(self.targets[name], self._kwargs(kwargs))
+        except Exception as error:
+            self.faults.record("reading a target's model name", error, "its calls are priced without a comparison")
+            return TargetModel()
+
+    def _target(self, name: str) -> Model:
+        target = self.targets[name]
+        for options in self.bound_retries:
+            target = target.with_retry(**options)
+        return target
+
+    def _kwargs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {**self.bound_kwargs, **kwargs}
+
+    def _config(self, config: RunnableConfig | None) -> RunnableConfig:
+        own = cast(RunnableConfig, self.bound_config)
+        return ensure_config(merge_configs(own, config) if own else config)
+
+    def _prepared(self, method: str, *args: Any, **kwargs: Any) -> Self:
+        prepared = {}
+        for name, target in self.targets.items():
+            try:
+                prepared[name] = getattr(target, method)(*args, **kwargs)
+            except (AttributeError, NotImplementedError) as error:
+                raise ConfigurationError(
+                    f"target {name!r} ({type(target).__name__}) cannot do {method}: {error!r}; "
+                    f"every target must be able to"
+                ) from error
+        return self.model_copy(update={"targets": prepared})
+
+    if not TYPE_CHECKING:  # for type checkers an unknown attribute stays an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Read what is not ours off the strong target; never a method that would call one model only."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                if name.startswith("__") or "targets" not in self.__dict__:
+                    raise
+            value = getattr(model_of(self.targets[self.strong]), name)
+            if callable(value) and name not in _READERS:
+                raise AttributeError(
+                    f"{type(self).__name__} has no {name!r}; call it on one target: .targets[{self.strong!r}].{name}"
+                )
+            return value
+
+
+def checked_models(named: Mapping[str, Any]) -> None:
+    """Raise ``ConfigurationError`` if a target is no Runnable."""
+    for name, target in named.items():
+        if not isinstance(target, Runnable):
+            raise ConfigurationError(f"target {name!r} must be a model or another Runnable, not {target!r}")
+
+
+@contextmanager
+def deciding(config: RunnableConfig) -> Iterator[None]:
+    """Let models that a policy or a check calls be children of the call that is decided about."""
+    inherited = {name: value for name, value in config.items() if name not in ("run_id", "run_name")}
+    around = var_child_runnable_config.set(cast(RunnableConfig, inherited))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(around)
