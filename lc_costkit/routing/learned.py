@@ -99,7 +99,7 @@ class Learned:
         Args:
             ledger: opened with ``record_text=True`` when the calls were made; ``ledger.score`` gave the outcomes.
             targets: names, cheapest first.
-            models: the target of calls that no router sent, by model name.
+            models: the target of calls that no router sent, by the model's name, as asked for or as answered.
             threshold: see the class.
             since: the earliest start (aware, or a UTC date).
             until: the first moment not included.

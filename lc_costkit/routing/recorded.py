@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.record import CallRecord
 from lc_costkit.routing.outcomes import LabelledPrompt
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def recorded_outcomes(
     Args:
         ledger: opened with ``record_text=True`` when the calls were made.
         targets: names, cheapest first.
-        models: the target of calls that no router sent, by model name.
+        models: the target of calls that no router sent, by the model's name, as it was asked for or as it answered.
         since: the earliest start (aware, or a UTC date).
         until: the first moment not included.
         **equal: ``feature="support"`` and the like, as in ``Ledger.records``.
@@ -46,7 +47,7 @@ def recorded_outcomes(
     found: dict[str, dict[str, list[float]]] = {}
     for record in ledger.records(since=since, until=until, **equal):
         value = scores.get(record.call_id)
-        target = record.route or (models or {}).get(record.model or "")
+        target = record.route or target_of(record, models or {})
         if value is None or not record.question or record.cache == "hit" or target is None or target not in targets:
             continue
         if not 0.0 <= value <= 1.0:
@@ -62,3 +63,9 @@ def recorded_outcomes(
         )
         for question, own in found.items()
     )
+
+
+def target_of(record: CallRecord, models: Mapping[str, str]) -> str | None:
+    """Return the target of a call that no router sent: providers answer with dated names of the model asked for."""
+    names = (record.model_answered, record.model_asked)
+    return next((models[name] for name in names if name is not None and name in models), None)

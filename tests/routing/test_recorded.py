@@ -40,6 +40,7 @@ def test_scored_calls_become_outcomes_of_their_targets(ledger: Ledger) -> None:
     keep(ledger, "a", 0.0)
     keep(ledger, "a", 1.0, route="large")
     keep(ledger, "b", 0.5, route=None, model_answered="gpt-4o")
+    keep(ledger, "c", 0.5, route=None, model_asked="gpt-4o", model_answered="gpt-4o-2024-11-20")
     keep(ledger, "no score", None)
     keep(ledger, "served from the cache", 1.0, cache="hit")
     keep(ledger, "another target", 1.0, route="huge")
@@ -47,6 +48,7 @@ def test_scored_calls_become_outcomes_of_their_targets(ledger: Ledger) -> None:
     assert recorded_outcomes(ledger, targets=TARGETS, models={"gpt-4o": "large"}) == (
         LabelledPrompt(prompt="a", outcomes={"small": 0.5, "large": 1.0}),
         LabelledPrompt(prompt="b", outcomes={"large": 0.5}),
+        LabelledPrompt(prompt="c", outcomes={"large": 0.5}),
     )
 
 
