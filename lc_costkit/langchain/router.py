@@ -149,28 +149,22 @@ class ModelRouter(ManyModels):
 
         Without ``max_concurrency`` the targets work side by side; with it, one after the other.
         """
-        routes = [
-            self._route(item, own, kwargs)
-            for item, own in zip(inputs, get_config_list(config, len(inputs)), strict=True)
-        ]
-
-        def run(group: _Group) -> list[Any]:
-            answers = self._target(group.name).batch(
-                [inputs[n] for n in group.places],
-                [routes[n].config for n in group.places],
-                return_exceptions=return_exceptions or self.on_error == "next",
-                **self._kwargs(kwargs),
-            )
-            return [
-                self._again(routes[n], answer, inputs[n], kwargs, return_exceptions)
-                for n, answer in zip(group.places, answers, strict=True)
-            ]
-
-        groups = _groups(routes)
-        if len(groups) < 2 or routes[0].config.get("max_concurrency") is not None:
-            return _restored(routes, groups, map(run, groups))
-        with get_executor_for_config(routes[0].config) as executor:
-            return _restored(routes, groups, executor.map(run, groups))
+        configs = get_config_list(config, len(inputs))
+        done: dict[int, Any] = {}
+        ways = dict(enumerate(self._routes(inputs, configs, kwargs)))
+        while ways:
+            groups, alone = _groups(ways), self._asked_alone(ways)
+            if alone:
+                answers = [self._batched(group, ways, inputs, return_exceptions, kwargs) for group in groups]
+            else:
+                with get_executor_for_config(configs[0]) as executor:
+                    asked = [
+                        executor.submit(self._batched, group, ways, inputs, return_exceptions, kwargs)
+                        for group in groups
+                    ]
+                    answers = [each.result() for each in asked]
+            ways = self._left(ways, groups, answers, done, kwargs)
+        return _in_order(done, return_exceptions)
 
     async def abatch(
         self,
@@ -187,26 +181,80 @@ class ModelRouter(ManyModels):
         configs = get_config_list(config, len(inputs))
         limit = configs[0].get("max_concurrency") if configs else None
         deciding = (self._aroute(item, own, kwargs) for item, own in zip(inputs, configs, strict=True))
-        routes = await gather_with_concurrency(limit, *deciding)
+        done: dict[int, Any] = {}
+        ways = dict(enumerate(await gather_with_concurrency(limit, *deciding)))
+        while ways:
+            groups, alone = _groups(ways), self._asked_alone(ways)
+            asked = (self._abatched(group, ways, inputs, return_exceptions, kwargs) for group in groups)
+            answers = [await each for each in asked] if alone else await asyncio.gather(*asked)
+            ways = self._left(ways, groups, answers, done, kwargs)
+        return _in_order(done, return_exceptions)
 
-        async def run(group: _Group) -> list[Any]:
-            answers = await self._target(group.name).abatch(
-                [inputs[n] for n in group.places],
-                [routes[n].config for n in group.places],
-                return_exceptions=return_exceptions or self.on_error == "next",
-                **self._kwargs(kwargs),
-            )
-            return [
-                await self._aagain(routes[n], answer, inputs[n], kwargs, return_exceptions)
-                for n, answer in zip(group.places, answers, strict=True)
-            ]
+    def _batched(
+        self,
+        group: _Group,
+        ways: Mapping[int, _Route],
+        inputs: list[LanguageModelInput],
+        return_exceptions: bool,
+        kwargs: dict[str, Any],
+    ) -> list[Any]:
+        return self._target(group.name).batch(
+            [inputs[place] for place in group.places],
+            [ways[place].config for place in group.places],
+            return_exceptions=return_exceptions or self.on_error == "next",
+            **self._kwargs(kwargs),
+        )
 
-        groups = _groups(routes)
-        if len(groups) < 2 or routes[0].config.get("max_concurrency") is not None:
-            return _restored(routes, groups, [await run(group) for group in groups])
-        return _restored(routes, groups, await asyncio.gather(*map(run, groups)))
+    async def _abatched(
+        self,
+        group: _Group,
+        ways: Mapping[int, _Route],
+        inputs: list[LanguageModelInput],
+        return_exceptions: bool,
+        kwargs: dict[str, Any],
+    ) -> list[Any]:
+        return await self._target(group.name).abatch(
+            [inputs[place] for place in group.places],
+            [ways[place].config for place in group.places],
+            return_exceptions=return_exceptions or self.on_error == "next",
+            **self._kwargs(kwargs),
+        )
+
+    @staticmethod
+    def _asked_alone(ways: Mapping[int, _Route]) -> bool:
+        """Tell whether one target is asked after the other: there is one only, or a limit that holds for all."""
+        first = next(iter(ways.values()))
+        return len({way.name for way in ways.values()}) < 2 or first.config.get("max_concurrency") is not None
+
+    def _left(
+        self,
+        ways: Mapping[int, _Route],
+        groups: Sequence[_Group],
+        answers: Sequence[list[Any]],
+        done: dict[int, Any],
+        kwargs: dict[str, Any],
+    ) -> dict[int, _Route]:
+        """Keep the answers of a round, and return where the inputs go whose target failed."""
+        left = {}
+        for group, own in zip(groups, answers, strict=True):
+            for place, answer in zip(group.places, own, strict=True):
+                failed = isinstance(answer, Exception)
+                following = self._instead(ways[place], answer, kwargs) if failed else None
+                if following is None:
+                    done[place] = stamped(answer, ways[place].choice)
+                else:
+                    left[place] = following
+        return left
 
     # -- deciding --------------------------------------------------------------------------------
+
+    def _routes(
+        self, inputs: list[LanguageModelInput], configs: list[RunnableConfig], kwargs: dict[str, Any]
+    ) -> list[_Route]:
+        if not hasattr(self.policy, "acall") or len(inputs) < 2:
+            return [self._route(item, own, kwargs) for item, own in zip(inputs, configs, strict=True)]
+        with get_executor_for_config(configs[0]) as executor:  # the policy waits for something
+            return list(executor.map(lambda item, own: self._route(item, own, kwargs), inputs, configs))
 
     def _route(self, input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]) -> _Route:
         merged = self._config(config)
@@ -265,36 +313,6 @@ class ModelRouter(ManyModels):
             return await self._ainvoked(following, input, kwargs)
         return stamped(answer, route.choice)
 
-    def _again(self, route: _Route, answer: Any, input: Any, kwargs: dict[str, Any], return_exceptions: bool) -> Any:
-        """Return an answer of a batch, or that of the next target where it is an error."""
-        if not isinstance(answer, Exception):
-            return stamped(answer, route.choice)
-        following = self._instead(route, answer, kwargs)
-        try:
-            if following is None:
-                raise answer
-            return self._invoked(following, input, kwargs)
-        except Exception as error:
-            if not return_exceptions:
-                raise
-            return error
-
-    async def _aagain(
-        self, route: _Route, answer: Any, input: Any, kwargs: dict[str, Any], return_exceptions: bool
-    ) -> Any:
-        """Return an answer of a batch, or that of the next target where it is an error."""
-        if not isinstance(answer, Exception):
-            return stamped(answer, route.choice)
-        following = self._instead(route, answer, kwargs)
-        try:
-            if following is None:
-                raise answer
-            return await self._ainvoked(following, input, kwargs)
-        except Exception as error:
-            if not return_exceptions:
-                raise
-            return error
-
 
 @dataclass(frozen=True, slots=True)
 class _Group:
@@ -304,18 +322,18 @@ class _Group:
     places: list[int]
 
 
-def _groups(routes: Sequence[_Route]) -> list[_Group]:
+def _groups(ways: Mapping[int, _Route]) -> list[_Group]:
     places: dict[str, list[int]] = {}
-    for place, route in enumerate(routes):
-        places.setdefault(route.name, []).append(place)
+    for place, way in ways.items():
+        places.setdefault(way.name, []).append(place)
     return [_Group(name, own) for name, own in places.items()]
 
 
-def _restored(routes: Sequence[_Route], groups: Sequence[_Group], answers: Iterable[list[Any]]) -> list[Any]:
-    """Put grouped answers back in the order of the inputs."""
-    placed = {
-        place: answer
-        for group, own in zip(groups, answers, strict=True)
-        for place, answer in zip(group.places, own, strict=True)
-    }
-    return [placed[place] for place in range(len(routes))]
+def _in_order(done: Mapping[int, Any], return_exceptions: bool) -> list[Any]:
+    """Put answers back in the order of the inputs; raise the first error unless errors are answers, too."""
+    answers = [done[place] for place in range(len(done))]
+    if not return_exceptions:
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+    return answers
