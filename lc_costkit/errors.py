@@ -4,6 +4,7 @@
       x ConfigurationError (ValueError)   an argument was wrong; raised at construction
         + EmbedderError                   an embedder returned the wrong shape, NaN or the wrong count
       x MissingDependency (ImportError)   an optional extra is not installed
+      x SelectionError (ValueError)       a ModelSelector was given an answer that is none of the choices
       x StoreError                        a database cannot be opened or is not ours
       x BudgetExceeded                    a budget does not allow a call; raised before the provider is called
         + BudgetUnavailable               whether it does cannot be found out, and the budget fails closed
@@ -43,6 +44,10 @@ class MissingDependency(CostKitError, ImportError):
 
 class StoreError(CostKitError):
     """A database path or URL cannot be opened, is corrupt, or belongs to something else."""
+
+
+class SelectionError(CostKitError, ValueError):
+    """What a model or a policy answered is none of the choices; nothing was selected in its place."""
 
 
 class BudgetExceeded(CostKitError):

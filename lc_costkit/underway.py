@@ -187,8 +187,12 @@ class CallsUnderWay:
         return given_up
 
     def drop(self, call_id: str) -> bool:
-        """Forget a call without a record, because another event stands for it; its prunings go back."""
-        running = self.end(call_id)
+        """Forget a call without a record, because another event stands for it; its prunings go back.
+
+        What it was part of is kept: it may make further calls.
+        """
+        with self._alone():
+            running = self._take(call_id)
         if running is not None and running.call.prunes and running.call.trace_id is not None:
             with self._alone():
                 self._return(running.call.trace_id, running.call.prunes)
@@ -225,12 +229,15 @@ class CallsUnderWay:
         """Return a call that ended, and forget it."""
         with self._alone():
             self._roots.pop(call_id, None)
-            running = self._running.pop(call_id, None)
-            if running is not None and running.group is not None:
-                group = running.group
-                if not any(member in self._running for member in group.members):
-                    self._groups.pop(id(group.key), None)
-            return running
+            return self._take(call_id)
+
+    def _take(self, call_id: str) -> Running | None:
+        running = self._running.pop(call_id, None)
+        if running is not None and running.group is not None:
+            group = running.group
+            if not any(member in self._running for member in group.members):
+                self._groups.pop(id(group.key), None)
+        return running
 
     def fail(self, call_id: str, outcome: Callable[[Running], Outcome], *, later: bool = False) -> Running | None:
         """Finish a call that raised; its prunings go to the next try.

@@ -19,6 +19,7 @@ from lc_costkit.llama_index.llm import cached_llm
 from lc_costkit.llama_index.postprocessor import PruneEvent, PruningPostprocessor
 from lc_costkit.llama_index.refusals import BudgetExceededEvent
 from lc_costkit.llama_index.routed import RouteEvent, routed_llm
+from lc_costkit.llama_index.selector import ModelSelector
 
 __all__ = [
     "BudgetExceededEvent",
@@ -26,6 +27,7 @@ __all__ = [
     "CacheMissEvent",
     "CostEventHandler",
     "ModelJudge",
+    "ModelSelector",
     "PruneEvent",
     "PruningPostprocessor",
     "RouteEvent",

@@ -402,3 +402,22 @@ def test_a_handler_added_by_hand_meters_too(provider: FakeProvider, metered: Ins
             root.event_handlers.remove(handler)
         assert len(other) == 2
         assert other.report().total.provider_usd == provider.billed_usd
+
+
+def test_all_calls_of_one_span_are_of_one_trace(llm: OpenAIFunctionLLM, ledger: Ledger) -> None:
+    class Part:
+        """Calls a model inside a span of its own."""
+
+        @get_dispatcher(__name__).span
+        def ask(self) -> None:
+            llm.complete("hi")
+
+    @get_dispatcher(__name__).span
+    def whole() -> None:
+        Part().ask()
+        Part().ask()
+        llm.complete("hi")
+
+    whole()
+    assert len(calls(ledger)) == 3
+    assert len({record.trace_id for record in calls(ledger)}) == 1
