@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import ensure_config, merge_configs, var_child_runnable_config
-from langchain_core.runnables.utils import ConfigurableFieldSpec, get_unique_config_specs
+from langchain_core.runnables.graph import Graph
+from langchain_core.runnables.utils import (
+    AnyConfigurableField,
+    ConfigurableField,
+    ConfigurableFieldSpec,
+    get_unique_config_specs,
+)
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
+from lc_costkit.langchain.preparing import AlternativeModels, ConfigurableModels, Model, prepared
 from lc_costkit.langchain.route_request import Tools, described, identify, model_of, route_request
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.routing.choose import Choice, TargetChooser, route_mark
@@ -22,8 +29,6 @@ from lc_costkit.routing.explain import RouteExplanation
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode
-
-Model = Runnable[Any, Any]
 
 _READERS = frozenset({"get_num_tokens", "get_num_tokens_from_messages", "get_token_ids", "_get_ls_params"})
 """Methods that only tell something about a model; the strong target answers for all."""
@@ -35,7 +40,7 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
     It prepares: ``bind_tools`` and ``with_structured_output`` are passed to every target, so that each gets its own
     provider's format; ``bind``, ``with_config`` and ``with_retry`` are kept and applied to whichever target is called.
 
-    ``with_fallbacks`` passes on only methods whose result is annotated with a class of runnables, which ``Self`` is not.
+    ``with_fallbacks`` passes on only methods whose result is annotated with a class of runnables; ``Self`` is none.
     """
 
     targets: dict[str, Model]
@@ -83,6 +88,32 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
         """What can be configured on any target."""
         return get_unique_config_specs(spec for target in self.targets.values() for spec in target.config_specs)
 
+    def get_graph(self, config: RunnableConfig | None = None) -> Graph:
+        """Draw each target behind this runnable, over an edge of its name."""
+        graph = super().get_graph(config)
+        own = next(node for node in graph.nodes.values() if node.data is self)
+        last = graph.last_node()
+        graph.edges = [edge for edge in graph.edges if edge.source != own.id]
+        for name, target in self.targets.items():
+            inner = target.get_graph(config)
+            inner.trim_first_node()
+            inner.trim_last_node()
+            begin, end = graph.extend(inner)
+            graph.add_edge(own, begin or graph.add_node(target), name, conditional=True)
+            if end is not None and last is not None:
+                graph.add_edge(end, last)
+        return graph
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """``dumps`` takes it; ``loads`` too, where nothing in it is code."""
+        return True
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """What ``dumps`` is given in other words."""
+        return {"bound_tools": {"names": list(self.bound_tools.names), "text": self.bound_tools.text}}
+
     # -- preparing -------------------------------------------------------------------------------
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> ManyModels:
@@ -118,12 +149,29 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
         self.targets[self.strong].with_retry(**kwargs)
         return self.model_copy(update={"bound_retries": (*self.bound_retries, kwargs)})
 
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> RunnableSerializable[Any, Any]:
+        """Let calls configure these fields; tools and schemas may be given before or after."""
+        super().configurable_fields(**kwargs)
+        return ConfigurableModels(default=self, fields=kwargs)
+
+    def configurable_alternatives(
+        self, which: ConfigurableField, *, default_key: str = "default", prefix_keys: bool = False, **kwargs: Any
+    ) -> RunnableSerializable[Any, Any]:
+        """Let calls choose another model instead; tools and schemas may be given before or after."""
+        return AlternativeModels(
+            which=which, default=self, alternatives=kwargs, default_key=default_key, prefix_keys=prefix_keys
+        )
+
     # -- what the runnables share ----------------------------------------------------------------
 
     def _take_chooser(self, chooser: TargetChooser) -> None:
         """Keep what chooses; check that it can choose among these models."""
         self._chooser = chooser
         chooser.check_models({name: self._identity(name, {}) for name in self.targets})
+
+    def _goes_on_from(self, other: ManyModels) -> None:
+        """Share the memory of one that differs in a configured field only."""
+        self._chooser.faults, self._chooser.conversations = other._chooser.faults, other._chooser.conversations
 
     def _reader(
         self, input: LanguageModelInput, config: RunnableConfig, kwargs: dict[str, Any]
@@ -172,16 +220,16 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
         return ensure_config(merge_configs(own, config) if own else config)
 
     def _prepared(self, method: str, *args: Any, **kwargs: Any) -> Self:
-        prepared = {}
+        made = {}
         for name, target in self.targets.items():
             try:
-                prepared[name] = getattr(target, method)(*args, **kwargs)
+                made[name] = prepared(target, method, args, kwargs)
             except (AttributeError, NotImplementedError) as error:
                 raise ConfigurationError(
                     f"target {name!r} ({type(target).__name__}) cannot do {method}: {error!r}; "
                     f"every target must be able to"
                 ) from error
-        return self.model_copy(update={"targets": prepared})
+        return self.model_copy(update={"targets": made})
 
     if not TYPE_CHECKING:  # for type checkers an unknown attribute stays an error
 

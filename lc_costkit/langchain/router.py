@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
 
 from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, refuse_unknown
-from lc_costkit.langchain.many_models import ManyModels, Model, checked_models, deciding
+from lc_costkit.langchain.many_models import ManyModels, checked_models, deciding
+from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.route_request import stamped
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
 from lc_costkit.routing.policy import Policy
@@ -49,7 +51,8 @@ class ModelRouter(ManyModels):
     fails or names an unknown target sends the input to the strong target; ``faults`` counts it. The caller
     has the last word: ``config={"metadata": {"route": "strong"}}`` names the target.
 
-    It can be pickled when its targets can. It is not serialised by ``dumps``: a policy is code.
+    It can be pickled when its targets and its policy can. ``dumps`` writes it with its targets, and ``loads`` reads it
+    again where the policy is the default one; another policy is code: ``dumps`` names it, ``loads`` refuses it.
 
     Args:
         targets: models by name, cheapest first and the strongest last; or pairs of name and model.
@@ -87,6 +90,13 @@ class ModelRouter(ManyModels):
         fields |= {"targets": named, "policy": policy, "strong": chooser.strong, "mode": mode}
         super().__init__(**fields | {"on_error": checked_on_error(on_error)})
         self._take_chooser(chooser)
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Leave the policy out where it is the default one."""
+        written = super().to_json()
+        if written["type"] == "constructor" and type(self.policy) is Rules and vars(self.policy) == vars(Rules()):
+            del written["kwargs"]["policy"]
+        return written
 
     # -- calling ---------------------------------------------------------------------------------
 
