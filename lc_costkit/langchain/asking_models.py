@@ -1,0 +1,108 @@
+"""How do a policy and a check ask a LangChain model?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableWithFallbacks
+from langchain_core.runnables.config import ensure_config
+
+from lc_costkit.errors import ConfigurationError
+from lc_costkit.langchain.unstreamed import unstreamed
+from lc_costkit.marks import ROUTE_KEY, RouteMark
+
+MOST_TOKENS = 32
+"""Of an answer: a name of a few words, or a number."""
+
+
+class AskModel:
+    """Asks a model one thing at a time, for the kit itself.
+
+    The call is a child of the one that is decided about, with its metadata (``feature``, ``user``), tags and
+    callbacks, marked as a cost of the kit. It shows in no stream and asks no LangChain cache.
+
+    A model that takes a temperature and a limit is asked with these ones; what is bound to it stays. One that always
+    reasons first, by its profile, or was told to think takes neither, and is asked as it is.
+
+    Args:
+        model: a chat or completion model, or a binding of one.
+        part: what its cost is booked under, ``route`` or ``cascade``.
+        temperature: ``None`` leaves it as it is.
+        max_tokens: of an answer; ``None`` leaves it as it is.
+
+    Raises:
+        ConfigurationError: this is no LangChain model, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        model: Runnable[Any, Any],
+        *,
+        part: str,
+        temperature: float | None = 0.0,
+        max_tokens: int | None = MOST_TOKENS,
+    ) -> None:
+        if not isinstance(model, Runnable):
+            raise ConfigurationError(f"give a LangChain model, not {model!r:.200}")
+        for name, value, least in (("temperature", temperature, 0), ("max_tokens", max_tokens, 1)):
+            if value is not None and (isinstance(value, bool) or not least <= value < math.inf):
+                raise ConfigurationError(f"{name} must be at least {least}, or None, not {value!r}")
+        self.part = part
+        self._model = _own(model, temperature, max_tokens)
+
+    def __call__(self, prompt: str, /) -> str:
+        """Return what the model answers."""
+        return _said(self._model.invoke([HumanMessage(prompt)], self._config()))
+
+    async def acall(self, prompt: str, /) -> str:
+        """Do the same without blocking the event loop."""
+        return _said(await self._model.ainvoke([HumanMessage(prompt)], self._config()))
+
+    def _config(self) -> RunnableConfig:
+        around = unstreamed(ensure_config())
+        mark = RouteMark(target="", aside=True, part=self.part).to_dict()
+        return {**around, "metadata": {**(around.get("metadata") or {}), ROUTE_KEY: mark}}
+
+
+def _own(model: Runnable[Any, Any], temperature: float | None, max_tokens: int | None) -> Runnable[Any, Any]:
+    """Return a copy that asks no cache, never streams, and answers briefly."""
+
+    def own(inner: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        if isinstance(inner, RunnableWithFallbacks):
+            others = [own(one) for one in inner.fallbacks]
+            return inner.model_copy(update={"runnable": own(inner.runnable), "fallbacks": others})
+        if isinstance(inner, RunnableBinding):
+            return inner.model_copy(update={"bound": own(inner.bound)})
+        if not isinstance(inner, BaseLanguageModel):
+            return inner
+        quiet: dict[str, Any] = {"disable_streaming": True} if isinstance(inner, BaseChatModel) else {}
+        copied = inner.model_copy(update={"cache": False, **quiet})
+        settings = _brief(inner, temperature, max_tokens)
+        return cast(Runnable[Any, Any], copied.bind(**settings) if settings else copied)
+
+    return own(model)
+
+
+def _brief(model: Any, temperature: float | None, max_tokens: int | None) -> dict[str, Any]:
+    profile = getattr(model, "profile", None) or {}
+    thinks = any(getattr(model, name, None) for name in ("thinking", "reasoning", "reasoning_effort"))
+    if thinks or profile.get("temperature") is False:
+        return {}
+    known = type(model).model_fields
+    settings: dict[str, Any] = {}
+    if temperature is not None and "temperature" in known:
+        settings["temperature"] = temperature
+    if max_tokens is not None and "max_tokens" in known:
+        settings["max_tokens"] = min(max_tokens, model.max_tokens or max_tokens)
+    return settings
+
+
+def _said(answer: Any) -> str:
+    if isinstance(answer, BaseMessage):
+        return str(answer.text)
+    if isinstance(answer, str):
+        return answer
+    raise TypeError(f"a model answers with a message or text, not {type(answer).__name__}")
