@@ -15,7 +15,7 @@ import pytest
 import lc_costkit
 
 PACKAGE = Path(lc_costkit.__file__).parent
-ADAPTERS = {"langchain", "llama_index", "agents.py", "cli.py", "demo"}
+ADAPTERS = {"langchain", "llama_index", "agents", "cli.py", "demo"}
 FRAMEWORKS = {"langchain", "langchain_core", "langchain_openai", "langchain_anthropic", "langgraph", "llama_index"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -137,7 +137,7 @@ def test_every_public_class_and_function_has_a_docstring() -> None:
             assert value.__doc__, name
 
 
-@pytest.mark.parametrize("module", ["lc_costkit.testing", "lc_costkit.llama_index", "lc_costkit.cache"])
+@pytest.mark.parametrize("module", ["lc_costkit.testing", "lc_costkit.llama_index", "lc_costkit.cache", "lc_costkit.agents"])
 def test_modules_with_a_public_face_export_what_they_list(module: str) -> None:
     face = importlib.import_module(module)
     assert sorted(face.__all__) == face.__all__
