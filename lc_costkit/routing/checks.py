@@ -288,22 +288,27 @@ class CitesContext:
 class SelfConsistent:
     """Fails an answer that most samples of the same target do not come to.
 
-    Compares the final number, or the last line where there is none. An answer without samples passes.
+    Compares the final number, or the last line where there is none. An answer without samples passes. A cascade draws
+    the samples once all checks before this one have passed; give the target a temperature, or they say the same.
 
     Attributes:
         least: part of the answer and its samples that must agree with the answer, above 0 to 1.
         final: what two answers are compared by.
+        samples: how many further answers a cascade asks for; 0 compares those that the answer comes with.
 
     Raises:
-        ConfigurationError: ``least`` is out of range.
+        ConfigurationError: ``least`` is out of range, or ``samples`` no count.
     """
 
     least: float = 0.6
     final: Callable[[str], str] = final_text
+    samples: int = 2
 
     def __post_init__(self) -> None:
         if not 0.0 < self.least <= 1.0:
             raise ConfigurationError(f"least must be above 0 and at most 1, not {self.least!r}")
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 0:
+            raise ConfigurationError(f"samples must be a count, not {self.samples!r}")
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
