@@ -137,7 +137,9 @@ def test_every_public_class_and_function_has_a_docstring() -> None:
             assert value.__doc__, name
 
 
-@pytest.mark.parametrize("module", ["lc_costkit.testing", "lc_costkit.llama_index", "lc_costkit.cache", "lc_costkit.agents"])
+@pytest.mark.parametrize(
+    "module", ["lc_costkit.testing", "lc_costkit.llama_index", "lc_costkit.cache", "lc_costkit.agents"]
+)
 def test_modules_with_a_public_face_export_what_they_list(module: str) -> None:
     face = importlib.import_module(module)
     assert sorted(face.__all__) == face.__all__
