@@ -23,6 +23,8 @@ _ROLES: dict[str, Role] = {"human": "human", "ai": "assistant", "tool": "tool", 
 _NOT_MEDIA = frozenset({"text", "reasoning", "thinking", "tool_use", "tool_call", "tool_result", "cachePoint"})
 _LONGEST = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
+_LIFETIMES = {"5m": 300.0, "1h": 3600.0}
+"""Seconds, by the ``ttl`` of Anthropic's ``cache_control``."""
 
 _MEDIA = {"image_url": "image", "input_image": "image", "input_audio": "audio", "document": "pdf", "file": "pdf"}
 """Kinds of a content part, by its type, where that is not the kind's own name."""
@@ -73,6 +75,8 @@ def route_request(
     unread = sum(1 for part in asked.content if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
     settings = settings or {}
     parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
+    marked = [settings, *(part for part in parts if isinstance(part, dict))]
+    marks = [mark for part in marked if isinstance(mark := part.get("cache_control"), Mapping)]
     text = str(asked.text)
     declared = current_question()
     return RouteRequest(
@@ -86,7 +90,8 @@ def route_request(
         structured=structured or "response_format" in settings,
         media=_media(parts),
         max_output_tokens=next((int(n) for name in _LONGEST if isinstance(n := settings.get(name), int)), None),
-        cache_marked="cache_control" in settings or any(isinstance(p, dict) and "cache_control" in p for p in parts),
+        cache_marked=bool(marks),
+        cache_seconds=min((_LIFETIMES[ttl] for mark in marks if (ttl := mark.get("ttl")) in _LIFETIMES), default=None),
         models=models or {},
     )
 

@@ -10,13 +10,13 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY, RouteMark
-from lc_costkit.routing.conversations import Conversations
+from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode, checked_mode
@@ -37,6 +37,7 @@ class Choice:
         observed: the decision was recorded, not acted on.
         seconds: how long the policy took.
         conversation: where the request's conversation stood before.
+        seen: what is remembered of the request; ``None`` where it is not to be.
         attempt: which try at the request this is, from 1.
     """
 
@@ -45,7 +46,15 @@ class Choice:
     observed: bool = False
     seconds: float = 0.0
     conversation: Conversation | None = None
+    seen: Seen | None = field(default=None, repr=False, compare=False)
     attempt: int = 1
+
+    @property
+    def warm(self) -> float:
+        """Part of the request that the strong target would have read from its provider's cache, 0 to 1."""
+        if self.seen is not None:
+            return self.seen.warm
+        return self.conversation.warm if self.conversation is not None else 0.0
 
 
 class TargetChooser:
@@ -88,7 +97,7 @@ class TargetChooser:
             remember: the choice is acted on: the conversation goes on from it.
         """
         started = time.perf_counter()
-        request, decision = self._settled(source)
+        request, seen, decision = self._settled(source)
         if decision is None:
             try:
                 answer = self.policy(request)
@@ -98,19 +107,19 @@ class TargetChooser:
                 decision = self._checked(answer)
             except Exception as error:
                 decision = self._strong(error)
-        return self._choice(request, decision, started, remember=remember)
+        return self._choice(request, seen if remember else None, decision, started)
 
     async def achoose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
         """Do the same, by the policy's ``acall`` if it has one."""
         started = time.perf_counter()
-        request, decision = self._settled(source)
+        request, seen, decision = self._settled(source)
         if decision is None:
             try:
                 answer = getattr(self.policy, "acall", self.policy)(request)
                 decision = self._checked(await answer if inspect.isawaitable(answer) else answer)
             except Exception as error:
                 decision = self._strong(error)
-        return self._choice(request, decision, started, remember=remember)
+        return self._choice(request, seen if remember else None, decision, started)
 
     def instead(self, choice: Choice, failed: Sequence[str], error: BaseException) -> Choice | None:
         """Return where a request goes after targets failed: the next dearer one, else the next cheaper; ``None`` if
@@ -128,6 +137,8 @@ class TargetChooser:
         self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}")
         reason = f"{failed[-1]} failed ({type(error).__name__})"
         decision = replace(choice.decision, target=left[0], reasons=(reason, *choice.decision.reasons))
+        if choice.seen is not None and not choice.observed:
+            self.conversations.instead(choice.seen, left[0])
         return replace(choice, target=left[0], decision=decision, attempt=len(failed) + 1)
 
     def check_models(self, models: Mapping[str, TargetModel]) -> None:
@@ -136,7 +147,9 @@ class TargetChooser:
         if check is not None:
             check(models)
 
-    def _settled(self, source: RouteRequest | Callable[[], RouteRequest]) -> tuple[RouteRequest, RouteDecision | None]:
+    def _settled(
+        self, source: RouteRequest | Callable[[], RouteRequest]
+    ) -> tuple[RouteRequest, Seen | None, RouteDecision | None]:
         """Read the request, and decide what needs no policy.
 
         What cannot be read goes to the strong target, which will say what it thinks of it.
@@ -144,19 +157,17 @@ class TargetChooser:
         try:
             request = source if isinstance(source, RouteRequest) else source()
         except Exception as error:
-            return RouteRequest(question=""), self._strong(error, "reading the input")
-        request = replace(
-            request,
-            targets=request.targets or self.targets,
-            conversation=request.conversation or self.conversations.read(request),
-        )
+            return RouteRequest(question=""), None, self._strong(error, "reading the input")
+        request = replace(request, targets=request.targets or self.targets)
+        seen = self.conversations.look(request)
+        request = replace(request, conversation=request.conversation or seen.conversation)
         name = request.metadata.get(ROUTE_KEY)
         if not isinstance(name, str):
-            return request, None
+            return request, seen, None
         if name in self.targets:
-            return request, RouteDecision(target=name, reasons=("the caller's metadata says so",))
+            return request, seen, RouteDecision(target=name, reasons=("the caller's metadata says so",))
         unknown = LookupError(f"metadata names {name!r}; the targets are {list(self.targets)!r}")
-        return request, self._strong(unknown, "the route in the metadata")
+        return request, seen, self._strong(unknown, "the route in the metadata")
 
     def _checked(self, answer: object) -> RouteDecision:
         decision = RouteDecision(target=answer) if isinstance(answer, str) else answer
@@ -171,19 +182,21 @@ class TargetChooser:
         self.faults.record(where, error, advice, may_quote=True)
         return RouteDecision(target=self.strong, reasons=(f"{where} failed ({type(error).__name__})",))
 
-    def _choice(self, request: RouteRequest, decision: RouteDecision, started: float, *, remember: bool) -> Choice:
+    def _choice(self, request: RouteRequest, seen: Seen | None, decision: RouteDecision, started: float) -> Choice:
         if request.notes:
             decision = replace(decision, reasons=(*decision.reasons, *request.notes))
         observed = self.mode == "observe"
         target = self.strong if observed else decision.target
-        if remember:
-            self.conversations.note(request, target)
+        if seen is not None:
+            # In observe mode too, where the conversation would stand: a policy is to be seen as it would be.
+            self.conversations.note(seen, decision.target)
         return Choice(
             target=target,
             decision=decision,
             observed=observed,
             seconds=time.perf_counter() - started,
             conversation=request.conversation,
+            seen=seen,
         )
 
 
@@ -209,7 +222,7 @@ def route_mark(choice: Choice, *, strong: str, baseline: TargetModel, chosen: Ta
         observed=choice.observed,
         decision_seconds=choice.seconds,
         attempt=choice.attempt,
-        warm=choice.conversation.warm if choice.conversation is not None else 0.0,
+        warm=choice.warm,
     )
 
 

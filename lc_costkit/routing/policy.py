@@ -34,17 +34,18 @@ class Conversation:
 
     Attributes:
         target: the target that answered last.
-        seconds: how long ago that was.
-        share: part of this request's text that was sent to it then already, 0 to 1: what its provider may
-            still have in its prompt cache.
-        warm: part of this request's text that one single target would still have in its cache, 0 to 1;
-            0 where the last call is too long ago.
+        seconds: how long ago it was sent a beginning of this request; infinite where that is not known.
+        share: part of this request's text that was sent to it then already, 0 to 1.
+        warm: part of this request's text that the strong target would still have in its provider's prompt cache, if
+            that caches it and it had got all calls so far, 0 to 1.
+        warm_at: by target, part of this request's text that its provider may still have in its prompt cache, 0 to 1.
     """
 
     target: str
     seconds: float
     share: float
     warm: float
+    warm_at: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class RouteRequest:
         media: kinds of input besides text: ``image``, ``audio``, ``video``, ``pdf``, or another name.
         max_output_tokens: the most the answer may be, where the call says so.
         cache_marked: the request asks the provider to cache parts of it (Anthropic's ``cache_control``).
+        cache_seconds: how long it asks the provider to keep them; ``None`` where it does not say.
         models: which model each target is, as far as it tells.
         conversation: where its conversation stood; ``None`` for the first request of one, or an unknown one.
     """
@@ -80,6 +82,7 @@ class RouteRequest:
     media: tuple[str, ...] = ()
     max_output_tokens: int | None = None
     cache_marked: bool = False
+    cache_seconds: float | None = None
     models: Mapping[str, TargetModel] = field(default_factory=dict)
     conversation: Conversation | None = None
 
