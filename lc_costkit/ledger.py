@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lc_costkit.backoff import Backoff
+from lc_costkit.drafts import Drafts
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.faults import Faults
 from lc_costkit.fixed_lines import lines_between
@@ -24,7 +25,7 @@ from lc_costkit.ledger_history import LedgerHistory, cause_of
 from lc_costkit.record import CallRecord
 from lc_costkit.report import Report
 from lc_costkit.rows import CALLS, LEDGER_SCHEMA, LEDGER_TABLES
-from lc_costkit.selection import instant, narrowed
+from lc_costkit.selection import has_tag, instant, narrowed
 from lc_costkit.store import BUSY_SECONDS, PATIENT_SECONDS, close_engine, describe, open_engine, passing
 from lc_costkit.tally import REPORT_COLUMNS, checked_group, tally
 from lc_costkit.turns import turn_of
@@ -97,6 +98,8 @@ class Ledger(LedgerHistory):
         self.record_text = record_text
         self.buffered = buffered
         self.faults = Faults(_logger)
+        # Beside the calls, since a request's targets may each have a meter of their own.
+        self.drafts = Drafts()
         self._closed = False
         # Bound to the engine, not to this object, so that a forgotten ledger can be collected.
         self._turn = turn_of(self._engine)
@@ -217,6 +220,24 @@ class Ledger(LedgerHistory):
         query = narrowed(select(CALLS), since, until, equal)
         tag = equal.get("tag")
         return (record for record in map(self._read, self._rows(query)) if tag is None or tag in record.tags)
+
+    def columns(
+        self, *names: str, since: datetime | date | None = None, until: datetime | date | None = None, **equal: str
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield columns of calls as they are stored, in the order they were recorded: for sums over many calls.
+
+        Args:
+            *names: of columns of ``rows.CALLS``.
+            since: the earliest start (aware, or a UTC date).
+            until: the first moment not included.
+            **equal: ``feature="support"`` and the like, as in ``records``; ``tag`` needs the column ``tags``.
+
+        Raises:
+            ConfigurationError: an unknown filter, or a time without a zone.
+            StoreError: the store cannot be read.
+        """
+        query = narrowed(select(*(CALLS.c[name] for name in ("seq", *names))), since, until, equal)
+        return (row for row in self._rows(query) if "tag" not in equal or has_tag(row, equal["tag"]))
 
     def report(
         self,
