@@ -219,7 +219,7 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
         own = cast(RunnableConfig, self.bound_config)
         return ensure_config(merge_configs(own, config) if own else config)
 
-    def _prepared(self, method: str, *args: Any, **kwargs: Any) -> Self:
+    def _prepared(self, method: str, /, *args: Any, **kwargs: Any) -> Self:
         made = {}
         for name, target in self.targets.items():
             try:

@@ -57,7 +57,8 @@ def prepared(target: Model, method: str, args: tuple[Any, ...], kwargs: dict[str
         return wrapped
     if isinstance(target, RunnableConfigurableFields) and type(made) is not type(inside):
         raise NotImplementedError(f"its configurable fields would be lost in {type(made).__name__}")
-    return _put_around(target, made)
+    outer: Model = _put_around(target, made)
+    return outer
 
 
 class ConfigurableModels(_Fields):
