@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lc_costkit.record import CallRecord
     from lc_costkit.report import Report
     from lc_costkit.routing.answer_score import AnswerScore
+    from lc_costkit.routing.cheapest import Cheapest
     from lc_costkit.routing.learned import Learned
     from lc_costkit.routing.outcomes import LabelledPrompt
     from lc_costkit.routing.report import RoutingReport
@@ -89,6 +90,7 @@ else:
         "lc_costkit.record": ("CallRecord",),
         "lc_costkit.report": ("Report",),
         "lc_costkit.routing.answer_score": ("AnswerScore",),
+        "lc_costkit.routing.cheapest": ("Cheapest",),
         "lc_costkit.routing.learned": ("Learned",),
         "lc_costkit.routing.outcomes": ("LabelledPrompt",),
         "lc_costkit.routing.report": ("RoutingReport",),
@@ -119,6 +121,7 @@ __all__ = [
     "BudgetUnavailable",
     "Calibration",
     "CallRecord",
+    "Cheapest",
     "ConfigurationError",
     "ContextPruner",
     "Cost",

@@ -6,6 +6,8 @@ from lc_costkit.routing.answer import Answer, Check, ToolCall, Verdict
 from lc_costkit.routing.answer_score import AnswerScore
 from lc_costkit.routing.calibrate import calibrate
 from lc_costkit.routing.calibrated import CalibratedPolicy
+from lc_costkit.routing.cheapest import Cheapest
+from lc_costkit.routing.experience import Experience, experience
 from lc_costkit.routing.learned import Learned
 from lc_costkit.routing.outcomes import LabelledPrompt, labelled_prompts
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
@@ -13,13 +15,16 @@ from lc_costkit.routing.report import RoutingReport
 from lc_costkit.routing.rule_table import DEFAULT_RULES
 from lc_costkit.routing.rules import Rules
 from lc_costkit.routing.signals import Finding, Rule
+from lc_costkit.routing.target_model import TargetModel
 
 __all__ = [
     "DEFAULT_RULES",
     "Answer",
     "AnswerScore",
     "CalibratedPolicy",
+    "Cheapest",
     "Check",
+    "Experience",
     "Finding",
     "LabelledPrompt",
     "Learned",
@@ -29,9 +34,11 @@ __all__ = [
     "RoutingReport",
     "Rule",
     "Rules",
+    "TargetModel",
     "ToolCall",
     "Turn",
     "Verdict",
     "calibrate",
+    "experience",
     "labelled_prompts",
 ]
