@@ -30,6 +30,7 @@ from lc_costkit.rows import (
     cost_values,
     from_row,
     instant_text,
+    savings_from_text,
     savings_text,
     storable,
 )
@@ -51,6 +52,24 @@ _UPDATE = (
 )
 
 
+REJECTIONS = select(CALLS.c.seq, CALLS.c.saved).where(CALLS.c.saved.like('%"takes_back"%'))
+"""What says of calls that their answers were thrown away."""
+
+
+def rejected_calls(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the calls whose answers were thrown away, and the part that did, from what ``REJECTIONS`` finds.
+
+    Of all calls, whichever are corrected: what was counted for these was taken back at the prices of then.
+    """
+    rejected: dict[str, str] = {}
+    for row in rows:
+        try:
+            rejected |= {one.takes_back: one.part for one in savings_from_text(row["saved"]) if one.takes_back}
+        except UNREADABLE:
+            continue
+    return rejected
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     row: Mapping[str, Any]
@@ -67,6 +86,7 @@ class Corrector:
         prices: the prices that hold.
         dry_run: write nothing.
         tag: look at calls with this tag only.
+        rejected: the part that threw an answer away, by the call that gave it (see ``rejected_calls``).
     """
 
     def __init__(
@@ -77,12 +97,14 @@ class Corrector:
         prices: PriceBook,
         dry_run: bool,
         tag: str | None = None,
+        rejected: Mapping[str, str] | None = None,
     ) -> None:
         self._engine = engine
         self._turn = turn
         self._prices = prices
         self._dry_run = dry_run
         self._tag = tag
+        self._rejected = rejected or {}
         self._sums = _Sums()
 
     def run(self, rows: Iterable[Mapping[str, Any]], *, total: int, progress: Progress | None) -> Repricing:
@@ -115,7 +137,7 @@ class Corrector:
             if not has_tag(row, self._tag):
                 return None
             record = from_row(row)
-            now = reprice(record, self._prices)
+            now = reprice(record, self._prices, rejected_by=self._rejected.get(record.call_id))
         except UNREADABLE:
             self._sums.unreadable += 1
             return None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from sqlalchemy import Connection, Delete, Engine, Select, Table, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from lc_costkit.correcting import Corrector, Progress
+from lc_costkit.correcting import REJECTIONS, Corrector, Progress, rejected_calls
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.fixed import FixedCost
 from lc_costkit.fixed_lines import put_line
@@ -74,7 +74,9 @@ class LedgerHistory:
         router and the pruner saved, observed hits, and checks of the cache. What a hit saved stays
         as it is: it is what the stored answer cost when it was made. Where ``prices`` does not have the
         model that the router or the pruner compares with, or schema 1 did not name it, what was pruned
-        keeps its amount, and what the other target would have cost stays what it was.
+        keeps its amount, and what the other target would have cost stays what it was. So it does for an answer
+        that a cascade threw away: it was taken back with the call that replaced it, and what is lost is the
+        corrected cost.
 
         Args:
             prices: the prices that hold; the public price list by default.
@@ -95,7 +97,12 @@ class LedgerHistory:
         size = next(self._rows(narrowed(_SIZE, since, until, equal)))
         query = narrowed(select(CALLS).where(CALLS.c.seq <= (size["newest"] or 0)), since, until, equal)
         work = Corrector(
-            self._engine, turn=self._turn, prices=prices or PriceBook(), dry_run=dry_run, tag=equal.get("tag")
+            self._engine,
+            turn=self._turn,
+            prices=prices or PriceBook(),
+            dry_run=dry_run,
+            tag=equal.get("tag"),
+            rejected=rejected_calls(self._rows(REJECTIONS)),
         )
         try:
             return work.run(self._rows(query), total=size["calls"], progress=progress)

@@ -107,6 +107,8 @@ class RouteMark(_Mark):
             given its answer, and all it costs is a cost of the kit. ``target`` is empty then.
         warm: part of the prompt, 0 to 1, that the strong target would have read from its provider's prompt
             cache had it answered the whole conversation.
+        before: the target that answered the conversation before; ``None`` if that is not known.
+        cache_marked: the request asks the provider to cache parts of it.
     """
 
     target: str
@@ -126,6 +128,8 @@ class RouteMark(_Mark):
     rejected: int = 0
     aside: bool = False
     warm: float = 0.0
+    before: str | None = None
+    cache_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,115 +7,44 @@ opens a call here and finishes it here.
 from __future__ import annotations
 
 import logging
-import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from lc_costkit.call import OpenCall, Outcome, failed
 from lc_costkit.cost import exact_sum
+from lc_costkit.drafts import Counted
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.failure import may_be_billed
 from lc_costkit.ledger import Ledger
-from lc_costkit.marks import VERIFICATION_FEATURE, CacheMark, PruneMark, RouteMark
+from lc_costkit.marks import VERIFICATION_FEATURE, CacheMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
-from lc_costkit.prompt import Prompt
-from lc_costkit.record import CallRecord, Framework, Operation, Plain, Saving
-from lc_costkit.savings import basis_of, check_savings, hit_saving, miss_savings, once_only, prune_savings, route_saving
+from lc_costkit.record import ASIDE_KEY, CallRecord, Plain, Saving
+from lc_costkit.savings import (
+    basis_of,
+    check_savings,
+    counted_amounts,
+    hit_saving,
+    is_strong,
+    lost_saving,
+    miss_savings,
+    once_only,
+    prune_savings,
+    route_saving,
+    taken_back,
+    unknown_saving,
+)
 from lc_costkit.tokens import TokenCounter, approximate_tokens
 from lc_costkit.usage import TERMS, TokenUsage, UsageReading
+
+__all__ = ["Meter", "OpenCall", "Outcome", "billing_terms", "failed", "owner", "plain_metadata"]
 
 _logger = logging.getLogger(__name__)
 
 _FREE = Cost(usd=Decimal(0), basis="exact")
 _METADATA_LIMIT = 32
 _TEXT_LIMIT = 256
-
-
-@dataclass(slots=True, kw_only=True)
-class OpenCall:
-    """A call that is under way. Not frozen: its trace is found out when it is entered.
-
-    Attributes:
-        prompt: what was sent.
-        call_id: unique in the ledger.
-        trace_id: the outermost run it is part of.
-        parent_id: the run that made it.
-        started_at: wall clock, UTC.
-        started: monotonic clock, seconds.
-        framework: where it is metered.
-        operation: chat, completion or embedding.
-        provider: a genai-prices provider id, or anybody's spelling of one.
-        model_asked: as the application named it.
-        feature: who the money is for.
-        user: who the money is for.
-        team: who the money is for.
-        tags: of the call.
-        metadata: other plain values.
-        route: the router's decision.
-        prunes: what pruners took out before it.
-        hints: what the adapter wants to see again when the call ends; not recorded.
-    """
-
-    prompt: Prompt
-    call_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    trace_id: str | None = None
-    parent_id: str | None = None
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    started: float = field(default_factory=time.monotonic)
-    framework: Framework = "direct"
-    operation: Operation = "chat"
-    provider: str | None = None
-    model_asked: str | None = None
-    feature: str | None = None
-    user: str | None = None
-    team: str | None = None
-    tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Plain] = field(default_factory=dict)
-    route: RouteMark | None = None
-    prunes: tuple[PruneMark, ...] = ()
-    hints: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a call ended.
-
-    Attributes:
-        read: reads what the provider reported; called once, perhaps on another thread.
-        answer: gives the answer, or what had come of it, as text; called only where it is needed.
-        cache: what the cache did.
-        ended: monotonic clock, seconds.
-        first_token: monotonic clock, seconds, of the first streamed token.
-        streamed: the answer came in pieces.
-        unread_seconds: how long nobody asked for the next piece, in which the provider may have written on.
-        error: type name of what was raised.
-        billed: false where the provider does not charge for the call at all.
-    """
-
-    read: Callable[[], UsageReading | None] = lambda: None
-    answer: Callable[[], str] = lambda: ""
-    cache: CacheMark | None = None
-    ended: float = field(default_factory=time.monotonic)
-    first_token: float | None = None
-    streamed: bool = False
-    unread_seconds: float = 0.0
-    error: str | None = None
-    billed: bool = True
-
-
-def failed(error: BaseException, *, came: str = "", **values: Any) -> Outcome:
-    """Return the outcome of a call that raised.
-
-    Args:
-        error: what it raised; only its type name is kept.
-        came: the part of the answer that had come; if any, the provider charges for it.
-        values: other fields of ``Outcome``.
-    """
-    billed = bool(came) or may_be_billed(error)
-    return Outcome(error=type(error).__name__, answer=lambda: came, billed=billed, **values)
 
 
 class Meter:
@@ -127,6 +56,10 @@ class Meter:
     * It refused (an error status): it charges nothing, and the error is recorded.
     * The cache answered: cost 0, the lookup as side cost, and the rest of the answer's cost
       as a saving, which is negative where the lookup cost more.
+    * It was made for a routing decision, or to a target that failed and is not the strong one: its cost is lost, a
+      negative saving. A stream that its reader closed is no failure: what had come was read.
+    * It replaces answers that were thrown away (``RouteMark.rejected``): it takes back what was counted as saved on
+      them. Where the ledger's ``drafts`` do not know them, what was saved is ``unpriced``.
 
     Args:
         ledger: where records go; its ``faults`` count what goes wrong here.
@@ -188,13 +121,18 @@ class Meter:
             foreign = CacheMark(verdict="hit", reason="answered by the framework's own cache")
             return self._hit(call, outcome, foreign, reading)
         charged, cost = self._charged(call, outcome, reading)
+        failure = outcome.failure
+        saved: tuple[Saving, ...] = ()
+        if outcome.billed or reading is not None:
+            saved = self._savings(call, mark, cost, charged, failure=failure)
+        amounts = {} if failure or call.route is None else counted_amounts(call.route.part, cost, saved)
         return self._record(
             call,
             outcome,
             reading=charged,
             answered=reading.model if reading is not None else None,
             cost=cost,
-            saved=self._savings(call, mark, cost, charged) if outcome.billed or reading is not None else (),
+            saved=(*saved, *self._replaced(call, amounts)),
             interrupted=reading is None and outcome.billed and outcome.error is not None,
         )
 
@@ -214,6 +152,7 @@ class Meter:
 
     def _hit(self, call: OpenCall, outcome: Outcome, mark: CacheMark, reading: UsageReading | None) -> CallRecord:
         answer = Cost(usd=None, basis="unpriced")
+        pruned: list[Decimal] = []
         if mark.answer_usd is not None:
             answer = Cost(usd=mark.answer_usd, basis="exact" if mark.answer_basis == "exact" else "estimated")
         if reading is not None and reading.usage.total:
@@ -221,25 +160,58 @@ class Meter:
             if mark.answer_usd is None:
                 # Not said what it cost then; what it would cost now is an estimate of it.
                 answer = self._cost(spent, call.started_at)
-            answer = self._without_kit(call, spent, answer)
+            answer, pruned = self._without_kit(call, spent, answer)
         tokens = mark.answer_tokens if mark.answer_tokens is not None else reading.usage.total if reading else 0
-        saving = hit_saving(answer, tokens, mark.lookup_usd or Decimal(0), basis_of(mark.lookup_basis))
+        lookup = mark.lookup_usd or Decimal(0)
+        saving = hit_saving(answer, tokens, lookup, basis_of(mark.lookup_basis))
+        saved: tuple[Saving, ...] = (saving,)
+        if call.route is not None and call.route.aside:
+            # Without the kit, nobody would have asked.
+            saved = tuple(miss_savings(replace(mark, verdict="miss"), _FREE, 0))
+        amounts = (
+            {} if answer.usd is None else {"cache": exact_sum((answer.usd, *(usd.copy_negate() for usd in pruned)))}
+        )
         return self._record(
             call,
             replace(outcome, cache=mark),
             reading=UsageReading(usage=TokenUsage(), provider=reading.provider if reading else None),
             answered=reading.model if reading else None,
             cost=_FREE,
-            saved=(saving,),
+            saved=(*saved, *self._replaced(call, amounts)),
         )
 
-    def _without_kit(self, call: OpenCall, spent: UsageReading, answer: Cost) -> Cost:
-        """Return what the call would have cost without the router and the pruner that stood before the cache, too."""
-        beside = [saving.usd for saving in self._savings(call, None, answer, spent) if not saving.hypothetical]
-        more = [usd for usd in beside if usd is not None]
+    def _without_kit(self, call: OpenCall, spent: UsageReading, answer: Cost) -> tuple[Cost, list[Decimal]]:
+        """Return what the call would have cost without the router and the pruner that stood before the cache, too.
+
+        Beside it, how much of that is for what the pruner took out.
+        """
+        beside = [saving for saving in self._savings(call, None, answer, spent) if not saving.hypothetical]
+        more = [saving.usd for saving in beside if saving.usd is not None]
         if answer.usd is None or not more:
-            return answer
-        return Cost(usd=exact_sum((answer.usd, *more)), basis="estimated")
+            return answer, []
+        pruned = [saving.usd for saving in beside if saving.usd is not None and saving.part == "prune"]
+        return Cost(usd=exact_sum((answer.usd, *more)), basis="estimated"), pruned
+
+    def _replaced(self, call: OpenCall, amounts: Mapping[str, Decimal]) -> list[Saving]:
+        """Take back what was counted for the answers that this call replaces; remember what is counted for it.
+
+        Args:
+            call: one of those made to answer a request.
+            amounts: what is counted for it (see ``Counted``).
+        """
+        mark = call.route
+        if mark is None or mark.aside or mark.observed or call.feature == VERIFICATION_FEATURE:
+            return []
+        if mark.request is None:
+            return [unknown_saving(mark.part)] if mark.rejected else []
+        drafts = self.ledger.drafts
+        answers, attempts = drafts.take_back(
+            mark.request, call_id=call.call_id, attempt=mark.attempt, rejected=mark.rejected
+        )
+        counted = Counted(call_id=call.call_id, attempt=mark.attempt, rejected=mark.rejected, amounts=amounts)
+        drafts.note(mark.request, counted)
+        saved = taken_back(answers)
+        return [*saved, unknown_saving(mark.part)] if attempts < mark.rejected else saved
 
     def _read(self, outcome: Outcome) -> UsageReading | None:
         try:
@@ -255,19 +227,31 @@ class Meter:
             self.ledger.faults.record("pricing", error, "the call is in the ledger, unpriced")
             return Cost(usd=None, basis="unpriced", reasons=(f"pricing failed ({type(error).__name__})",))
 
-    def _savings(self, call: OpenCall, mark: CacheMark | None, cost: Cost, reading: UsageReading) -> tuple[Saving, ...]:
+    def _savings(
+        self, call: OpenCall, mark: CacheMark | None, cost: Cost, reading: UsageReading, *, failure: bool = False
+    ) -> tuple[Saving, ...]:
         if call.feature == VERIFICATION_FEATURE:
             return check_savings(cost)
         try:
             savings = [] if mark is None else miss_savings(mark, cost, reading.usage.total)
             if call.route is not None:
-                route = route_saving(call.route, cost, reading, self.prices, call.started_at)
-                savings += [route] if route is not None else []
+                savings += self._routed(call.route, cost, reading, call.started_at, failure=failure)
             savings += prune_savings(call.prunes, reading, self.prices, call.started_at, route=call.route)
             return tuple(once_only(savings) if mark is not None and mark.verdict == "observed_hit" else savings)
         except Exception as error:
             self.ledger.faults.record("pricing", error, "the call is in the ledger without what was saved on it")
             return ()
+
+    def _routed(
+        self, mark: RouteMark, cost: Cost, reading: UsageReading, at: datetime, *, failure: bool
+    ) -> tuple[Saving, ...]:
+        if mark.aside:
+            return lost_saving(mark.part, cost)
+        if failure:
+            # The strong target would have failed without the kit, too.
+            return () if is_strong(mark) else lost_saving(mark.part, cost)
+        saving = route_saving(mark, cost, reading, self.prices, at)
+        return () if saving is None else (saving,)
 
     @staticmethod
     def _estimated(call: OpenCall, outcome: Outcome) -> UsageReading:
@@ -294,7 +278,9 @@ class Meter:
     ) -> CallRecord:
         mark, route = outcome.cache or CacheMark(verdict="none"), call.route
         metadata = dict(call.metadata)
-        if route is not None and route.observed and route.chosen is not None:
+        if route is not None and route.aside:
+            metadata[ASIDE_KEY], route = route.part, None
+        elif route is not None and route.observed and route.chosen is not None:
             metadata["route_observed"] = route.chosen
         since_start = None if outcome.first_token is None else max(0.0, outcome.first_token - call.started)
         return CallRecord(

@@ -22,13 +22,16 @@ Plain = str | int | float | bool
 
 _VERDICTS = get_args(CacheVerdict)
 
+ASIDE_KEY = "route_aside"
+"""Metadata key of calls that were made for a decision (a classifier, a judge, a further sample): the part's name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
     """What one part of the kit did not spend on a call.
 
     Attributes:
-        part: ``cache``, ``route`` or ``prune``.
+        part: ``cache``, ``route``, ``cascade`` or ``prune``.
         usd: saved, net of what saving it cost (USD); negative where it cost more than it
             saved; ``None`` where no price is known.
         basis: how far ``usd`` can be trusted.
@@ -36,6 +39,10 @@ class Saving:
         hypothetical: nothing was saved; observe mode says what would have been.
         model: whose price it was worked out at, besides that of the model that answered.
         provider: the provider of ``model``.
+        cached_tokens: input tokens that ``model`` is taken to have read from its provider's prompt cache beyond
+            those that were; below 0 for tokens that were read from a cache, and that it would not have.
+        lost: the cost of the whole call, which nobody was given the answer of.
+        takes_back: the call whose answer this one replaces: what was counted for it, taken back.
     """
 
     part: str
@@ -45,6 +52,9 @@ class Saving:
     hypothetical: bool = False
     model: str | None = None
     provider: str | None = None
+    cached_tokens: int = 0
+    lost: bool = False
+    takes_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +180,11 @@ class CallRecord:
     def model(self) -> str | None:
         """The model that answered, or else the one that was asked."""
         return self.model_answered or self.model_asked
+
+    @property
+    def aside(self) -> bool:
+        """The call was made for a decision (a classifier, a judge, a further sample): nobody was given its answer."""
+        return ASIDE_KEY in self.metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

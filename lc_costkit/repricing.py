@@ -15,7 +15,7 @@ from lc_costkit.cost import Cost
 from lc_costkit.marks import VERIFICATION_FEATURE
 from lc_costkit.pricing import PriceBook
 from lc_costkit.record import CallRecord, Saving
-from lc_costkit.savings import check_savings, saving_again, saving_kept
+from lc_costkit.savings import check_savings, saving_again, saving_kept, saving_of_rejected
 from lc_costkit.usage import TokenUsage, UsageReading
 
 Left = Literal["nothing to price", "given", "own price", "no price"]
@@ -44,11 +44,17 @@ class Repriced:
     savings_left: int = 0
 
 
-def reprice(record: CallRecord, prices: PriceBook) -> Repriced:
-    """Price a recorded call again, at the prices of the moment it was made."""
+def reprice(record: CallRecord, prices: PriceBook, *, rejected_by: str | None = None) -> Repriced:
+    """Price a recorded call again, at the prices of the moment it was made.
+
+    Args:
+        record: the call.
+        prices: the prices that hold.
+        rejected_by: the part that threw its answer away: another call took back then what was counted for it.
+    """
     unchanged = Repriced(cost=record.cost, saved=record.saved)
     if record.cache == "hit" or (_is_free(record.cost) and not (record.usage.total or record.usage.tool_requests)):
-        depends = sum(saving.usd is not None for saving in record.saved)
+        depends = sum(saving.usd is not None and saving.takes_back is None for saving in record.saved)
         return replace(unchanged, left="nothing to price", savings_left=depends)
     if record.cost.price is None and record.cost.basis != "unpriced":
         return replace(unchanged, left="given")
@@ -65,11 +71,16 @@ def reprice(record: CallRecord, prices: PriceBook) -> Repriced:
         return Repriced(cost=cost, saved=check_savings(cost))
     saved, left = [], 0
     for saving in record.saved:
+        if saving.part == rejected_by and not saving.hypothetical:
+            saved.append(saving)
+            continue
         again = saving_again(saving, cost, reading, prices, record.started_at)
         if again is None or (again.usd is None and saving.usd is not None):
             left += saving.part != "cache" and saving.usd is not None
             again = saving_kept(saving, record.cost, cost)
         saved.append(again)
+    if rejected_by is not None:
+        saved = saving_of_rejected(rejected_by, saved, record.cost, cost)
     return Repriced(cost=cost, saved=tuple(saved), savings_left=left)
 
 

@@ -313,6 +313,9 @@ def savings_from_text(text: str | None) -> tuple[Saving, ...]:
             hypothetical=data.get("hypothetical", False),
             model=data.get("model"),
             provider=data.get("provider"),
+            cached_tokens=data.get("cached_tokens", 0),
+            lost=data.get("lost", False),
+            takes_back=data.get("takes_back"),
         )
         for data in _json_value(text) or ()
     )
@@ -333,6 +336,12 @@ def _saving_data(saving: Saving) -> dict[str, Any]:
         data["model"] = saving.model
     if saving.provider:
         data["provider"] = saving.provider
+    if saving.cached_tokens:
+        data["cached_tokens"] = saving.cached_tokens
+    if saving.lost:
+        data["lost"] = True
+    if saving.takes_back:
+        data["takes_back"] = saving.takes_back
     return data
 
 

@@ -4,20 +4,29 @@ The sign is kept: a lookup that found nothing, or cost more than the answer, sho
 a negative saving. So ``spent + saved`` is what the call would have cost without the kit. A hit
 saves all of it: where a router or a pruner stood before the cache, that is the strong target's
 price for all the context, an estimate.
+
+Beside a router or a cascade, "without the kit" means that the strong target answers each request once.
+So a call that a decision took, and one of another target that failed, are lost; and where an answer
+was thrown away, the call that replaces it takes back what had been counted for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from lc_costkit.cost import EXACTLY
+from lc_costkit.cost import EXACTLY, exact_sum
+from lc_costkit.drafts import Counted
 from lc_costkit.marks import CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.record import Saving
 from lc_costkit.usage import Basis, UsageReading
+from lc_costkit.warmth import cached_elsewhere, with_cached
+
+ROUTED = ("route", "cascade")
+"""Parts that send a request to one of several targets."""
 
 
 def hit_saving(answer: Cost, tokens: int, lookup_usd: Decimal, lookup_basis: Basis) -> Saving:
@@ -53,7 +62,8 @@ def route_saving(
     """Return what the router saved: the same tokens at the other model's price, against what was paid.
 
     Always an estimate: another model would not have answered with the same tokens.
-    ``None`` where the strong target answered because it was chosen.
+    ``None`` where the strong target answered because it was chosen. Where the provider of the other model caches
+    prompts, it is taken to have read from its cache what the conversation had sent before (see ``warmth``).
     """
     if mark.observed:
         if mark.chosen is None or mark.chosen == mark.target:
@@ -61,30 +71,71 @@ def route_saving(
         model, provider = mark.chosen_model, mark.chosen_provider
     else:
         model, provider = mark.baseline_model, mark.baseline_provider
-        if mark.target == mark.strong or (model is not None and model == reading.model):
-            return None
+        if is_strong(mark) or (model is not None and model == reading.model):
+            # What it would have cost without the kit differs by its prompt cache only.
+            model, provider = reading.model, reading.provider
+            if not cached_elsewhere(mark, reading.usage, model=model, provider=provider):
+                return None
     if model is None:
-        return Saving(part="route", usd=None, basis="unpriced", hypothetical=mark.observed)
-    saving = _route_saving(cost, reading, prices, at, model=model, provider=provider, hypothetical=mark.observed)
+        return Saving(part=mark.part, usd=None, basis="unpriced", hypothetical=mark.observed)
+    saving = Saving(
+        part=mark.part,
+        usd=None,
+        basis="unpriced",
+        hypothetical=mark.observed,
+        model=model,
+        provider=provider,
+        cached_tokens=cached_elsewhere(mark, reading.usage, model=model, provider=provider),
+    )
+    saving = _route_saving(saving, cost, reading, prices, at)
     return None if saving.usd is not None and not saving.usd and not mark.observed else saving
 
 
-def _route_saving(
-    cost: Cost,
-    reading: UsageReading,
-    prices: PriceBook,
-    at: datetime | None,
-    *,
-    model: str,
-    provider: str | None,
-    hypothetical: bool,
-) -> Saving:
-    other = prices.price(replace(reading, model=model, provider=provider, also=(), open_calls=()), at=at)
+def _route_saving(saving: Saving, cost: Cost, reading: UsageReading, prices: PriceBook, at: datetime | None) -> Saving:
+    other = replace(reading, model=saving.model, provider=saving.provider)
+    if (other.model, other.provider) != (reading.model, reading.provider):
+        other = replace(other, also=(), open_calls=())
+    if saving.cached_tokens:
+        other = replace(other, usage=with_cached(other.usage, saving.cached_tokens))
+    there = prices.price(other, at=at)
     usd: Decimal | None = None
-    if other.usd is not None and cost.usd is not None:
-        usd = _minus(cost.usd, other.usd) if hypothetical else _minus(other.usd, cost.usd)
-    basis: Basis = "unpriced" if usd is None else "estimated"
-    return Saving(part="route", usd=usd, basis=basis, hypothetical=hypothetical, model=model, provider=provider)
+    if there.usd is not None and cost.usd is not None:
+        usd = _minus(cost.usd, there.usd) if saving.hypothetical else _minus(there.usd, cost.usd)
+    return replace(saving, usd=usd, basis="unpriced" if usd is None else "estimated")
+
+
+def lost_saving(part: str, cost: Cost) -> tuple[Saving, ...]:
+    """Return what a part of the kit saved on a call of which nobody was given the answer: less than nothing."""
+    if cost.usd is None:
+        return (Saving(part=part, usd=None, basis="unpriced", lost=True),)
+    if not cost.usd and cost.price is None:
+        return ()  # the provider did not charge
+    return (Saving(part=part, usd=cost.usd.copy_negate(), basis=cost.basis, lost=True),)
+
+
+def counted_amounts(part: str, cost: Cost, saved: Iterable[Saving]) -> dict[str, Decimal]:
+    """Return what a call adds to what would have been spent without the kit (USD), by the part that says so."""
+    own = [saving.usd for saving in saved if saving.part == part and not saving.hypothetical]
+    return {part: exact_sum(usd for usd in (cost.usd, *own) if usd is not None)}
+
+
+def taken_back(answers: Iterable[Counted]) -> list[Saving]:
+    """Return what takes back what was counted for answers that were thrown away, so that their cost is lost."""
+    return [
+        Saving(part=part, usd=usd.copy_negate(), basis="estimated", takes_back=answer.call_id)
+        for answer in answers
+        for part, usd in answer.amounts.items()
+    ]
+
+
+def unknown_saving(part: str) -> Saving:
+    """Return what says that an answer was thrown away, and that nobody here knows what was counted for it."""
+    return Saving(part=part, usd=None, basis="unpriced")
+
+
+def is_strong(mark: RouteMark) -> bool:
+    """Tell whether the strong target was called."""
+    return mark.target == mark.strong
 
 
 def prune_savings(
@@ -140,24 +191,22 @@ def saving_again(
 
     Returns:
         ``None`` where it cannot be known: what a lookup or a stored answer cost, and savings that
-        do not say which model they were priced at.
+        do not say which model they were priced at. What was taken back of another call stays as it is, and so
+        must what that call adds (see ``saving_of_rejected``).
     """
+    if saving.takes_back is not None:
+        return saving
+    if saving.lost:
+        usd = None if cost.usd is None else cost.usd.copy_negate()
+        return replace(saving, usd=usd, basis="unpriced" if usd is None else cost.basis)
     if saving.part == "cache" and saving.hypothetical:
         return replace(saving, usd=cost.usd, basis="unpriced" if cost.usd is None else "estimated")
     if saving.model is None:
         return None
     if saving.part == "prune":
         return _prune_saving(saving, reading, prices, at)
-    if saving.part == "route":
-        return _route_saving(
-            cost,
-            reading,
-            prices,
-            at,
-            model=saving.model,
-            provider=saving.provider,
-            hypothetical=saving.hypothetical,
-        )
+    if saving.part in ROUTED:
+        return _route_saving(saving, cost, reading, prices, at)
     return None
 
 
@@ -166,11 +215,33 @@ def saving_kept(saving: Saving, before: Cost, cost: Cost) -> Saving:
 
     What the router's other target would have cost stays what it was: it is the sum of cost and saving.
     """
-    if saving.part != "route" or saving.usd is None or before.usd is None or cost.usd is None:
+    if saving.part not in ROUTED or saving.usd is None or before.usd is None or cost.usd is None:
         return saving
     less = _minus(before.usd, cost.usd)
     with localcontext(EXACTLY):
         return replace(saving, usd=saving.usd - less if saving.hypothetical else saving.usd + less)
+
+
+def saving_of_rejected(part: str, saved: Sequence[Saving], before: Cost, cost: Cost) -> list[Saving]:
+    """Return the savings of a call whose answer another call has taken back, beside the corrected cost.
+
+    What it adds to what would have been spent without the kit was taken back at the prices of then, so it stays what
+    it was: the difference of the costs goes to the saving.
+    """
+    kept = list(saved)
+    own = [
+        place
+        for place, saving in enumerate(saved)
+        if saving.part == part and not (saving.hypothetical or saving.takes_back or saving.lost)
+    ]
+    less = _minus(before.usd or Decimal(0), cost.usd or Decimal(0))
+    if not less:
+        return kept
+    if not own:
+        return [*kept, Saving(part=part, usd=less, basis="estimated")]
+    with localcontext(EXACTLY):
+        kept[own[0]] = replace(kept[own[0]], usd=(kept[own[0]].usd or Decimal(0)) + less, basis="estimated")
+    return kept
 
 
 def _moved(route: RouteMark) -> bool:

@@ -154,7 +154,7 @@ class CallsUnderWay:
             self._prunes.popitem(last=False)
 
     def start(self, call: OpenCall, *, together: object = None) -> None:
-        """Note that a call began; it takes the prunings of its trace.
+        """Note that a call began; it takes the prunings of its trace, unless it is made for a decision only.
 
         Args:
             call: as it was opened.
@@ -163,7 +163,9 @@ class CallsUnderWay:
         with self._alone():
             root = self._roots.get(call.call_id) or self._enter(call.call_id, call.parent_id)
             call.trace_id = root
-            call.prunes = tuple(self._prunes.pop(root, ()))
+            # A call made to decide is not what the context was pruned for.
+            if call.route is None or not call.route.aside:
+                call.prunes = tuple(self._prunes.pop(root, ()))
             running = Running(call)
             if together is not None:
                 running.group = self._group(together)
