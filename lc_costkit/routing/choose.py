@@ -39,6 +39,7 @@ class Choice:
         conversation: where the request's conversation stood before.
         seen: what is remembered of the request; ``None`` where it is not to be.
         attempt: which try at the request this is, from 1.
+        cache_marked: the request asks the provider to cache parts of it.
     """
 
     target: str
@@ -48,6 +49,7 @@ class Choice:
     conversation: Conversation | None = None
     seen: Seen | None = field(default=None, repr=False, compare=False)
     attempt: int = 1
+    cache_marked: bool = False
 
     @property
     def warm(self) -> float:
@@ -189,7 +191,7 @@ class TargetChooser:
         target = self.strong if observed else decision.target
         if seen is not None:
             # In observe mode too, where the conversation would stand: a policy is to be seen as it would be.
-            self.conversations.note(seen, decision.target)
+            self.conversations.note(seen, decision.target, waited_usd=decision.waited_usd)
         return Choice(
             target=target,
             decision=decision,
@@ -197,6 +199,7 @@ class TargetChooser:
             seconds=time.perf_counter() - started,
             conversation=request.conversation,
             seen=seen,
+            cache_marked=request.cache_marked,
         )
 
 
@@ -223,6 +226,8 @@ def route_mark(choice: Choice, *, strong: str, baseline: TargetModel, chosen: Ta
         decision_seconds=choice.seconds,
         attempt=choice.attempt,
         warm=choice.warm,
+        before=choice.conversation.target if choice.conversation is not None else None,
+        cache_marked=choice.cache_marked,
     )
 
 

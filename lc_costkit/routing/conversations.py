@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from lc_costkit.routing.policy import Conversation, RouteRequest
@@ -28,6 +29,7 @@ class _Call:
 
     target: str
     at: float
+    waited_usd: Decimal
 
 
 @dataclass(slots=True)
@@ -115,11 +117,11 @@ class Conversations:
         """Return where the request's conversation stood; ``None`` for its first request."""
         return self.look(request).conversation
 
-    def note(self, request: RouteRequest | Seen, target: str) -> None:
-        """Remember where a request is sent."""
+    def note(self, request: RouteRequest | Seen, target: str, *, waited_usd: Decimal = Decimal(0)) -> None:
+        """Remember where a request is sent, and what the decision says was not saved so far (USD)."""
         seen = request if isinstance(request, Seen) else _digested(request)
         with self._own_lock():
-            self._note(seen, target)
+            self._note(seen, target, waited_usd)
 
     def instead(self, seen: Seen, target: str) -> None:
         """Remember that a request is sent to another target, since it failed where it was noted.
@@ -134,10 +136,10 @@ class Conversations:
                     if found is not None and failed in found.calls:
                         others = [call for call in found.calls if call.target != failed.target]
                         found.calls = (*others, *(call for call in before if call.target == failed.target))
-            self._note(seen, target)
+            self._note(seen, target, Decimal(0))
 
-    def _note(self, seen: Seen, target: str) -> None:
-        call = _Call(target, self.clock())
+    def _note(self, seen: Seen, target: str, waited_usd: Decimal) -> None:
+        call = _Call(target, self.clock(), waited_usd)
         alone = (call,)
         seen._call, seen._before = call, []
         found = _Beginning()
@@ -219,6 +221,7 @@ class _Reading:
             share=0.0 if place is None else self._seen.tokens[place] / self._whole,
             warm=self.warm,
             warm_at=self._warm_at,
+            waited_usd=self._last.waited_usd if self._last is not None and self._last.target == target else Decimal(0),
         )
 
     def _target(self) -> str | None:

@@ -39,6 +39,7 @@ class Conversation:
         warm: part of this request's text that the strong target would still have in its provider's prompt cache, if
             that caches it and it had got all calls so far, 0 to 1.
         warm_at: by target, part of this request's text that its provider may still have in its prompt cache, 0 to 1.
+        waited_usd: as the last decision said it.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Conversation:
     share: float
     warm: float
     warm_at: Mapping[str, float] = field(default_factory=dict, hash=False)
+    waited_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class RouteDecision:
             stored, so they hold none of the user's text beyond the policy's own vocabulary.
         expected_cost: what the policy expects the call to cost, USD; ``None`` if it does not say.
         expected_quality: by target, how good the policy expects its answer to be, 0 to 1; empty if it does not say.
+        waited_usd: what was not saved so far because the conversation was kept where it is, USD.
 
     Raises:
         ConfigurationError: the score is outside 0..1.
@@ -114,6 +117,7 @@ class RouteDecision:
     reasons: tuple[str, ...] = ()
     expected_cost: Decimal | None = None
     expected_quality: Mapping[str, float] = field(default_factory=dict, hash=False)
+    waited_usd: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:

@@ -18,7 +18,7 @@ def quick_tokens(text: str) -> int:
     ``lc_costkit.tokens`` counts closer and takes hundreds of times as long.
 
     >>> quick_tokens("How do I reset my card PIN?"), quick_tokens("카드 비밀번호를 어떻게 바꾸나요?"), quick_tokens("")
-    (7, 11, 0)
+    (7, 12, 0)
     """
     size = len(text)
     if not text.isascii():
