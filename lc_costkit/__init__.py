@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         StoreError,
     )
     from lc_costkit.fixed import FixedCost
+    from lc_costkit.langchain.answer_judge import AnswerJudge
     from lc_costkit.langchain.budgeted import budgeted
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
+    from lc_costkit.langchain.classifier import LLMClassifier
     from lc_costkit.langchain.compressor import ContextPruner
     from lc_costkit.langchain.embeddings import metered_embeddings
     from lc_costkit.langchain.judging import ModelJudge
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from lc_costkit.report import Report
     from lc_costkit.routing.answer_score import AnswerScore
     from lc_costkit.routing.cheapest import Cheapest
+    from lc_costkit.routing.first_sure import first_sure
     from lc_costkit.routing.learned import Learned
     from lc_costkit.routing.outcomes import LabelledPrompt
     from lc_costkit.routing.report import RoutingReport
@@ -77,9 +80,11 @@ else:
             "StoreError",
         ),
         "lc_costkit.fixed": ("FixedCost",),
+        "lc_costkit.langchain.answer_judge": ("AnswerJudge",),
         "lc_costkit.langchain.budgeted": ("budgeted",),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),
+        "lc_costkit.langchain.classifier": ("LLMClassifier",),
         "lc_costkit.langchain.compressor": ("ContextPruner",),
         "lc_costkit.langchain.embeddings": ("metered_embeddings",),
         "lc_costkit.langchain.judging": ("ModelJudge",),
@@ -91,6 +96,7 @@ else:
         "lc_costkit.report": ("Report",),
         "lc_costkit.routing.answer_score": ("AnswerScore",),
         "lc_costkit.routing.cheapest": ("Cheapest",),
+        "lc_costkit.routing.first_sure": ("first_sure",),
         "lc_costkit.routing.learned": ("Learned",),
         "lc_costkit.routing.outcomes": ("LabelledPrompt",),
         "lc_costkit.routing.report": ("RoutingReport",),
@@ -114,6 +120,7 @@ else:
 
 
 __all__ = [
+    "AnswerJudge",
     "AnswerScore",
     "Budget",
     "BudgetExceeded",
@@ -133,6 +140,7 @@ __all__ = [
     "GreyZone",
     "JudgeCase",
     "Judgement",
+    "LLMClassifier",
     "LabelledPair",
     "LabelledPrompt",
     "Learned",
@@ -157,6 +165,7 @@ __all__ = [
     "TokenUsage",
     "__version__",
     "budgeted",
+    "first_sure",
     "metered_embeddings",
     "question",
 ]

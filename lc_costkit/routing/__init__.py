@@ -7,7 +7,10 @@ from lc_costkit.routing.answer_score import AnswerScore
 from lc_costkit.routing.calibrate import calibrate
 from lc_costkit.routing.calibrated import CalibratedPolicy
 from lc_costkit.routing.cheapest import Cheapest
+from lc_costkit.routing.classifier import Classifier
 from lc_costkit.routing.experience import Experience, experience
+from lc_costkit.routing.first_sure import FirstSure, first_sure
+from lc_costkit.routing.judge import AnswerJudge
 from lc_costkit.routing.learned import Learned
 from lc_costkit.routing.outcomes import LabelledPrompt, labelled_prompts
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
@@ -20,12 +23,15 @@ from lc_costkit.routing.target_model import TargetModel
 __all__ = [
     "DEFAULT_RULES",
     "Answer",
+    "AnswerJudge",
     "AnswerScore",
     "CalibratedPolicy",
     "Cheapest",
     "Check",
+    "Classifier",
     "Experience",
     "Finding",
+    "FirstSure",
     "LabelledPrompt",
     "Learned",
     "Policy",
@@ -40,5 +46,6 @@ __all__ = [
     "Verdict",
     "calibrate",
     "experience",
+    "first_sure",
     "labelled_prompts",
 ]
