@@ -121,7 +121,7 @@ def json_parses(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer that is not JSON, alone or in one code block."""
     if answer.tool_calls and not answer.text.strip():
         return PASSED
-    fault = _json(_bare(answer.text))[1]
+    fault = _json(bare(answer.text))[1]
     return PASSED if fault is None else failed(f"it is no JSON: {fault}")
 
 
@@ -137,7 +137,7 @@ class SchemaValid:
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
-        value, fault = _json(_bare(answer.text))
+        value, fault = _json(bare(answer.text))
         if fault is not None:
             return failed(f"it is no JSON: {fault}")
         faults = violations(value, self.schema)
@@ -339,8 +339,8 @@ def check_all(checks: Sequence[Check], request: RouteRequest, answer: Answer) ->
     return tuple(check(request, answer) for check in checks)
 
 
-def _bare(text: str) -> str:
-    """Take an answer out of its code block, if it is in one."""
+def bare(text: str) -> str:
+    """Return what stands in an answer's code block, if it has just one, else all of it."""
     blocks = _blocks(text)
     return blocks[0][1] if len(blocks) == 1 else text
 
