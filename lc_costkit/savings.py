@@ -74,7 +74,7 @@ def route_saving(
         if is_strong(mark) or (model is not None and model == reading.model):
             # What it would have cost without the kit differs by its prompt cache only.
             model, provider = reading.model, reading.provider
-            if not cached_elsewhere(mark, reading.usage, model=model, provider=provider):
+            if not cached_elsewhere(mark, reading.usage, model=model):
                 return None
     if model is None:
         return Saving(part=mark.part, usd=None, basis="unpriced", hypothetical=mark.observed)
@@ -85,7 +85,7 @@ def route_saving(
         hypothetical=mark.observed,
         model=model,
         provider=provider,
-        cached_tokens=cached_elsewhere(mark, reading.usage, model=model, provider=provider),
+        cached_tokens=cached_elsewhere(mark, reading.usage, model=model),
     )
     saving = _route_saving(saving, cost, reading, prices, at)
     return None if saving.usd is not None and not saving.usd and not mark.observed else saving

@@ -1,63 +1,54 @@
 """How much of a prompt would the other target have read from its provider's prompt cache?
 
 A provider keeps what a conversation sent to one model, for that model. A router that sends the conversation to
-another target gives that up, and what it saved is that much less. The rule, where the conversation went on from a
-call that is not long ago (``RouteMark.warm`` is the share of the prompt that was sent then):
+another target gives that up, and what it saved is that much less. The rule:
 
-* The provider caches by itself (``AUTOMATIC``), or the call was marked for caching.
-* Prefixes count from ``SHORTEST_TOKENS`` on, in steps of ``STEP_TOKENS``.
-* Tokens that the called model read from its own cache count already.
-* Where the strong target is called and had answered the conversation before, nothing was given up: a miss there
-  would have been one without the kit.
+* ``RouteMark.warm`` is the share of the prompt that the strong target would still have in its cache, had all calls so
+  far gone to it. It counts where its provider caches so long a prefix, unasked or because the request is marked for
+  it (``routing.prompt_caching`` has the lengths and their sources).
+* Tokens that the called model read from its own provider's cache count already.
+* Where the strong target is called and had answered the conversation before, or it is not known who had, nothing was
+  given up: what it does not find in its cache now it would not have found without the kit.
+* In observe mode the strong target reads its own cache. The target the policy chose would have had the conversation
+  in its own only if the policy had chosen it for the answer before, too.
 
-It is an assumption, and one to the router's disadvantage: caches are not promised. So it never overstates a saving.
+This is an assumption to the router's disadvantage: caches are promises of nobody, and that some providers bill what
+they write to them is left out. So it never overstates a saving.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from lc_costkit.marks import RouteMark
-from lc_costkit.model_names import provider_id
 from lc_costkit.usage import TokenUsage
-
-AUTOMATIC = frozenset({"openai", "azure", "google", "deepseek", "x-ai"})
-"""Providers that cache prompts unasked: the prompt caching guides of OpenAI and Azure (gpt-4o and newer), Google
-(implicit caching, Gemini 2.5 and newer), DeepSeek (context caching on disk) and xAI."""
-
-SHORTEST_TOKENS = 1024
-"""The shortest prefix that is cached: the guides of OpenAI and of Anthropic; for some models it is longer."""
-
-STEP_TOKENS = 128
-"""OpenAI caches in steps of so many tokens, by its guide."""
 
 _WRITTEN = ("cache_write_1h_tokens", "cache_write_5m_tokens", "cache_write_tokens", "input_tokens")
 
 
-def cached_elsewhere(mark: RouteMark, usage: TokenUsage, *, model: str | None, provider: str | None) -> int:
+def cached_elsewhere(mark: RouteMark, usage: TokenUsage, *, model: str | None) -> int:
     """Return how many more tokens of a prompt the other target would have read from a cache than were.
 
     Args:
         mark: of the call.
         usage: what it used.
         model: of the other target.
-        provider: of the other target.
 
     Returns:
-        Tokens; below 0 in observe mode, for those the strong target read from its cache: the target that was chosen
-        would not have had the conversation in its own.
+        Tokens; below 0 in observe mode, for those the strong target read from its cache and the other would not have.
     """
     if not mark.warm:
         return 0
     warm = int(min(1.0, mark.warm) * usage.total_input)
     if mark.observed:
-        return -min(warm, usage.cache_read_tokens)
-    if mark.target == mark.strong == mark.before or not _caches(mark, usage, model, provider):
+        return 0 if mark.before == mark.chosen else -min(warm, usage.cache_read_tokens)
+    if mark.target == mark.strong and mark.before in (None, mark.strong):
         return 0
-    warm -= warm % STEP_TOKENS
-    if warm < SHORTEST_TOKENS:
+    if not _is_cached(mark, usage, warm, model):
         return 0
-    return min(max(0, warm - usage.cache_read_tokens), sum(getattr(usage, name) for name in _WRITTEN))
+    there: int = sum(getattr(usage, name) for name in _WRITTEN)
+    return min(max(0, warm - usage.cache_read_tokens), there)
 
 
 def with_cached(usage: TokenUsage, tokens: int) -> TokenUsage:
@@ -69,7 +60,7 @@ def with_cached(usage: TokenUsage, tokens: int) -> TokenUsage:
     >>> with_cached(TokenUsage(input_tokens=10, cache_read_tokens=90), -60).to_dict()
     {'input_tokens': 70, 'cache_read_tokens': 30}
     """
-    counts = {"cache_read_tokens": usage.cache_read_tokens + tokens}
+    counts: dict[str, Any] = {"cache_read_tokens": usage.cache_read_tokens + tokens}
     if tokens < 0:
         counts["input_tokens"] = usage.input_tokens - tokens
     left = max(0, tokens)
@@ -80,8 +71,9 @@ def with_cached(usage: TokenUsage, tokens: int) -> TokenUsage:
     return replace(usage, **counts)
 
 
-def _caches(mark: RouteMark, usage: TokenUsage, model: str | None, provider: str | None) -> bool:
-    if mark.cache_marked or usage.cache_write_tokens or usage.cache_write_5m_tokens or usage.cache_write_1h_tokens:
-        return True
-    # Anthropic's models want to be asked, whoever runs them.
-    return provider_id(provider) in AUTOMATIC and "claude" not in (model or "").lower()
+def _is_cached(mark: RouteMark, usage: TokenUsage, tokens: int, model: str | None) -> bool:
+    # Here, for the meter is loaded without the router, and no call without one has such a mark.
+    from lc_costkit.routing.prompt_caching import caching_of
+
+    wrote = usage.cache_write_tokens or usage.cache_write_5m_tokens or usage.cache_write_1h_tokens
+    return caching_of(model).caches(tokens, marked=mark.cache_marked or bool(wrote))

@@ -269,6 +269,93 @@ def test_what_a_saving_was_compared_with_stays_where_it_cannot_be_priced_again(
     assert ledger.reprice(OWN).changed == 0
 
 
+def cascaded(ledger: Ledger, target: str, *, prices: PriceBook, outcome: Any = None, **mark: Any) -> CallRecord:
+    """What the meter records of one attempt."""
+    route = RouteMark(
+        target=target,
+        **{"part": "cascade", "request": "r", "strong": "gpt-4o", "chosen": target, "baseline_model": "gpt-4o", **mark},
+    )
+    return metered(ledger, gpt(model=target), prices=prices, route=route, outcome=outcome)
+
+
+CHEAPER = PriceBook(
+    overrides={
+        "gpt-4o": ModelPrice(input_per_million=1, output_per_million=2),
+        "gpt-4o-mini": ModelPrice(input_per_million="0.1", output_per_million="0.2"),
+        "middle": ModelPrice(input_per_million="0.5", output_per_million=1),
+    }
+)
+UNKNOWN = PriceBook(aliases={"gpt-4o-mini": "nobody-knows-it", "gpt-4o": "nobody-knows-it"})
+
+
+def a_cascade(ledger: Ledger, prices: PriceBook) -> None:
+    """A draft and a sample of it that were thrown away, a target that failed, and the answer; and a draft that did."""
+    cascaded(ledger, "gpt-4o-mini", prices=prices)
+    cascaded(ledger, "gpt-4o-mini", prices=prices, aside=True)
+    cascaded(ledger, "middle", prices=prices, attempt=2, rejected=1, outcome={"error": "Timeout"})
+    cascaded(ledger, "gpt-4o", prices=prices, attempt=3, rejected=1)
+    cascaded(ledger, "gpt-4o-mini", prices=prices, request="r2")
+
+
+@pytest.mark.parametrize("before", [LIST, CHEAPER, UNKNOWN], ids=["list", "own", "unpriced"])
+def test_what_a_cascade_lost_is_corrected_and_the_sum_stays_the_strong_targets_bill(before: PriceBook) -> None:
+    with Ledger() as ledger, Ledger() as right_at_once:
+        a_cascade(ledger, before)
+        a_cascade(right_at_once, CHEAPER)
+        assert right_at_once.report().total.unpriced_savings == 0
+        ledger.reprice(CHEAPER)
+        one, other = ledger.report().total, right_at_once.report().total
+        assert one.usd == other.usd
+        assert one.saved_by_part == other.saved_by_part
+        assert one.usd + one.saved_usd == 2 * Decimal("0.0012")
+        assert ledger.reprice(CHEAPER).changed == 0
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-4o", "middle"])
+def test_a_correction_of_one_model_alone_leaves_no_rejected_draft_in_the_sum(ledger: Ledger, model: str) -> None:
+    for attempt, target in enumerate(["gpt-4o-mini", "gpt-4o"]):
+        cascaded(ledger, target, prices=LIST, attempt=attempt + 1, rejected=attempt)
+    ledger.reprice(CHEAPER, model=model)
+    strong = list(ledger.records())[-1].cost.usd
+    total = ledger.report().total
+    assert total.usd + total.saved_usd == strong
+    assert -total.saved_usd == next(ledger.records()).cost.usd
+
+
+def test_a_draft_of_the_strong_target_that_was_thrown_away_is_lost_at_the_corrected_price(ledger: Ledger) -> None:
+    cascaded(ledger, "gpt-4o", prices=LIST)
+    cascaded(ledger, "gpt-4o-mini", prices=LIST, attempt=2, rejected=1)
+    ledger.reprice(CHEAPER)
+    total = ledger.report().total
+    assert total.usd + total.saved_usd == Decimal("0.0012")
+    assert ledger.reprice(CHEAPER).savings_left == 0
+
+
+def test_a_saving_net_of_a_lost_cache_is_worked_out_with_it_again(ledger: Ledger) -> None:
+    whole = TokenUsage(input_tokens=8000, output_tokens=100)
+    route = RouteMark(
+        target="cheap",
+        strong="strong",
+        chosen="cheap",
+        baseline_model="gpt-4o",
+        baseline_provider="openai",
+        warm=0.5,
+        before="strong",
+    )
+    book = PriceBook(
+        overrides={
+            "gpt-4o": ModelPrice(input_per_million=10, cache_read_per_million=1, output_per_million=0),
+            "gpt-4o-mini": ModelPrice(input_per_million=1, output_per_million=0),
+        }
+    )
+    metered(ledger, gpt(model="gpt-4o-mini", usage=whole), route=route)
+    ledger.reprice(book)
+    (record,) = ledger.records()
+    assert [(saving.usd, saving.cached_tokens) for saving in record.saved] == [
+        (Decimal("0.044") - Decimal("0.008"), 4000)
+    ]
+
+
 def test_calls_are_picked_by_tag_as_in_a_report(ledger: Ledger) -> None:
     metered(ledger, gpt(), tags=("a", "b"))
     metered(ledger, gpt(), tags=("ab",))
