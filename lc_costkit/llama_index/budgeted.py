@@ -21,7 +21,7 @@ from lc_costkit.llama_index.budgeted_call import BudgetedCall
 from lc_costkit.llama_index.cached_call import aone, one
 from lc_costkit.llama_index.delegating import DelegatingFunctionCallingLLM, DelegatingLLM, R, Request, settings_of
 from lc_costkit.llama_index.llm import CachedLLM
-from lc_costkit.llama_index.routed import RoutedLLM
+from lc_costkit.llama_index.many_llms import ManyLLMs
 from lc_costkit.llama_index.stand_ins import PREPARED, WithTools, answered_by, name_of, without_tools
 from lc_costkit.pricing import PriceBook
 from lc_costkit.switch import disabled
@@ -46,8 +46,8 @@ def budgeted_llm(
     is told of. Whom a call is for comes from ``instrument_tags`` (``user``, ``feature``, ``team``, any other).
 
     Of an LLM made by ``cached_llm``, a copy is returned whose misses are held to the budgets: what the
-    cache answers is free. Of one made by ``routed_llm``, a copy whose targets share one gate; its first
-    target is the cheapest. ``as_structured_llm`` is treated likewise.
+    cache answers is free. Of one made by ``routed_llm`` or ``cascade_llm``, a copy whose targets share one gate;
+    its first target is the cheapest. ``as_structured_llm`` is treated likewise.
 
     A call that is broken off counts in full, but for a stream that is left early of a model that shows all it
     writes. So does a stream that nobody begins to read: whether its request was sent, nobody can tell. Tries that
@@ -217,7 +217,7 @@ def _guarded(
     if isinstance(llm, (CachedLLM, StructuredLLM)):
         inner = _guarded(llm.llm, gate, answering, role=role, cheapest=cheapest)
         return llm.model_copy(update={"llm": inner})
-    if isinstance(llm, RoutedLLM):
+    if isinstance(llm, ManyLLMs):
         if cheapest is None and role == "asked":
             cheapest = _guarded(next(iter(llm.targets.values())), gate, answering, role="cheapest")
         targets = {
@@ -238,4 +238,4 @@ def _guarded(
 def _has_targets(llm: LLM) -> bool:
     if isinstance(llm, (CachedLLM, StructuredLLM)):
         return _has_targets(llm.llm)
-    return isinstance(llm, RoutedLLM)
+    return isinstance(llm, ManyLLMs)

@@ -168,6 +168,10 @@ class DelegatingFunctionCallingLLM(DelegatingLLM, FunctionCallingLLM):
     def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
         raise NotImplementedError
 
+    def _as_answered(self, response: ChatResponse) -> ChatResponse:
+        """Return a response as the LLM gave it that answered."""
+        return response
+
     def _validate_chat_with_tools_response(
         self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
     ) -> ChatResponse:
@@ -181,7 +185,7 @@ class DelegatingFunctionCallingLLM(DelegatingLLM, FunctionCallingLLM):
     ) -> list[ToolSelection]:
         """Read tool calls as the LLM that answered writes them."""
         return self._answered_by(response).get_tool_calls_from_response(
-            response, error_on_no_tool_call=error_on_no_tool_call, **kwargs
+            self._as_answered(response), error_on_no_tool_call=error_on_no_tool_call, **kwargs
         )
 
 

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseAsyncGen,
-    LLMMetadata,
-)
-from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
+from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import LLM
-from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.tools import BaseTool
 from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
-from lc_costkit.errors import ConfigurationError
-from lc_costkit.faults import Faults
-from lc_costkit.llama_index.delegating import ChatRequest, DelegatingFunctionCallingLLM, DelegatingLLM, R, Request
-from lc_costkit.llama_index.route_request import (
-    as_messages,
-    astamped_stream,
-    conversation,
-    identify,
-    route_request,
-    stamped,
-    stamped_stream,
-    tool_names,
-)
-from lc_costkit.marks import MARK, ROUTE_KEY
-from lc_costkit.routing.choose import Choice, TargetChooser, named_targets, route_mark
-from lc_costkit.routing.explain import RouteExplanation
-from lc_costkit.routing.policy import Policy, RouteRequest
+from lc_costkit.errors import BudgetExceeded
+from lc_costkit.llama_index.delegating import R, Request
+from lc_costkit.llama_index.many_llms import ManyFunctionCallingLLMs, ManyLLMs, checked_llms, made, told
+from lc_costkit.llama_index.route_request import stamped
+from lc_costkit.llama_index.streaming import abegun, begun
+from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
+from lc_costkit.routing.policy import Policy
 from lc_costkit.routing.rules import Rules
+from lc_costkit.streams import aclosing, closing
 from lc_costkit.switch import Mode, disabled
-
-PINNED = "lc_costkit_choice"
-"""Keyword that carries the choice from preparing a call with tools to making it."""
 
 dispatcher = get_dispatcher(__name__)
 
@@ -71,149 +52,154 @@ def routed_llm(
     *,
     strong: str | None = None,
     mode: Mode = "on",
+    on_error: OnError = "raise",
 ) -> RoutedLLM:
     """Return an LLM that sends each request to the target its policy finds enough.
 
-    It is a ``FunctionCallingLLM`` when all targets are, so that agents can use it. With tools, the
-    target is chosen while the call is prepared and kept for the call itself, so that each provider
-    gets its own tool format. The decision is told by a ``RouteEvent`` and in the response's
-    ``additional_kwargs["lc_costkit"]["route"]``.
+    It is a ``FunctionCallingLLM`` when all targets are, so that agents can use it; the target that is
+    called gets tools in its own provider's format. The decision is told by a ``RouteEvent`` and in the
+    response's ``additional_kwargs["lc_costkit"]["route"]``. The caller has the last word:
+    ``with instrument_tags({"route": "strong"})`` names the target; a policy sees all tags as the request's
+    metadata.
 
     Args:
         targets: LLMs by name, cheapest first; or pairs of name and LLM.
         policy: a policy, or a function from a ``RouteRequest`` to a target's name or a
             ``RouteDecision``; ``Rules()`` by default.
-        strong: the target for whatever cannot be decided; by default the last.
+        strong: the target for whatever cannot be decided; by default the one called ``strong``, else the
+            last. Policies see it as the last.
         mode: ``observe`` sends everything to the strong target and records what the policy said.
+        on_error: ``next`` calls the next dearer target where one fails (else the next cheaper one), of a stream
+            as long as nothing of it has come: a stream is returned once it has begun. What the failed call cost
+            is in the ledger. A budget's refusal is raised.
 
     Raises:
         ConfigurationError: no targets, an empty name or one used twice, a target that is no LLM,
-            ``strong`` or a name the policy declares not among them, an unknown mode.
+            ``strong`` or a name the policy declares not among them, a policy that cannot choose among
+            these models, an unknown mode or ``on_error``.
     """
     named = named_targets(targets)
-    policy = Rules() if policy is None else policy
-    chooser = TargetChooser(list(named), policy=policy, strong=strong, mode=mode)
-    for name, target in named.items():
-        if not isinstance(target, LLM):
-            raise ConfigurationError(f"target {name!r} must be a LlamaIndex LLM, not {target!r}")
-    with_tools = all(isinstance(target, FunctionCallingLLM) for target in named.values())
-    kind = RoutedFunctionCallingLLM if with_tools else RoutedLLM
-    chief = named[chooser.strong]
-    routed = kind(
-        targets=named,
-        strong=chooser.strong,
-        system_prompt=chief.system_prompt,
-        messages_to_prompt=chief.messages_to_prompt,
-        completion_to_prompt=chief.completion_to_prompt,
-        query_wrapper_prompt=chief.query_wrapper_prompt,
-        pydantic_program_mode=chief.pydantic_program_mode,
-    )
-    routed._chooser = chooser
+    chooser = TargetChooser(list(named), policy=Rules() if policy is None else policy, strong=strong, mode=mode)
+    kind = RoutedFunctionCallingLLM if checked_llms(named) else RoutedLLM
+    routed = made(kind, named, chooser)
+    routed._on_error = checked_on_error(on_error)
     return routed
 
 
-class RoutedLLM(DelegatingLLM):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """Where one request goes; no choice while the kit is switched off."""
+
+    name: str
+    choice: Choice | None = None
+    failed: tuple[str, ...] = ()
+    request_id: str | None = None
+
+    def stamped(self, response: R) -> R:
+        """Return the response with the decision."""
+        if self.choice is None:
+            return response
+        decision = self.choice.decision
+        route = {"target": self.name, "score": decision.score, "reasons": list(decision.reasons)}
+        return stamped(response, route, observed=self.choice.observed)
+
+
+class RoutedLLM(ManyLLMs):
     """An LLM that delegates each call to one of several; made by ``routed_llm``.
 
     Its methods emit no model events of their own: the target's do, once.
     """
 
-    targets: dict[str, SerializeAsAny[LLM]] = Field(description="LLMs by name, cheapest first.")
-    strong: str = Field(description="Name of the target for whatever cannot be decided.")
-
-    _chooser: TargetChooser = PrivateAttr()
+    _on_error: OnError = PrivateAttr(default="raise")
 
     @classmethod
     def class_name(cls) -> str:
         """Name of the component class."""
         return "RoutedLLM"
 
-    @property
-    def metadata(self) -> LLMMetadata:
-        """The strong target's, with the smallest window: any target may be called."""
-        all_metadata = [target.metadata for target in self.targets.values()]
-        return self.targets[self.strong].metadata.model_copy(
-            update={
-                "context_window": min(each.context_window for each in all_metadata),
-                "is_function_calling_model": isinstance(self, FunctionCallingLLM)
-                and all(each.is_function_calling_model for each in all_metadata),
-            }
-        )
-
-    @property
-    def faults(self) -> Faults:
-        """Faults of the policy so far; each of them sent a request to the strong target."""
-        return self._chooser.faults
-
-    def explain(self, prompt: str | Sequence[ChatMessage]) -> RouteExplanation:
-        """Say where a request would go and why, without calling a model."""
-        models = tuple((name, identify(target)) for name, target in self.targets.items())
-        choice = self._chooser.choose(_reader(prompt, ()))
-        return RouteExplanation(choice=choice, targets=models, strong=self.strong)
-
     def _send(self, request: Request[R]) -> R:
-        request, choice = self._chosen(request)
-        with self._calling(choice) as target:
-            return stamped(request.send(target), choice)
+        way = self._way(request)
+        while True:
+            try:
+                with self._calling(way, request) as (target, asked):
+                    return way.stamped(asked.send(target))
+            except Exception as error:
+                following = self._instead(way, error)
+                if following is None:
+                    raise
+                way = following
 
     async def _asend(self, request: Request[R]) -> R:
-        request, choice = await self._achosen(request)
-        with self._calling(choice) as target:
-            return stamped(await request.asend(target), choice)
+        way = await self._away(request)
+        while True:
+            try:
+                with self._calling(way, request) as (target, asked):
+                    return way.stamped(await asked.asend(target))
+            except Exception as error:
+                following = self._instead(way, error)
+                if following is None:
+                    raise
+                way = following
 
     def _stream(self, request: Request[R]) -> Generator[R, None, None]:
-        request, choice = self._chosen(request)
-        with self._calling(choice) as target:
-            chunks = request.stream(target)
-        return stamped_stream(chunks, choice)
+        way = self._way(request)
+        while True:
+            try:
+                with self._calling(way, request) as (target, asked):
+                    chunks = _stamped(asked.stream(target), way)
+                    return chunks if self._on_error == "raise" else begun(chunks)
+            except Exception as error:
+                following = self._instead(way, error)
+                if following is None:
+                    raise
+                way = following
 
     async def _astream(self, request: Request[R]) -> AsyncGenerator[R, None]:
-        request, choice = await self._achosen(request)
-        with self._calling(choice) as target:
-            chunks = await request.astream(target)
-        return astamped_stream(chunks, choice)
+        way = await self._away(request)
+        while True:
+            try:
+                with self._calling(way, request) as (target, asked):
+                    chunks = _astamped(await asked.astream(target), way)
+                    return chunks if self._on_error == "raise" else await abegun(chunks)
+            except Exception as error:
+                following = self._instead(way, error)
+                if following is None:
+                    raise
+                way = following
 
-    def _chosen(self, request: Request[R]) -> tuple[Request[R], Choice | None]:
-        options = dict(request.options)
-        choice = self._choice(_asked(request), options)
-        return request.with_options(options), choice
+    def _way(self, request: Request[Any]) -> _Way:
+        return self._first(None if disabled() else self._chooser.choose(self._reader(request)))
 
-    async def _achosen(self, request: Request[R]) -> tuple[Request[R], Choice | None]:
-        options = dict(request.options)
-        choice = await self._achoice(_asked(request), options)
-        return request.with_options(options), choice
+    async def _away(self, request: Request[Any]) -> _Way:
+        return self._first(None if disabled() else await self._chooser.achoose(self._reader(request)))
 
-    def _choice(
-        self, prompt: str | Sequence[ChatMessage], kwargs: dict[str, Any], tools: tuple[str, ...] = ()
-    ) -> Choice | None:
-        """Choose a target, or take the pinned one; ``None`` when the kit is switched off."""
-        if PINNED in kwargs:
-            pinned: Choice | None = kwargs.pop(PINNED)
-            return pinned
-        return None if disabled() else self._chooser.choose(_reader(prompt, tools))
+    def _first(self, choice: Choice | None) -> _Way:
+        if choice is None:
+            return _Way(name=self.strong)
+        request_id = uuid.uuid4().hex if self._on_error == "next" else None
+        return _Way(name=choice.target, choice=choice, request_id=request_id)
 
-    async def _achoice(
-        self, prompt: str | Sequence[ChatMessage], kwargs: dict[str, Any], tools: tuple[str, ...] = ()
-    ) -> Choice | None:
-        if PINNED in kwargs or disabled():
-            return self._choice(prompt, kwargs)
-        return await self._chooser.achoose(_reader(prompt, tools))
+    def _instead(self, way: _Way, error: Exception) -> _Way | None:
+        """Return the way a request goes after its target failed; ``None`` where the error is to be raised."""
+        if self._on_error == "raise" or way.choice is None or isinstance(error, BudgetExceeded):
+            return None
+        failed = (*way.failed, way.name)
+        choice = self._chooser.instead(way.choice, failed, error)
+        return None if choice is None else replace(way, name=choice.target, choice=choice, failed=failed)
 
     @contextmanager
-    def _calling(self, choice: Choice | None) -> Iterator[LLM]:
-        """Yield the target; events of its call carry the decision."""
-        if choice is None:
-            yield self.targets[self.strong]
+    def _calling(self, way: _Way, request: Request[R]) -> Iterator[tuple[LLM, Request[R]]]:
+        """Yield the target, and the request as it wants it; events of its call carry the decision."""
+        if way.choice is None:
+            yield self._for_target(way.name, request)
             return
-        baseline, chosen = (identify(self.targets[name]) for name in (self.strong, choice.decision.target))
-        mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen).to_dict()
+        mark = self._mark(way.choice, request=way.request_id)
         dispatcher.event(RouteEvent(mark=mark))
-        active = active_instrument_tags.get()
-        with instrument_tags({**active, MARK: {**active.get(MARK, {}), ROUTE_KEY: mark}}):
-            yield self.targets[choice.target]
+        with told(mark):
+            yield self._for_target(way.name, request)
 
 
-class RoutedFunctionCallingLLM(RoutedLLM, DelegatingFunctionCallingLLM):
+class RoutedFunctionCallingLLM(RoutedLLM, ManyFunctionCallingLLMs):
     """A ``RoutedLLM`` whose targets all call tools; made by ``routed_llm``."""
 
     @classmethod
@@ -221,87 +207,14 @@ class RoutedFunctionCallingLLM(RoutedLLM, DelegatingFunctionCallingLLM):
         """Name of the component class."""
         return "RoutedFunctionCallingLLM"
 
-    async def achat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        **kwargs: Any,
-    ) -> ChatResponse:
-        """Choose a target without blocking the loop, then chat with tools."""
-        kwargs[PINNED] = await self._achoice(conversation(user_msg, chat_history), kwargs, tool_names(tools))
-        return await super().achat_with_tools(
-            tools,
-            user_msg=user_msg,
-            chat_history=chat_history,
-            verbose=verbose,
-            allow_parallel_tool_calls=allow_parallel_tool_calls,
-            tool_required=tool_required,
-            **kwargs,
-        )
 
-    async def astream_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        **kwargs: Any,
-    ) -> ChatResponseAsyncGen:
-        """Choose a target without blocking the loop, then stream a chat with tools."""
-        kwargs[PINNED] = await self._achoice(conversation(user_msg, chat_history), kwargs, tool_names(tools))
-        return await super().astream_chat_with_tools(
-            tools,
-            user_msg=user_msg,
-            chat_history=chat_history,
-            verbose=verbose,
-            allow_parallel_tool_calls=allow_parallel_tool_calls,
-            tool_required=tool_required,
-            **kwargs,
-        )
-
-    def _prepare_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        choice = self._choice(conversation(user_msg, chat_history), kwargs, tool_names(tools))
-        prepared = self._tool_target(choice)._prepare_chat_with_tools_compat(
-            tools,
-            user_msg=user_msg,
-            chat_history=chat_history,
-            verbose=verbose,
-            allow_parallel_tool_calls=allow_parallel_tool_calls,
-            tool_required=tool_required,
-            **kwargs,
-        )
-        return {**prepared, PINNED: choice}
-
-    def _tool_target(self, choice: Choice | None) -> FunctionCallingLLM:
-        target = self.targets[choice.target if choice else self.strong]
-        assert isinstance(target, FunctionCallingLLM)  # noqa: S101 - routed_llm has looked at every target
-        return target
-
-    def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
-        name = response.additional_kwargs.get(MARK, {}).get(ROUTE_KEY, {}).get("target", self.strong)
-        target = self.targets.get(name, self.targets[self.strong])
-        assert isinstance(target, FunctionCallingLLM)  # noqa: S101 - routed_llm has looked at every target
-        return target
+def _stamped(chunks: Generator[R, None, None], way: _Way) -> Generator[R, None, None]:
+    with closing(chunks):
+        for chunk in chunks:
+            yield way.stamped(chunk)
 
 
-def _asked(request: Request[Any]) -> str | Sequence[ChatMessage]:
-    return request.messages if isinstance(request, ChatRequest) else getattr(request, "prompt", "")
-
-
-def _reader(prompt: str | Sequence[ChatMessage], tools: tuple[str, ...]) -> Callable[[], RouteRequest]:
-    return lambda: route_request(as_messages(prompt), tools)
+async def _astamped(chunks: AsyncGenerator[R, None], way: _Way) -> AsyncGenerator[R, None]:
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield way.stamped(chunk)
