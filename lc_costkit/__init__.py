@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lc_costkit.langchain.budgeted import budgeted
     from lc_costkit.langchain.cache import SemanticCache
     from lc_costkit.langchain.callbacks import CostCallbackHandler
+    from lc_costkit.langchain.cascade import Cascade
     from lc_costkit.langchain.classifier import LLMClassifier
     from lc_costkit.langchain.compressor import ContextPruner
     from lc_costkit.langchain.embeddings import metered_embeddings
@@ -84,6 +85,7 @@ else:
         "lc_costkit.langchain.budgeted": ("budgeted",),
         "lc_costkit.langchain.cache": ("SemanticCache",),
         "lc_costkit.langchain.callbacks": ("CostCallbackHandler",),
+        "lc_costkit.langchain.cascade": ("Cascade",),
         "lc_costkit.langchain.classifier": ("LLMClassifier",),
         "lc_costkit.langchain.compressor": ("ContextPruner",),
         "lc_costkit.langchain.embeddings": ("metered_embeddings",),
@@ -128,6 +130,7 @@ __all__ = [
     "BudgetUnavailable",
     "Calibration",
     "CallRecord",
+    "Cascade",
     "Cheapest",
     "ConfigurationError",
     "ContextPruner",

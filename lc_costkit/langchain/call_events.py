@@ -23,6 +23,8 @@ from lc_costkit.usage import UsageReading
 _OWN_KEYS = frozenset({"feature", "user", "team", ROUTE_KEY, MARK})
 _INNER_TAGS = ("seq:step:", "map:key:", "condition:", "branch:", "graph:step:", "langsmith:")
 """Tags that LangChain itself gives to the steps of a chain."""
+_HOW_TO_STREAM = "nostream"
+"""A tag for LangGraph, which says nothing of whom a call is for."""
 _FRAMEWORK_PREFIXES = ("ls_", "lc_", "langgraph_", "checkpoint_", "langsmith_", "__")
 
 
@@ -172,7 +174,7 @@ def _declared() -> str | None:
 
 def is_users_tag(tag: str) -> bool:
     """Tell whether a tag is not one that LangChain gave to a step of a chain."""
-    return not tag.startswith(_INNER_TAGS)
+    return tag != _HOW_TO_STREAM and not tag.startswith(_INNER_TAGS)
 
 
 def is_ours_or_the_frameworks(name: str) -> bool:

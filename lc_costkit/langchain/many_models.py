@@ -162,6 +162,10 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
             which=which, default=self, alternatives=kwargs, default_key=default_key, prefix_keys=prefix_keys
         )
 
+    def with_each_target(self, change: Callable[[Any], Any]) -> Self:
+        """Return the same with ``change`` applied to each target."""
+        return self.model_copy(update={"targets": {name: change(target) for name, target in self.targets.items()}})
+
     # -- what the runnables share ----------------------------------------------------------------
 
     def _take_chooser(self, chooser: TargetChooser) -> None:

@@ -69,7 +69,7 @@ def route_request(
     Raises:
         ValueError, TypeError, NotImplementedError: it is no input a language model takes.
     """
-    messages = _messages(source)
+    messages = as_messages(source)
     humans = [message for message in messages if message.type == "human"]
     asked = humans[-1] if humans else messages[-1] if messages else HumanMessage("")
     unread = sum(1 for part in asked.content if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
@@ -139,7 +139,12 @@ def stamped(answer: Any, choice: Choice | None) -> Any:
     return answer.model_copy(update={"response_metadata": {**answer.response_metadata, MARK: mark}})
 
 
-def _messages(source: LanguageModelInput) -> list[BaseMessage]:
+def as_messages(source: LanguageModelInput) -> list[BaseMessage]:
+    """Return a model's input as the messages it stands for.
+
+    Raises:
+        ValueError, TypeError, NotImplementedError: it is no input a language model takes.
+    """
     if isinstance(source, str):
         return [HumanMessage(source)]
     if isinstance(source, PromptValue):

@@ -10,6 +10,34 @@ from lc_costkit.routing.answer import Answer, Check
 from lc_costkit.routing.policy import RouteRequest
 
 
+class Unreadable(Exception):
+    """A target answered, and its own client cannot read the answer: a draft that is thrown away, whatever ``on_error``.
+
+    Raise it from the client's error, which is what the caller sees where no other target is left.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How one target did.
+
+    Attributes:
+        target: who was called.
+        passed: every check passed; ``None`` where not all were asked, since the answer was to be given anyway.
+        reasons: why it was not good enough.
+        seconds: how long it took, with its checks.
+        error: type name of what it raised, if it did.
+        usd: what the call cost, with samples; ``None`` if that is not known.
+    """
+
+    target: str
+    passed: bool | None
+    reasons: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: str | None = None
+    usd: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
     """Call a target; the answer is a ``Tried``, or the error that it raised.
@@ -22,6 +50,7 @@ class Try:
         live: its answer is accepted whatever it is, so that it may be streamed as it comes.
         draft: the answer that was thrown away last, if drafts are passed on.
         reasons: why this target is called, the latest first.
+        attempts: those before this one.
     """
 
     target: str
@@ -31,6 +60,7 @@ class Try:
     live: bool = False
     draft: Answer | None = None
     reasons: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,27 +126,6 @@ class Examine:
 
 
 Step = Try | Draw | Examine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """How one target did.
-
-    Attributes:
-        target: who was called.
-        passed: every check passed; ``None`` where not all were asked, since the answer was to be given anyway.
-        reasons: why it was not good enough.
-        seconds: how long it took, with its checks.
-        error: type name of what it raised, if it did.
-        usd: what the call cost, with samples; ``None`` if that is not known.
-    """
-
-    target: str
-    passed: bool | None
-    reasons: tuple[str, ...] = ()
-    seconds: float = 0.0
-    error: str | None = None
-    usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lc_costkit.errors import BudgetExceeded
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.routing.answer import Answer, Check, Verdict
-from lc_costkit.routing.attempts import Attempt, Draw, Examine, Settled, Step, Tried, Try
+from lc_costkit.routing.attempts import Attempt, Draw, Examine, Settled, Step, Tried, Try, Unreadable
 from lc_costkit.routing.choose import Choice
 from lc_costkit.routing.next_cost import next_cost
 from lc_costkit.routing.policy import RouteRequest
@@ -64,6 +64,8 @@ class Course:
                 left = self._left_after(target, left, error)
                 stopped = self._limit(left[0], self._draft) if left else self._reasons[0]
                 if not left and self._draft is None:
+                    if isinstance(error, Unreadable) and error.__cause__ is not None:
+                        raise error.__cause__ from error.__cause__.__cause__
                     raise
             else:
                 self._pay(tried.usd)
@@ -91,6 +93,7 @@ class Course:
             live=live,
             draft=shown,
             reasons=(*self._reasons, *self.choice.decision.reasons),
+            attempts=tuple(self._attempts),
         )
 
     def _left_after(self, target: str, left: tuple[str, ...], error: Exception) -> tuple[str, ...]:
@@ -100,11 +103,15 @@ class Course:
         Raises:
             Exception: the error, if it is to be raised.
         """
-        self._note(target, passed=None, error=type(error).__name__)
-        if self.plan.on_error == "raise" or isinstance(error, BudgetExceeded):
+        kind = type(error.__cause__ if isinstance(error, Unreadable) else error).__name__
+        self._note(target, passed=None, error=kind)
+        if isinstance(error, BudgetExceeded):
             raise error
-        self._fault(f"target {target!r}", error, "the request went on without it")
-        self._reasons = (f"{target} failed ({type(error).__name__})", *self._reasons)
+        if not isinstance(error, Unreadable):
+            if self.plan.on_error == "raise":
+                raise error
+            self._fault(f"target {target!r}", error, "the request went on without it")
+        self._reasons = (f"{target} failed ({kind})", *self._reasons)
         if left or self._draft is not None or self.request.metadata.get(ROUTE_KEY) == self.choice.target:
             return left
         self.unchecked = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any
+from typing import Any, Literal, overload
 
 from lc_costkit.routing.attempts import Draw, Drawn, Examine, Settled, Step, Tried, Try
 
@@ -48,9 +48,21 @@ class Walk:
         return self.step
 
 
+@overload
+def sync_drive(
+    walk: Walk, *, call: Callable[[Try], Tried], draw: Callable[[Draw], Drawn], until_live: Literal[False] = False
+) -> Settled: ...
+
+
+@overload
+def sync_drive(
+    walk: Walk, *, call: Callable[[Try], Tried], draw: Callable[[Draw], Drawn], until_live: Literal[True]
+) -> Try | Settled: ...
+
+
 def sync_drive(
     walk: Walk, *, call: Callable[[Try], Tried], draw: Callable[[Draw], Drawn], until_live: bool = False
-) -> Step | Settled:
+) -> Try | Settled:
     """Carry out steps until the request is settled.
 
     Args:
@@ -83,13 +95,33 @@ def sync_drive(
     return step
 
 
+@overload
+async def async_drive(
+    walk: Walk,
+    *,
+    call: Callable[[Try], Awaitable[Tried]],
+    draw: Callable[[Draw], Awaitable[Drawn]],
+    until_live: Literal[False] = False,
+) -> Settled: ...
+
+
+@overload
+async def async_drive(
+    walk: Walk,
+    *,
+    call: Callable[[Try], Awaitable[Tried]],
+    draw: Callable[[Draw], Awaitable[Drawn]],
+    until_live: Literal[True],
+) -> Try | Settled: ...
+
+
 async def async_drive(
     walk: Walk,
     *,
     call: Callable[[Try], Awaitable[Tried]],
     draw: Callable[[Draw], Awaitable[Drawn]],
     until_live: bool = False,
-) -> Step | Settled:
+) -> Try | Settled:
     """Do what ``sync_drive`` does, and await checks that can be: by their ``acall`` if they have one."""
     while not isinstance(step := walk.step, Settled):
         if until_live and isinstance(step, Try) and step.live:

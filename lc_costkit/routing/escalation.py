@@ -12,10 +12,11 @@ from typing import Any
 
 from lc_costkit.amounts import usd_amount
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import Check
-from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Examine, Settled, Step, Tried, Try
+from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Examine, Settled, Step, Tried, Try, Unreadable
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error
 from lc_costkit.routing.course import Course, Run, check_name
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
@@ -35,6 +36,7 @@ __all__ = [
     "Step",
     "Tried",
     "Try",
+    "Unreadable",
     "Walk",
     "async_drive",
     "begin_cheapest",
@@ -106,7 +108,7 @@ class Escalation:
         if prices is not None and not isinstance(prices, PriceBook):
             raise ConfigurationError(f"prices must be a PriceBook, not {prices!r}")
         self.prices = prices or PriceBook()
-        self.faults = self.stream_chooser.faults = self.chooser.faults
+        self.go_on_from(self)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -117,6 +119,16 @@ class Escalation:
     def strong(self) -> str:
         """The target that is asked last."""
         return self.chooser.strong
+
+    @property
+    def faults(self) -> Faults:
+        """Faults of targets, checks and the policy so far."""
+        return self.chooser.faults
+
+    def go_on_from(self, other: Escalation) -> None:
+        """Share the memory of one that differs in its options only."""
+        for chooser in (self.chooser, self.stream_chooser):
+            chooser.faults, chooser.conversations = other.chooser.faults, other.chooser.conversations
 
     def check_models(self, models: Mapping[str, TargetModel]) -> None:
         """Look at the models behind the names, once they are known.

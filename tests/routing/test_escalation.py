@@ -26,6 +26,7 @@ from lc_costkit.routing.escalation import (
     Settled,
     Tried,
     Try,
+    Unreadable,
     Walk,
     async_drive,
     begin_cheapest,
@@ -113,6 +114,7 @@ def test_a_bad_draft_goes_up_with_its_reason_until_one_is_good() -> None:
     assert (first.attempt, first.rejected, first.reasons) == (1, 0, ())
     assert (second.attempt, second.rejected) == (2, 1)
     assert second.reasons[0].startswith("cheap was not good enough: it declines")
+    assert [one.target for one in second.attempts] == ["cheap"]
 
 
 def test_the_last_target_is_believed_whatever_it_says() -> None:
@@ -231,6 +233,21 @@ def test_a_target_that_fails_goes_up() -> None:
     assert world.tries[1].rejected == 0
     assert world.tries[1].reasons == ("cheap failed (TimeoutError)",)
     assert made.faults.total == 1
+
+
+@pytest.mark.parametrize("on_error", ["raise", "next"])
+def test_an_answer_that_its_client_cannot_read_goes_up_in_any_case(on_error: Any) -> None:
+    def unreadable() -> Unreadable:
+        error = Unreadable()
+        error.__cause__ = ValueError("no JSON")
+        return error
+
+    made = plan(on_error=on_error)
+    settled = settle(World({"cheap": unreadable()}), made)
+    assert (settled.target, settled.attempts[0].error) == ("middle", "ValueError")
+    assert made.faults.total == 0
+    with pytest.raises(ValueError, match="no JSON"):
+        settle(World({name: unreadable() for name in NAMES}), made)
 
 
 def test_a_failure_is_raised_where_that_is_asked_for() -> None:
