@@ -166,6 +166,7 @@ class Report:
             notes.append(f"fixed, paid by the month whatever is used: {start} to {end} UTC, in no sum over calls")
         if total.saved_by_part:
             notes.append(f"saved, net of the kit's own cost: {_parts_text(total.saved_by_part)}")
+            notes += _losses(total)
         if total.estimated_saved_usd:
             notes.append(f"of what was saved, estimated: {usd_text(total.estimated_saved_usd)}")
         if total.side_usd:
@@ -197,6 +198,27 @@ def usd_text(amount: Decimal) -> str:
     if amount and abs(amount) < Decimal("0.00001"):
         places = 1 - amount.adjusted()
     return f"{amount:.{places}f}"
+
+
+_LOSSES = {
+    "route": ("routing", "it cost {usd} more than the strong target alone"),
+    "cascade": ("the cascade", "it cost {usd} more than the strong target alone"),
+    "cache": ("the cache", "its lookups and checks cost {usd} more than its hits saved"),
+    "prune": ("pruning", "it cost {usd} more than the whole context"),
+}
+"""What a report says of a part that cost more than it saved: its name, and against what."""
+
+
+def _losses(total: ReportRow) -> list[str]:
+    said = []
+    for part, usd in sorted(total.saved_by_part.items()):
+        if usd < 0:
+            name, cost = _LOSSES.get(part, (part, "it cost {usd} more than it saved"))
+            calls = _calls_text(total.calls_by_part.get(part, 0))
+            unknown = total.unpriced_by_part.get(part)
+            but = f" (and {_calls_text(unknown)} unpriced)" if unknown else ""
+            said.append(f"{name} did not pay: over {calls}{but} {cost.format(usd=f'{usd_text(-usd)} USD')}")
+    return said
 
 
 def _parts_text(by_part: Any) -> str:

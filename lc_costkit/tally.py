@@ -12,6 +12,7 @@ from typing import Any
 from lc_costkit.cost import EXACTLY, exact_sum
 from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.model_groups import ModelNames
+from lc_costkit.record import Saving
 from lc_costkit.rows import UNREADABLE, amount_from, savings_from_text
 from lc_costkit.selection import has_tag
 
@@ -89,9 +90,11 @@ class ReportRow:
         estimated_calls: calls whose cost is estimated.
         unpriced_calls: calls whose cost is not known; not 0, just not counted.
         unpriced_lookups: requests whose lookup in the cache cost something unknown; in no sum.
-        saved_by_part: USD saved by each part, net of its cost.
+        saved_by_part: USD saved by each part, net of its cost; below 0 where it cost more than it saved.
+        calls_by_part: calls on which each part saved or cost something.
         estimated_saved_usd: how much of ``saved_usd`` is estimated.
         unpriced_savings: savings whose amount is not known.
+        unpriced_by_part: calls on which what a part saved or cost is not known.
         hypothetical_by_part: USD that observe mode would have saved; never part of ``saved_usd``.
         hits: requests the cache answered.
         cache_requests: requests that reached the cache.
@@ -113,8 +116,10 @@ class ReportRow:
     unpriced_calls: int = 0
     unpriced_lookups: int = 0
     saved_by_part: Mapping[str, Decimal] = field(default_factory=dict)
+    calls_by_part: Mapping[str, int] = field(default_factory=dict)
     estimated_saved_usd: Decimal = Decimal(0)
     unpriced_savings: int = 0
+    unpriced_by_part: Mapping[str, int] = field(default_factory=dict)
     hypothetical_by_part: Mapping[str, Decimal] = field(default_factory=dict)
     hits: int = 0
     cache_requests: int = 0
@@ -237,10 +242,17 @@ class _Tally:
         }
         self._saved: dict[str, Decimal] = {}
         self._hypothetical: dict[str, Decimal] = {}
+        self._calls: dict[str, int] = {}
+        self._unpriced: dict[str, int] = {}
 
     def row(self, group: str) -> ReportRow:
         return ReportRow(
-            group=group, saved_by_part=dict(self._saved), hypothetical_by_part=dict(self._hypothetical), **self._sums
+            group=group,
+            saved_by_part=dict(self._saved),
+            calls_by_part=dict(self._calls),
+            unpriced_by_part=dict(self._unpriced),
+            hypothetical_by_part=dict(self._hypothetical),
+            **self._sums,
         )
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -275,14 +287,27 @@ class _Tally:
             sums["side_usd"] += side
             if row["side_cost_basis"] == "estimated":
                 sums["estimated_usd"] += side
-        for saving in savings_from_text(row["saved"]):
+        if row["saved"]:
+            self._add_savings(savings_from_text(row["saved"]))
+
+    def _add_savings(self, savings: Iterable[Saving]) -> None:
+        sums = self._sums
+        known, unknown = set(), set()
+        for saving in savings:
             into = self._hypothetical if saving.hypothetical else self._saved
             if saving.usd is not None:
                 into[saving.part] = into.get(saving.part, Decimal(0)) + saving.usd
-                if saving.basis == "estimated" and not saving.hypothetical:
+                if saving.hypothetical:
+                    continue
+                known.add(saving.part)
+                if saving.basis == "estimated":
                     sums["estimated_saved_usd"] += saving.usd
             elif not saving.hypothetical:
                 sums["unpriced_savings"] += 1
+                unknown.add(saving.part)
+        for parts, counts in ((known, self._calls), (unknown, self._unpriced)):
+            for part in parts:
+                counts[part] = counts.get(part, 0) + 1
 
 
 _CACHED = ("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")

@@ -433,3 +433,45 @@ def test_markdown_tables_keep_their_columns() -> None:
     table = markdown_table(["a", "b"], [["x|y\nz", "1"], ["total", ""]])
     assert table.splitlines()[2] == r"| x\|y z | 1 |"
     assert table.splitlines()[3] == "| **total** |  |"
+
+
+def saving_call(part: str, usd: str | None, *, hypothetical: bool = False) -> CallRecord:
+    amount = None if usd is None else Decimal(usd)
+    basis: Any = "unpriced" if usd is None else "estimated"
+    return CallRecord(cost=exact("1"), saved=(Saving(part=part, usd=amount, basis=basis, hypothetical=hypothetical),))
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("route", "routing did not pay: over 3 calls it cost 0.250000 USD more than the strong target alone"),
+        ("cascade", "the cascade did not pay: over 3 calls it cost 0.250000 USD more than the strong target alone"),
+        (
+            "cache",
+            "the cache did not pay: over 3 calls its lookups and checks cost 0.250000 USD more than its hits saved",
+        ),
+        ("mine", "mine did not pay: over 3 calls it cost 0.250000 USD more than it saved"),
+    ],
+)
+def test_a_part_that_lost_money_is_said_to(ledger: Ledger, part: str, said: str) -> None:
+    for usd in ("-0.5", "0.75", "-0.5"):
+        ledger.record(saving_call(part, usd))
+    ledger.record(saving_call(part, "-9", hypothetical=True))
+    ledger.record(saving_call("prune", "5"))
+    report = ledger.report("feature")
+    for shown in (repr(report), report._repr_html_(), report.to_markdown()):
+        assert said in shown
+        assert shown.count("did not pay") == 1
+    assert report.total.calls_by_part == {part: 3, "prune": 1}
+    assert report.to_dict()["total"]["calls_by_part"] == {part: 3, "prune": 1}
+    ledger.record(saving_call(part, None))
+    assert said.replace("3 calls", "3 calls (and 1 call unpriced)") in repr(ledger.report())
+
+
+@pytest.mark.parametrize("last", ["0.25", "0.5"])
+def test_a_part_that_paid_is_not(ledger: Ledger, last: str) -> None:
+    for usd in ("-0.5", "0.25", last):
+        ledger.record(saving_call("route", usd))
+    ledger.record(saving_call("route", "-9", hypothetical=True))
+    assert "did not pay" not in repr(ledger.report())
+    assert "saved, net of the kit's own cost" in repr(ledger.report())
