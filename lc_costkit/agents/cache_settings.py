@@ -6,7 +6,7 @@ provider's model is refused by another's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langchain.agents.middleware.types import ModelRequest
@@ -27,18 +27,19 @@ _TAKE_AFFINITY = frozenset({"fireworks-chat"})
 _NESTED = ("extras", "metadata")
 
 
-def understood(request: ModelRequest[Any], model: Any) -> ModelRequest[Any]:
+def understood(request: ModelRequest[Any], model: Any, *, among: Iterable[Any]) -> ModelRequest[Any]:
     """Return the request without the cache settings that ``model`` does not understand.
 
-    A model of the kind that the request was made for understands all of them. What the request holds is not
-    changed: what differs is copied.
+    What the request holds is not changed: what differs is copied.
 
     Args:
         request: as it was made, for ``request.model``.
         model: the model that it goes to.
+        among: the models it may go to. If all are of the kind it was made for, all settings are meant for that
+            kind, and kept: a server that speaks OpenAI's format may understand Anthropic's marks.
     """
     kind = _kind(model)
-    if kind == _kind(request.model):
+    if {_kind(one) for one in (request.model, model, *among)} == {kind}:
         return request
     dropped = set() if kind in _TAKE_KEYS else set(_KEYS)
     changes: dict[str, Any] = {}

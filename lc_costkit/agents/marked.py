@@ -49,6 +49,9 @@ class Failures:
     def __init__(self) -> None:
         self._asked: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
+    def __len__(self) -> int:
+        return len(self._asked)
+
     def note(self, request: ModelRequest[Any]) -> None:
         """Remember that a request failed."""
         last = _last(request)

@@ -74,7 +74,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         targets: chat models by name, cheapest first and the strongest last, or pairs of name and model; a text is made
             a model by ``init_chat_model``.
         policy: a policy, or a function from a ``RouteRequest`` to a target's name or a ``RouteDecision``; ``Rules()``
-            by default; ``sticky(...)`` keeps a conversation where its prompt cache is.
+            by default. ``sticky(...)`` keeps a conversation where its prompt cache is; with ``per="step"``, give it
+            ``keep_runs=False``.
         strong: the target for whatever cannot be decided, and the one savings are counted against; by default the one
             called ``strong``, else the last.
         per: ``run`` decides once for all that follows the user's last words; ``step`` decides about each call.
@@ -188,6 +189,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             self.faults.record(f"target {choice.target!r}", unable, f"the request went to {self.strong!r}")
             reasons = (f"{choice.target} takes no tools", *choice.decision.reasons)
             decision = replace(choice.decision, target=self.strong, reasons=reasons)
+            if choice.seen is not None:
+                self._chooser.conversations.instead(choice.seen, self.strong)
             choice = replace(choice, target=self.strong, decision=decision)
         return self._try(request, choice, uuid.uuid4().hex if self.on_error == "next" else None)
 
@@ -207,7 +210,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         )
         heard = Heard()
         model = asked.model if choice.observed else self.targets[choice.target]
-        handed = understood(asked, model)
+        handed = asked if choice.observed else understood(asked, model, among=self.targets.values())
         if isinstance(model, BaseChatModel):  # an agent's own may be a router, which marks its calls itself
             handed = handed.override(model=marked(model, replace(mark, request=number, rejected=rejected), heard))
         return _Try(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from decimal import Decimal
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.around import Around, ask, ask_async
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest
-from lc_costkit.routing.target_model import TargetModel
 
 
-class PerRun:
+class PerRun(Around):
     """A policy that is asked once for each run: for what follows the user's last words.
 
     Nothing is remembered: an answer that was given since tells its target, wherever the conversation was kept in
@@ -23,41 +20,22 @@ class PerRun:
         policy: decides about the first step.
 
     Raises:
-        ConfigurationError: the policy is not callable.
+        ConfigurationError: the policy cannot be called.
     """
 
     def __init__(self, policy: Policy) -> None:
-        if not callable(policy):
-            raise ConfigurationError(
-                f"a policy is called with a RouteRequest; {type(policy).__name__} cannot be called"
-            )
+        super().__init__(policy)
         self.policy = policy
-        self.targets = getattr(policy, "targets", None)
 
-    def __call__(self, request: RouteRequest, /) -> Any:
+    def __call__(self, request: RouteRequest, /) -> RouteDecision:
         """Choose the target that has answered in this run, else ask the policy."""
         begun = _begun(request)
-        return begun if begun is not None else self.policy(_first_step(request))
+        return begun if begun is not None else ask(self.policy, _first_step(request))
 
-    async def acall(self, request: RouteRequest, /) -> Any:
+    async def acall(self, request: RouteRequest, /) -> RouteDecision:
         """Do the same, by the policy's ``acall`` if it has one."""
         begun = _begun(request)
-        if begun is not None:
-            return begun
-        answer = getattr(self.policy, "acall", self.policy)(_first_step(request))
-        return await answer if inspect.isawaitable(answer) else answer
-
-    def check(self, targets: Sequence[str]) -> None:
-        """Raise ``ConfigurationError`` if the policy cannot choose among these names."""
-        check = getattr(self.policy, "check", None)
-        if check is not None:
-            check(targets)
-
-    def check_models(self, models: dict[str, TargetModel]) -> None:
-        """Raise ``ConfigurationError`` if the policy cannot choose among these models."""
-        check = getattr(self.policy, "check_models", None)
-        if check is not None:
-            check(models)
+        return begun if begun is not None else await ask_async(self.policy, _first_step(request))
 
 
 def _run_begins(request: RouteRequest) -> int:
@@ -68,7 +46,10 @@ def _run_begins(request: RouteRequest) -> int:
 def _begun(request: RouteRequest) -> RouteDecision | None:
     since = request.turns[_run_begins(request) :]
     told = next((turn.target for turn in reversed(since) if turn.target in request.targets), None)
-    return None if told is None else RouteDecision(target=told, reasons=("the run has begun there",))
+    if told is None:
+        return None
+    waited = request.conversation.waited_usd if request.conversation is not None else Decimal(0)
+    return RouteDecision(target=told, reasons=(f"the run has begun at {told}",), waited_usd=waited)
 
 
 def _first_step(request: RouteRequest) -> RouteRequest:

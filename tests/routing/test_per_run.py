@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing import RouteDecision, RouteRequest, Turn
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.per_run import PerRun
+from lc_costkit.routing.policy import Conversation
 from lc_costkit.routing.target_model import TargetModel
 
 NAMES = ("small", "middle", "large")
@@ -83,7 +86,7 @@ def test_a_step_that_cannot_tell_asks_what_the_first_step_asked() -> None:
 
 
 async def test_a_plain_function_is_a_policy_for_those_who_wait() -> None:
-    assert await PerRun(lambda asked: "large").acall(request(human())) == "large"
+    assert await PerRun(lambda asked: "large").acall(request(human())) == RouteDecision(target="large")
 
 
 async def test_a_coroutine_is_awaited() -> None:
@@ -117,7 +120,7 @@ def test_the_policys_own_checks_are_made() -> None:
 
 def test_what_cannot_be_called_is_refused() -> None:
     policy: Any = "cheapest"
-    with pytest.raises(ConfigurationError, match="str cannot be called"):
+    with pytest.raises(ConfigurationError, match="'cheapest' cannot be"):
         PerRun(policy)
 
 
@@ -126,3 +129,10 @@ def test_the_caller_has_the_last_word_in_the_middle_of_a_run() -> None:
     turns = (human(), said("small"), RESULT)
     asked = RouteRequest(question="Is it sunny?", turns=turns, metadata={"route": "large"})
     assert chooser.choose(asked).target == "large"
+
+
+def test_what_was_not_saved_so_far_is_carried_through_a_run() -> None:
+    there = Conversation(target="small", seconds=1.0, share=1.0, warm=0.5, waited_usd=Decimal("0.02"))
+    asked = request(human(), said("small"), RESULT)
+    answer = PerRun(Asked())(replace(asked, conversation=there))
+    assert (answer.target, answer.waited_usd) == ("small", Decimal("0.02"))
