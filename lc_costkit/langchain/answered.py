@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from lc_costkit.langchain.route_request import as_messages
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.answer import Answer, ToolCall
-from lc_costkit.routing.attempts import Attempt
+from lc_costkit.routing.trail import draft_note
 
 _FINISHED = ("finish_reason", "stop_reason", "done_reason")
 """Where providers' answers say why they end: OpenAI's chat and Google, Anthropic, Ollama."""
@@ -47,19 +47,6 @@ def with_trail(output: Any, trail: Mapping[str, Any]) -> Any:
     return output.model_copy(update={"response_metadata": {**output.response_metadata, MARK: ours}})
 
 
-def told(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
-    """Return a trail as plain data. Nothing that differs from run to run (the time taken) is in it."""
-    return [
-        {
-            "target": one.target,
-            "passed": one.passed,
-            **({"reasons": list(one.reasons)} if one.reasons else {}),
-            **({"error": one.error} if one.error else {}),
-        }
-        for one in attempts
-    ]
-
-
 def as_chunk(output: Any) -> Any:
     """Return an answer as a stream gives it: a message as its one and only chunk."""
     if not isinstance(output, AIMessage) or isinstance(output, AIMessageChunk):
@@ -70,11 +57,7 @@ def as_chunk(output: Any) -> Any:
 
 def shown(input: LanguageModelInput, draft: Answer, reasons: Sequence[str]) -> list[BaseMessage]:
     """Return a request with the answer that was thrown away, and why, after its last message."""
-    calls = [{"name": call.name, "arguments": call.arguments} for call in draft.tool_calls]
-    said = draft.text + ("\n" + json.dumps(calls, ensure_ascii=False, default=str) if calls else "")
-    why = reasons[0] if reasons else "it was not good enough"
-    note = f"Another model answered:\n\n{said}\n\nThis was not accepted ({why}). Give a right answer, and only that."
-    return [*as_messages(input), HumanMessage(note)]
+    return [*as_messages(input), HumanMessage(draft_note(draft, reasons))]
 
 
 def _finish_reason(details: Mapping[str, Any]) -> str | None:

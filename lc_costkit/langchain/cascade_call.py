@@ -14,9 +14,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from pydantic import ValidationError
 
-from lc_costkit.langchain.answered import answer_of, shown, told, with_trail
+from lc_costkit.langchain.answered import answer_of, shown, with_trail
 from lc_costkit.langchain.inside import each_model, whole_answers, without_cache
 from lc_costkit.langchain.many_models import deciding
+from lc_costkit.langchain.overhearing import Overheard
 from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.spending import Spending
 from lc_costkit.langchain.unstreamed import unstreamed
@@ -25,6 +26,7 @@ from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Tr
 from lc_costkit.routing.choose import Choice, TargetChooser
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
 from lc_costkit.routing.policy import RouteRequest
+from lc_costkit.routing.trail import told
 
 if TYPE_CHECKING:
     from lc_costkit.langchain.cascade import Cascade
@@ -62,6 +64,7 @@ class CascadeCall:
         self._request = RouteRequest(question="", metadata=dict(config.get("metadata") or {}))
         self._choice = Choice(target=self._plan.strong, decision=None)  # type: ignore[arg-type]  # until it begins
         self._spending: Spending | None = None
+        self._heard: dict[str, Overheard] = {}
         manager = config.get("callbacks")
         if self._plan.max_usd is not None and isinstance(manager, BaseCallbackManager):
             self._spending = Spending(self._plan.prices)
@@ -199,7 +202,13 @@ class CascadeCall:
 
     def _marked(self, step: Try) -> RunnableConfig:
         config = self._config_of(step.target, step.attempt, step.rejected, reasons=step.reasons)
-        return config if step.live else unstreamed(config)
+        if step.live:
+            return config
+        quiet, heard = unstreamed(config), Overheard(self._config)
+        if heard.wanted:
+            self._heard[step.target] = heard
+            quiet["callbacks"].add_handler(heard, inherit=True)
+        return quiet
 
     def _config_of(
         self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False

@@ -1,0 +1,39 @@
+"""What is told of the attempts at a request, to the caller and to the next target?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lc_costkit.routing.answer import Answer
+from lc_costkit.routing.attempts import Attempt
+
+
+def told(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+    """Return a trail as plain data. Nothing that differs from run to run (the time taken) is in it."""
+    return [
+        {
+            "target": one.target,
+            "passed": one.passed,
+            **({"reasons": list(one.reasons)} if one.reasons else {}),
+            **({"error": one.error} if one.error else {}),
+        }
+        for one in attempts
+    ]
+
+
+def draft_note(draft: Answer, reasons: Sequence[str]) -> str:
+    """Return what the next target is told of an answer that was thrown away.
+
+    >>> print(draft_note(Answer(text="5"), ("cheap was not good enough: 2 + 2 is 4, not 5",)))
+    Another model answered:
+    <BLANKLINE>
+    5
+    <BLANKLINE>
+    This was not accepted (cheap was not good enough: 2 + 2 is 4, not 5). Give a right answer, and only that.
+    """
+    calls = [{"name": call.name, "arguments": call.arguments} for call in draft.tool_calls]
+    said = draft.text + ("\n" + json.dumps(calls, ensure_ascii=False, default=str) if calls else "")
+    why = reasons[0] if reasons else "it was not good enough"
+    return f"Another model answered:\n\n{said}\n\nThis was not accepted ({why}). Give a right answer, and only that."
