@@ -41,9 +41,8 @@ def sticky(
     * A dearer one is always called: the answer is to be good enough.
     * A cheaper one is called once it saves more than the prefix is worth. Both are worked out for the prompt as it is,
       with what each of the two may still have in its cache (see ``routing.conversations``), at real prices for reading
-      and writing the cache. What was not saved on the calls before, because the conversation was kept, counts too, up
-      to the last for which the policy wanted the dearer target. So keeping a conversation costs about as much as the
-      move at most, however long it goes on.
+      and writing the cache. What was not saved on earlier calls, because the conversation was kept, counts too: so
+      keeping it costs about as much as the move at most, however long it goes on.
     * Where the conversation's target has nothing of it in its cache any more, or a price is not known, the policy
       decides.
 
@@ -55,8 +54,9 @@ def sticky(
     Args:
         policy: decides where nothing is to be lost.
         prices: how calls are priced; the public price list by default.
-        expected_calls: how many calls, this one included, the cheaper target is expected to get before the policy asks
-            for the dearer one again, at least 1. With 1, the first move is one that pays at once.
+        expected_calls: how many of the conversation's calls, this one included, the policy is expected to want at the
+            cheaper target while its cache lasts, at least 1. With 1, a move has to pay at once, or for what was not
+            saved before.
         output_tokens: how long an answer is expected to be, reasoning included; by default the mean of the
             conversation's last answers, whose reasoning is not seen.
         keep_runs: ``False`` asks the policy about each step of an agent's run.
@@ -141,8 +141,10 @@ class Sticky(Around):
 
     def _weighed(self, request: RouteRequest, decision: RouteDecision) -> RouteDecision:
         there, names = request.conversation, request.targets
-        if there is None or there.target == decision.target:
+        if there is None:
             return decision
+        if there.target == decision.target:
+            return replace(decision, waited_usd=there.waited_usd)
         current, other = there.target, decision.target
         if current not in names or other not in names:
             return decision
