@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
-from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage, HumanMessage
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableWithFallbacks
-from langchain_core.runnables.config import ensure_config
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableWithFallbacks
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.unstreamed import unstreamed
@@ -55,16 +58,25 @@ class AskModel:
 
     def __call__(self, prompt: str, /) -> str:
         """Return what the model answers."""
-        return _said(self._model.invoke([HumanMessage(prompt)], self._config()))
+        with self._aside():
+            return _said(self._model.invoke([HumanMessage(prompt)]))
 
     async def acall(self, prompt: str, /) -> str:
         """Do the same without blocking the event loop."""
-        return _said(await self._model.ainvoke([HumanMessage(prompt)], self._config()))
+        with self._aside():
+            return _said(await self._model.ainvoke([HumanMessage(prompt)]))
 
-    def _config(self) -> RunnableConfig:
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
         around = unstreamed(ensure_config())
         mark = RouteMark(target="", aside=True, part=self.part).to_dict()
-        return {**around, "metadata": {**(around.get("metadata") or {}), ROUTE_KEY: mark}}
+        config: RunnableConfig = {**around, "metadata": {**(around.get("metadata") or {}), ROUTE_KEY: mark}}
+        # Not as an argument: a binding would add what surrounds it, so that each callback heard of the call twice.
+        token = var_child_runnable_config.set(config)
+        try:
+            yield
+        finally:
+            var_child_runnable_config.reset(token)
 
 
 def _own(model: Runnable[Any, Any], temperature: float | None, max_tokens: int | None) -> Runnable[Any, Any]:
@@ -74,12 +86,12 @@ def _own(model: Runnable[Any, Any], temperature: float | None, max_tokens: int |
         if isinstance(inner, RunnableWithFallbacks):
             others = [own(one) for one in inner.fallbacks]
             return inner.model_copy(update={"runnable": own(inner.runnable), "fallbacks": others})
-        if isinstance(inner, RunnableBinding):
+        if isinstance(inner, RunnableBindingBase):
             return inner.model_copy(update={"bound": own(inner.bound)})
         if not isinstance(inner, BaseLanguageModel):
             return inner
-        quiet: dict[str, Any] = {"disable_streaming": True} if isinstance(inner, BaseChatModel) else {}
-        copied = inner.model_copy(update={"cache": False, **quiet})
+        quiet = {"cache": False, "disable_streaming": True, "streaming": False}
+        copied = inner.model_copy(update={name: quiet[name] for name in quiet if name in type(inner).model_fields})
         settings = _brief(inner, temperature, max_tokens)
         return cast(Runnable[Any, Any], copied.bind(**settings) if settings else copied)
 
