@@ -1,15 +1,19 @@
-"""What would each threshold of a policy cost, and what would it keep?"""
+"""What would each threshold of a policy cost, what would it keep, and does it pay?"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError, MissingDependency
+from lc_costkit.report import usd_text
+from lc_costkit.routing.alone import Comparison, SingleTarget, compare
 from lc_costkit.routing.calibrated import CalibratedPolicy, uncalibrated
 from lc_costkit.routing.curve import GapCurve, apgr_interval
 from lc_costkit.routing.needs import ThresholdPolicy, chosen, middles, needs_of
@@ -35,7 +39,7 @@ class ReportPoint:
         threshold: of the policy, 0 to 1.
         shares: part of the prompts for each target, cheapest first.
         quality: mean outcome, 0 to 1.
-        cost: mean cost of a call, USD; ``None`` if costs were not given.
+        cost: mean cost of a request, with what deciding costs, USD; ``None`` if costs were not given.
     """
 
     threshold: float
@@ -54,7 +58,10 @@ class RoutingReport:
     """The cost-quality curve of a policy on labelled prompts.
 
     APGR, CPT50 and CPT80 rank the cheapest target against the strongest, by the policy's score; they are ``None``
-    where the strongest is no better than the cheapest on these labels, and then routing does not pay.
+    where the strongest is no better than the cheapest on these labels.
+
+    Whether routing pays is said against the best single target: the cheapest that alone is at least as good as what
+    the policy gives at its threshold. Against the strongest one, routing to anything cheaper would always pay.
 
     Attributes:
         targets: cheapest first.
@@ -66,6 +73,8 @@ class RoutingReport:
         cpt80: share of strong calls that recovers 80 % of the gap.
         points: the curve, the dearest threshold first.
         now: the point at the policy's threshold.
+        comparison: that point beside each target alone.
+        overhead_usd: what deciding costs, USD a request; it is in the cost of every point.
     """
 
     targets: tuple[str, ...]
@@ -77,6 +86,8 @@ class RoutingReport:
     cpt80: float | None
     points: tuple[ReportPoint, ...]
     now: ReportPoint
+    comparison: Comparison
+    overhead_usd: float = 0.0
 
     @classmethod
     def of(
@@ -85,6 +96,7 @@ class RoutingReport:
         labelled: Sequence[LabelledPrompt],
         *,
         costs: Mapping[str, float] | None = None,
+        overhead_usd: float = 0.0,
     ) -> RoutingReport:
         """Try every threshold on labelled prompts.
 
@@ -92,10 +104,12 @@ class RoutingReport:
             policy: with a threshold; not fitted on the same prompts.
             labelled: prompts with an outcome of every target.
             costs: by target, what a call costs on average, USD.
+            overhead_usd: what deciding costs, USD a request, whichever target it goes to: a classifier's call, or what
+                the ledger says that calls under ``metadata:route_aside`` cost, by the number of requests.
 
         Raises:
-            ConfigurationError: no prompts, an outcome or a cost that is missing, a policy without a threshold or
-                for other targets.
+            ConfigurationError: no prompts, an outcome or a cost that is missing, a cost that is no amount, a policy
+                without a threshold or for other targets.
         """
         inner = uncalibrated(policy)
         texts, columns = columns_of(labelled)
@@ -110,10 +124,16 @@ class RoutingReport:
         missing = [name for name in names if costs is not None and name not in costs]
         if missing:
             raise ConfigurationError(f"costs must name every target; {missing!r} are missing")
-        prices = None if costs is None else np.array([float(costs[name]) for name in names])
+        overhead = _amount("overhead_usd", overhead_usd)
+        if costs is None and overhead:
+            raise ConfigurationError(f"overhead_usd={overhead_usd!r} says nothing without costs=; give those, too")
+        prices = None if costs is None else np.array([_amount(f"the cost of {name!r}", costs[name]) for name in names])
         needs = needs_of(inner, texts, len(names))
         thresholds = [*middles(needs[:, 0], most=POINTS), 1.0]
-        points = tuple(_point(needs, table.found, prices, threshold) for threshold in thresholds)
+        points = tuple(_point(needs, table.found, prices, threshold, overhead) for threshold in thresholds)
+        threshold = _threshold_of(inner)
+        now = _point(needs, table.found, prices, threshold, overhead)
+        mixed = table.found[np.arange(len(texts)), chosen(needs, threshold)]
         strong, cheap = table.found[:, -1], table.found[:, 0]
         curve = GapCurve.of(needs[:, 0], strong, cheap) if strong.mean() > cheap.mean() else None
         return cls(
@@ -127,8 +147,31 @@ class RoutingReport:
             cpt50=None if curve is None else curve.share_for(0.5),
             cpt80=None if curve is None else curve.share_for(0.8),
             points=points,
-            now=_point(needs, table.found, prices, _threshold_of(inner)),
+            now=now,
+            comparison=compare(names, table.found, mixed, prices=prices, mixed_usd=now.cost),
+            overhead_usd=overhead,
         )
+
+    @property
+    def best_single(self) -> SingleTarget:
+        """The cheapest target that alone is at least as good as the policy; where none is, the best one."""
+        return self.comparison.best
+
+    @property
+    def saved_usd(self) -> float | None:
+        """What the policy saves against ``best_single``, net of what deciding costs, USD a request.
+
+        Below 0 where it costs more; ``None`` without costs.
+        """
+        return self.comparison.saved_usd
+
+    @property
+    def pays(self) -> bool | None:
+        """The policy costs less than ``best_single``.
+
+        ``None`` without costs, unless the cheapest target is as good as the policy.
+        """
+        return self.comparison.pays
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one line for each threshold: shares by target, quality and cost (USD).
@@ -168,14 +211,22 @@ class RoutingReport:
             _, ax = pyplot.subplots(figsize=(5.5, 4), layout="constrained")
         across = [_across(point) for point in self.points]
         ends = (min(across), max(across))
-        cheap, strong = self.points[-1], self.points[0]
+        alone = [(_across(self.points[-1]), self.qualities[0]), (_across(self.points[0]), self.qualities[-1])]
+        singles = [(one.cost, one.quality) for one in self.comparison.singles if one.cost is not None]
+        best = self.best_single
+        if singles:
+            alone = [singles[0], singles[-1]]
         ax.plot(across, [point.quality for point in self.points], color="#3b6ea5", label="this policy")
         ax.plot(
-            [_across(cheap), _across(strong)],
-            [cheap.quality, strong.quality],
+            [place for place, _ in alone],
+            [quality for _, quality in alone],
             color="#888888", linestyle="--", linewidth=1, label="at random",
         )  # fmt: skip
         ax.plot([_across(self.now)], [self.now.quality], "o", color="#2e7d32", label="at its threshold")
+        if best.cost is not None:
+            ax.plot(*zip(*singles, strict=True), "s", color="#888888", markersize=4, label="one target alone")
+            ax.plot([best.cost], [best.quality], "D", mfc="none", color="#b5482a", label=f"best alone: {best.target}")
+            ax.set_title(_verdict_text(self.comparison), fontsize="small", wrap=True)
         ax.hlines(self.qualities[-1], *ends, color="#b5482a", linestyle=":", linewidth=1, label="strongest target")
         ax.set_xlabel("not for the cheapest target" if self.now.cost is None else "USD for a call")
         ax.set_ylabel("mean outcome")
@@ -200,17 +251,68 @@ class RoutingReport:
         means = ", ".join(f"{name} {one:.3f}" for name, one in zip(self.targets, self.qualities, strict=True))
         notes = [f"{self.prompts} labelled prompts; mean outcome: {means}"]
         if self.apgr is None or self.apgr_interval is None:
-            return [*notes, f"{self.targets[-1]} is no better than {self.targets[0]} on them: routing does not pay"]
-        low, high = self.apgr_interval
-        notes.append(
-            f"APGR {self.apgr:.3f} (95 % interval {low:.3f} to {high:.3f}; random 0.5), "
-            f"CPT50 {self.cpt50:.1%}, CPT80 {self.cpt80:.1%}"
+            notes.append(f"{self.targets[-1]} is no better than {self.targets[0]} on them")
+        else:
+            low, high = self.apgr_interval
+            notes.append(
+                f"APGR {self.apgr:.3f} (95 % interval {low:.3f} to {high:.3f}; random 0.5), "
+                f"CPT50 {self.cpt50:.1%}, CPT80 {self.cpt80:.1%}"
+            )
+        return [*notes, *self._money_notes()]
+
+    def _money_notes(self) -> list[str]:
+        found = self.comparison
+        if self.now.cost is None:
+            return [_verdict_text(found)] if found.pays is False else []
+        alone = ", ".join(
+            f"{one.target} {usd_text(Decimal(str(one.cost)))} (quality {one.quality:.3f})" for one in found.singles
         )
+        deciding = f", of which deciding {usd_text(Decimal(str(self.overhead_usd)))}" if self.overhead_usd else ""
+        notes = [
+            f"USD a request: {usd_text(Decimal(str(self.now.cost)))}{deciding} (quality {self.now.quality:.3f}); "
+            f"one target alone: {alone}",
+            _verdict_text(found),
+        ]
+        if found.random_usd is not None:
+            notes.append(
+                f"sent to two targets at random, prompts would cost {usd_text(Decimal(str(found.random_usd)))} USD "
+                "for this quality"
+            )
+        if found.near is not None:
+            less, low, high = found.near_less
+            notes.append(
+                f"but {found.near.target} alone costs less, and that its quality is lower ({less:.3f}, 95 % interval "
+                f"{low:.3f} to {high:.3f}) may be chance: label more prompts"
+            )
         return notes
 
 
+def _verdict_text(found: Comparison) -> str:
+    name, quality = found.best.target, f"{found.best.quality:.3f}"
+    alone = f"{name} alone, the cheapest target that is as good (quality {quality})"
+    if not found.reached:
+        alone = f"{name} alone, which is the best target and not as good (quality {quality})"
+    if found.saved_usd is None or found.best.cost is None:
+        return f"routing does not pay: {alone}, does"
+    amount = usd_text(Decimal(str(abs(found.saved_usd))))
+    share = f" ({abs(found.saved_usd) / found.best.cost:.1%})" if found.best.cost else ""
+    if found.pays:
+        return f"routing pays: {amount} USD{share} a request less than {alone}"
+    return f"routing does not pay: {amount} USD{share} a request more than {alone}"
+
+
+def _amount(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{name} must be an amount in USD, at least 0; not {value!r}")
+    return float(value)
+
+
 def _point(
-    needs: NDArray[np.float64], found: NDArray[np.float64], prices: NDArray[np.float64] | None, threshold: float
+    needs: NDArray[np.float64],
+    found: NDArray[np.float64],
+    prices: NDArray[np.float64] | None,
+    threshold: float,
+    overhead: float,
 ) -> ReportPoint:
     places = chosen(needs, threshold)
     shares = np.bincount(places, minlength=found.shape[1]) / len(places)
@@ -218,7 +320,7 @@ def _point(
         threshold=threshold,
         shares=tuple(float(one) for one in shares),
         quality=float(found[np.arange(len(places)), places].mean()),
-        cost=None if prices is None else float(shares @ prices),
+        cost=None if prices is None else float(shares @ prices) + overhead,
     )
 
 

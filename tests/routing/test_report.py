@@ -51,6 +51,70 @@ def test_where_the_strong_target_is_no_better_it_says_so() -> None:
     assert "routing does not pay" in repr(report)
 
 
+COSTS = {"cheap": 0.001, "strong": 0.02}
+
+
+def test_what_deciding_costs_is_in_every_point() -> None:
+    free = RoutingReport.of(ByNumber(), labelled(300), costs=COSTS)
+    paid = RoutingReport.of(ByNumber(), labelled(300), costs=COSTS, overhead_usd=0.004)
+    for one, other in zip((*free.points, free.now), (*paid.points, paid.now), strict=True):
+        assert one.cost is not None
+        assert other.cost == pytest.approx(one.cost + 0.004)
+    assert free.saved_usd is not None
+    assert paid.saved_usd == pytest.approx(free.saved_usd - 0.004)
+    assert [one.cost for one in paid.comparison.singles] == [0.001, 0.02]
+    assert "of which deciding 0.004000" in repr(paid)
+    assert "of which deciding" not in repr(free)
+
+
+def test_routing_that_pays_is_said_to_against_the_best_single_target() -> None:
+    report = RoutingReport.of(ByNumber(), labelled(300), costs=COSTS)
+    assert (report.best_single.target, report.pays) == ("strong", True)
+    assert report.now.cost is not None
+    assert report.saved_usd == pytest.approx(0.02 - report.now.cost)
+    for shown in (repr(report), report._repr_html_()):
+        assert "routing pays: 0.0" in shown
+        assert "a request less than strong alone" in shown
+        assert "cheap 0.001000 (quality 0." in shown
+
+
+def test_routing_that_does_not_pay_is_said_not_to() -> None:
+    rows = labelled(300)
+    dear = RoutingReport.of(ByNumber(), rows, costs={"cheap": 0.001, "strong": 0.0012}, overhead_usd=0.0005)
+    assert (dear.best_single.target, dear.pays) == ("strong", False)
+    assert dear.saved_usd is not None
+    assert dear.saved_usd < 0
+    for shown in (repr(dear), dear._repr_html_()):
+        assert "routing does not pay: 0.0" in shown
+        assert "a request more than strong alone" in shown
+        assert "routing pays" not in shown
+    worse = [LabelledPrompt(prompt=str(n), outcomes={"cheap": 1.0, "strong": 0.5}) for n in range(60)]
+    report = RoutingReport.of(ByNumber(), worse, costs=COSTS)
+    assert (report.best_single.target, report.pays) == ("cheap", False)
+    assert "routing does not pay" in repr(report)
+    assert RoutingReport.of(ByNumber(), rows).pays is None
+
+
+def test_the_plot_shows_each_target_alone_and_says_whether_it_pays() -> None:
+    axes = RoutingReport.of(ByNumber(), labelled(300), costs=COSTS).plot()
+    assert {line.get_label() for line in axes.lines} >= {"one target alone", "best alone: strong"}
+    assert axes.get_title().startswith("routing pays")
+    matplotlib.pyplot.close(axes.figure)
+
+
+@pytest.mark.parametrize("overhead", [-1, float("nan"), float("inf"), "1", True])
+def test_what_is_no_amount_is_refused(overhead: float) -> None:
+    with pytest.raises(ConfigurationError, match="overhead_usd must be an amount"):
+        RoutingReport.of(ByNumber(), labelled(60), costs=COSTS, overhead_usd=overhead)
+    with pytest.raises(ConfigurationError, match="the cost of 'cheap' must be an amount"):
+        RoutingReport.of(ByNumber(), labelled(60), costs={**COSTS, "cheap": overhead})
+
+
+def test_what_deciding_costs_says_nothing_without_costs() -> None:
+    with pytest.raises(ConfigurationError, match="without costs="):
+        RoutingReport.of(ByNumber(), labelled(60), overhead_usd=0.1)
+
+
 def test_the_frame_has_a_line_for_each_threshold() -> None:
     report = RoutingReport.of(ByNumber(), labelled(300))
     frame = report.to_frame()
