@@ -36,6 +36,7 @@ from _routing_calibration import show_quality, show_shares
 from _routing_cascade import show_cascade
 from _routing_rivals import Score, rivals
 from _routing_sets import Numbers, Outcomes, gpt4_mixtral, lines, nine_models
+from _routing_speed import show_speed
 from _routing_splits import Prepared, cross_splits, random_splits, show_splits, subject_splits
 from numpy.typing import NDArray
 
@@ -87,6 +88,7 @@ def learned(data: Sequence[Prepared], splits: int, resamples: int) -> None:
     show_splits("GSM8K, 1,500 labels of MMLU", cross_splits(mmlu, gsm8k, 1500, splits))
     show_splits("MMLU, 500 labels of GSM8K", cross_splits(gsm8k, mmlu, 500, splits))
     decision_time(mmlu)
+    show_speed(mmlu.outcomes.prompts)
     print("\n3. Calibration")
     show_shares("MMLU", mmlu, fit=1500, prompts=300, resamples=resamples)
     show_shares("GSM8K", gsm8k, fit=300, prompts=300, resamples=resamples)

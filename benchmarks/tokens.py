@@ -3,7 +3,8 @@
     python benchmarks/tokens.py --data DIR
 
 Compares the approximation by script with the real o200k_base count, beside the common
-"four characters are a token", on questions, passages, JSON and code.
+"four characters are a token", on questions, passages, JSON and code; then the estimate of whole prompts
+by which ``Cheapest`` decides, on the same texts joined to prompts of 8,000 characters and more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy
 from _data import data_dir, missing
 
+from lc_costkit.routing.prompt_tokens import tokens_of
 from lc_costkit.tokens import TokenCounter, approximate_tokens
 
 
@@ -34,8 +36,13 @@ def main() -> None:
         print("skipped: no local o200k_base vocabulary to compare with")
         return
     print(f"{'texts':18} {'number':>7} {'median':>8} {'p95':>8} {'together':>9} {'characters / 4':>15}")
-    for name, texts in corpora(folder).items():
-        report(name, [text for text in texts if text.strip()], counter)
+    texts = {name: [text for text in own if text.strip()] for name, own in corpora(folder).items()}
+    for name, own in texts.items():
+        report(name, own, counter)
+    header = "".join(f"{name:>9}" for name in ("lowest", "5 %", "median", "95 %", "highest"))
+    print(f"\n{'prompts':18} {'number':>7} {'characters':>11}{header}")
+    errors = [error for name, own in texts.items() for error in report_prompts(name, own, counter)]
+    print(f"{'all':18} {len(errors):7} {'':11} {quantiles(errors)}")
     speed(counter)
 
 
@@ -49,6 +56,23 @@ def report(name: str, texts: list[str], counter: TokenCounter) -> None:
         f"{name:18} {len(texts):7} {statistics.median(errors):8.1%} {p95:8.1%} {together:+9.1%} {rule:+15.1%}",
         flush=True,
     )
+
+
+def report_prompts(name: str, texts: list[str], counter: TokenCounter) -> list[float]:
+    """Print and return how far off the estimates of joined texts are."""
+    prompts = [""]
+    for text in texts:
+        if len(prompts[-1]) >= 8_000:
+            prompts.append("")
+        prompts[-1] += f"{text}\n"
+    prompts = prompts[:150]
+    errors = [tokens_of(prompt) / counter.count(prompt) - 1 for prompt in prompts]
+    print(f"{name:18} {len(prompts):7} {statistics.median(map(len, prompts)):11,.0f} {quantiles(errors)}", flush=True)
+    return errors
+
+
+def quantiles(errors: list[float]) -> str:
+    return " ".join(f"{one:+8.1%}" for one in numpy.quantile(errors, (0, 0.05, 0.5, 0.95, 1)))
 
 
 def corpora(folder: Path) -> dict[str, list[str]]:
@@ -74,11 +98,12 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 def speed(counter: TokenCounter) -> None:
     text = "How do I reset the PIN of my card? " * 30
-    for name, count in (("vocabulary", counter.count), ("approximation", approximate_tokens)):
-        begin = time.perf_counter()
-        for _ in range(500):
-            count(text)
-        print(f"{name}: {(time.perf_counter() - begin) / 500 * 1e6:.0f} us for {len(text)} characters")
+    for name, count in (("vocabulary", counter.count), ("approximation", approximate_tokens), ("prompt", tokens_of)):
+        for many in (text, text * 16):
+            begin = time.perf_counter()
+            for _ in range(100):
+                count(many)
+            print(f"{name}: {(time.perf_counter() - begin) / 100 * 1e6:.0f} us for {len(many)} characters")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lc_costkit.errors import StoreError
 from lc_costkit.marks import VERIFICATION_FEATURE
+from lc_costkit.record import ASIDE_KEY
 from lc_costkit.tables import html_table, text_table
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _COLUMNS = (
     "operation",
     "cache",
     "feature",
-    "saved",
+    "metadata",
     "error",
     "interrupted",
 )
@@ -255,11 +256,8 @@ def _counts(row: Mapping[str, Any]) -> bool:
     """Tell whether a call was made to give somebody a model's answer."""
     if row["operation"] == "embedding" or row["cache"] == "hit" or row["feature"] == VERIFICATION_FEATURE:
         return False
-    if row["route"]:
-        return True
-    # Calls made for a decision are of no route, and are booked as a cost of the part that decided.
-    aside = {saving["part"] for saving in json.loads(row["saved"] or "[]")} & {"route", "cascade"}
-    return row["route"] is None and not aside
+    metadata = row["metadata"] or ""
+    return ASIDE_KEY not in metadata or ASIDE_KEY not in json.loads(metadata)
 
 
 def _number(value: float | None, places: int) -> str:

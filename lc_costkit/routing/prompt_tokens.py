@@ -18,9 +18,9 @@ def prompt_tokens(request: RouteRequest) -> int:
     """Estimate the tokens of the system prompt, the tools and all turns; images, audio and files are not counted.
 
     A prompt of up to 1,536 characters is counted by ``approximate_tokens``. Of a longer one 12 pieces are, and the
-    count is scaled to its length: of 890 texts of 2,500 to 20,000 characters (English, German, Chinese and Korean
-    passages, JSON, Python) nine in ten were within 10 % of the ``o200k_base`` count, the worst were -18 % and
-    +15 %. Claude counts the same text as more tokens.
+    count is scaled to its length: of 220 prompts of some 8,000 characters (English, Korean, German and Chinese texts,
+    JSON, Python) nine in ten were within -9 % and +8 % of the ``o200k_base`` count, the worst were -14 % and +17 %
+    (``benchmarks/tokens.py``). Claude counts the same text as more tokens.
 
     >>> prompt_tokens(RouteRequest(question="", system="Be brief. " * 1_000))
     2836
