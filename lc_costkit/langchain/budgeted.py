@@ -15,7 +15,7 @@ from lc_costkit.budget.limits import Limits
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.budget_guard import BudgetGuard
 from lc_costkit.langchain.budget_retry import within_budget
-from lc_costkit.langchain.router import ModelRouter
+from lc_costkit.langchain.many_models import ManyModels
 from lc_costkit.langchain.stand_ins import bare_model
 from lc_costkit.langchain.wrapping import wrapped
 from lc_costkit.ledger import Ledger
@@ -48,14 +48,14 @@ def budgeted(
       here: three requests were billed and one was counted in a test. Make that 0 and use ``with_retry``.
     * ``with_fallbacks`` goes on to the next model when a budget refuses one. A fallback that is added later
       is held to the budgets only if it is budgeted, too; those the given model has already are.
-    * Of a ``ModelRouter`` all targets share one gate; its first target is the cheapest.
+    * Of a ``ModelRouter`` or a ``Cascade`` all targets share one gate; its first target is the cheapest.
     * An answer that another model gave, or ``on_exceeded``, says so in
       ``response_metadata["lc_costkit"]["budget"]`` and is kept out of caches. Tools, tool choice and schema are put
       in the other provider's format; tools that a provider runs itself are left out there.
 
     Args:
         model: a chat model or a completion model, also with something bound, with retries or fallbacks, or
-            a ``ModelRouter``. Not what ``init_chat_model(configurable_fields=...)`` returns, which makes a model
+            a ``ModelRouter`` or a ``Cascade``. Not what ``init_chat_model(configurable_fields=...)`` returns, which makes a model
             anew for each call: budget what it is to choose from, with ``configurable_alternatives``.
         budgets: one or several ``Budget`` or ``RateLimit``.
         ledger: beside whose calls the accounts are kept. It records no calls by that: see ``CostCallbackHandler``.
@@ -91,9 +91,8 @@ def _guarded(model: Any, guard: BudgetGuard) -> Any:
     """Put a guard around every model in what is built around models."""
     if isinstance(model, (BaseChatModel, BaseLLM)):
         return wrapped(model, guard)
-    if isinstance(model, ModelRouter):
-        targets = {name: _guarded(target, guard) for name, target in model.targets.items()}
-        return model.model_copy(update={"targets": targets})
+    if isinstance(model, ManyModels):
+        return model.with_each_target(lambda target: _guarded(target, guard))
     if isinstance(model, RunnableRetry):
         return within_budget(model, bound=_guarded(model.bound, guard))
     if isinstance(model, RunnableBindingBase):
@@ -121,7 +120,7 @@ def _guarded_later(alternative: Any, guard: BudgetGuard) -> Any:
 def _first_target(model: Any) -> Any:
     while isinstance(model, RunnableBindingBase):
         model = model.bound
-    if not isinstance(model, ModelRouter):
+    if not isinstance(model, ManyModels):
         return None
     first = next(iter(model.targets.values()))
     try:

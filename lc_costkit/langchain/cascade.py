@@ -218,7 +218,7 @@ class Cascade(ManyModels):
             else:
                 call.streamed(walk)
                 return
-        yield as_chunk(call.settled(step))
+        yield as_chunk(call.given(step))
 
     async def _astreamed(self, call: CascadeCall) -> AsyncIterator[Any]:
         walk = await call.abegin(streaming=True)
@@ -236,7 +236,7 @@ class Cascade(ManyModels):
             else:
                 call.streamed(walk)
                 return
-        yield as_chunk(call.settled(step))
+        yield as_chunk(await call.agiven(step))
 
     # -- preparing -------------------------------------------------------------------------------
 

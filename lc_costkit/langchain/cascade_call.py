@@ -25,7 +25,7 @@ from lc_costkit.routing.answer import Answer
 from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Try, Unreadable
 from lc_costkit.routing.choose import Choice, TargetChooser
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
-from lc_costkit.routing.policy import RouteRequest
+from lc_costkit.routing.policy import RouteDecision, RouteRequest
 from lc_costkit.routing.trail import told
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class CascadeCall:
         self._given = kwargs
         self._id = uuid.uuid4().hex
         self._request = RouteRequest(question="", metadata=dict(config.get("metadata") or {}))
-        self._choice = Choice(target=self._plan.strong, decision=None)  # type: ignore[arg-type]  # until it begins
+        self._choice = Choice(target=self._plan.strong, decision=RouteDecision(target=self._plan.strong))
         self._spending: Spending | None = None
         self._heard: dict[str, Overheard] = {}
         manager = config.get("callbacks")
@@ -97,14 +97,14 @@ class CascadeCall:
         walk = self.begin()
         with deciding(self._config):
             settled = sync_drive(walk, call=self._call, draw=self._draw)
-        return self.settled(settled)
+        return self.given(settled)
 
     async def aanswer(self) -> Any:
         """Return what the caller is given."""
         walk = await self.abegin()
         with deciding(self._config):
             settled = await async_drive(walk, call=self._acall, draw=self._adraw)
-        return self.settled(settled)
+        return await self.agiven(settled)
 
     def stream(self, step: Try) -> Iterator[Any]:
         """Stream the answer of a call that is accepted whatever it is."""
@@ -118,18 +118,27 @@ class CascadeCall:
         """Note that an answer went out as it came."""
         settled = walk.send(Tried(output=None, answer=Answer(text="")))
         if isinstance(settled, Settled):
-            self.settled(settled)
+            self._remember_all(settled)
 
-    def settled(self, settled: Settled) -> Any:
-        """Return what the caller is given.
+    def given(self, settled: Settled) -> Any:
+        """Return what the caller is given; tell streams of a draft that is.
 
         Raises:
             Exception: the answer does not parse, and there is no other.
         """
-        for attempt in settled.attempts[1:]:
-            self._remember(attempt.target)
-        if settled.target != settled.attempts[-1].target:
-            self._remember(settled.target)
+        self._remember_all(settled)
+        if settled.target in self._heard:
+            self._heard[settled.target].replay()
+        return self._output(settled)
+
+    async def agiven(self, settled: Settled) -> Any:
+        """Do the same without blocking the event loop."""
+        self._remember_all(settled)
+        if settled.target in self._heard:
+            await self._heard[settled.target].areplay()
+        return self._output(settled)
+
+    def _output(self, settled: Settled) -> Any:
         trail = self._trail(settled.target, settled.reasons, settled.attempts, settled.stopped)
         output = settled.output
         if isinstance(output, _Parsed):
@@ -253,8 +262,11 @@ class CascadeCall:
         unchecked = streaming and self._plan.stream_first
         return self._plan.walk(self._request, choice, unchecked=unchecked, spent=self._spending)
 
-    def _remember(self, target: str) -> None:
-        if self._choice.seen is not None:
+    def _remember_all(self, settled: Settled) -> None:
+        """Remember whose providers have seen the request; the last of them is the one that answered."""
+        asked = [one.target for one in settled.attempts[1:] if one.target != settled.target]
+        begun = [] if settled.target == settled.attempts[0].target and not asked else [settled.target]
+        for target in (*asked, *begun) if self._choice.seen is not None and not self._choice.observed else ():
             self._plan.chooser.conversations.note(self._choice.seen, target)
 
     def _trail(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tracers import _streaming
 
@@ -28,11 +28,17 @@ def unstreamed(config: RunnableConfig) -> RunnableConfig:
     return {**config, "tags": tags, "callbacks": _without_streams(config.get("callbacks"))}
 
 
+def stream_handlers(callbacks: Any) -> list[BaseCallbackHandler]:
+    """Return the handlers of streams among callbacks."""
+    if isinstance(callbacks, BaseCallbackManager):
+        callbacks = {id(one): one for one in (*callbacks.handlers, *callbacks.inheritable_handlers)}.values()
+    return [one for one in callbacks or () if isinstance(one, _KINDS)]
+
+
 def _without_streams(callbacks: Any) -> Any:
     if isinstance(callbacks, BaseCallbackManager):
         quiet = callbacks.copy()
-        for handler in [*quiet.handlers, *quiet.inheritable_handlers]:
-            if isinstance(handler, _KINDS):
-                quiet.remove_handler(handler)
+        for handler in stream_handlers(quiet):
+            quiet.remove_handler(handler)
         return quiet
     return [one for one in callbacks if not isinstance(one, _KINDS)] if callbacks else callbacks
