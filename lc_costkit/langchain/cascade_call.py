@@ -165,7 +165,9 @@ class CascadeCall:
 
     def _call(self, step: Try) -> Tried:
         try:
-            output = self._target(step).invoke(self._sent(step), self._marked(step), **self._kwargs)
+            # A binding adds what surrounds it to the config it is given: that must be the same.
+            with deciding(config := self._marked(step)):
+                output = self._target(step).invoke(self._sent(step), config, **self._kwargs)
         except Exception as error:
             if self._is_unreadable(step, error):
                 raise Unreadable from error
@@ -174,7 +176,8 @@ class CascadeCall:
 
     async def _acall(self, step: Try) -> Tried:
         try:
-            output = await self._target(step).ainvoke(self._sent(step), self._marked(step), **self._kwargs)
+            with deciding(config := self._marked(step)):
+                output = await self._target(step).ainvoke(self._sent(step), config, **self._kwargs)
         except Exception as error:
             if self._is_unreadable(step, error):
                 raise Unreadable from error
@@ -184,13 +187,15 @@ class CascadeCall:
     def _draw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
-        outputs = target.batch([self._input] * step.samples, configs, **self._kwargs)
+        with deciding(config):
+            outputs = target.batch([self._input] * step.samples, configs, **self._kwargs)
         return Drawn(answers=tuple(self._tried(output).answer for output in outputs))
 
     async def _adraw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
-        outputs = await target.abatch([self._input] * step.samples, configs, **self._kwargs)
+        with deciding(config):
+            outputs = await target.abatch([self._input] * step.samples, configs, **self._kwargs)
         return Drawn(answers=tuple(self._tried(output).answer for output in outputs))
 
     def _target(self, step: Try) -> Model:

@@ -58,7 +58,7 @@ def without_cache(model: Any) -> Any:
     return model.model_copy(update={"cache": False})
 
 
-def _with(runnable: Any, **parts: Any) -> Any:
+def _with(runnable: Any, /, **parts: Any) -> Any:
     """Return a copy with other parts; itself if they are those it has."""
     same = all(_same(part, getattr(runnable, name)) for name, part in parts.items())
     return runnable if same else runnable.model_copy(update=parts)
