@@ -167,9 +167,12 @@ def metered(cache: PromptCache, model: str, call: Call) -> TokenUsage:
     if rule is not None and rule.style == "breakpoints" and not claude:
         blocks[-1] = Block(kind=last.role, text=last.text, tokens=blocks[-1].tokens, lifetime="30m")
     found = cache.meter(model, blocks, now=call.at, count=tokens)
-    written = {"cache_write_5m_tokens" if claude else "cache_write_tokens": found.cache_write}
     return TokenUsage(
-        input_tokens=found.uncached, cache_read_tokens=found.cache_read, output_tokens=call.answered, **written
+        input_tokens=found.uncached,
+        cache_read_tokens=found.cache_read,
+        cache_write_5m_tokens=found.cache_write if claude else 0,
+        cache_write_tokens=0 if claude else found.cache_write,
+        output_tokens=call.answered,
     )
 
 

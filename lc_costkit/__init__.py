@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from lc_costkit.record import CallRecord
     from lc_costkit.report import Report
     from lc_costkit.routing.answer_score import AnswerScore
+    from lc_costkit.routing.canary import canary
     from lc_costkit.routing.cheapest import Cheapest
     from lc_costkit.routing.first_sure import first_sure
     from lc_costkit.routing.learned import Learned
     from lc_costkit.routing.outcomes import LabelledPrompt
     from lc_costkit.routing.report import RoutingReport
     from lc_costkit.routing.rules import Rules
+    from lc_costkit.routing.sticky import sticky
     from lc_costkit.tokens import TokenCounter
     from lc_costkit.usage import TokenUsage
 else:
@@ -97,12 +99,14 @@ else:
         "lc_costkit.record": ("CallRecord",),
         "lc_costkit.report": ("Report",),
         "lc_costkit.routing.answer_score": ("AnswerScore",),
+        "lc_costkit.routing.canary": ("canary",),
         "lc_costkit.routing.cheapest": ("Cheapest",),
         "lc_costkit.routing.first_sure": ("first_sure",),
         "lc_costkit.routing.learned": ("Learned",),
         "lc_costkit.routing.outcomes": ("LabelledPrompt",),
         "lc_costkit.routing.report": ("RoutingReport",),
         "lc_costkit.routing.rules": ("Rules",),
+        "lc_costkit.routing.sticky": ("sticky",),
         "lc_costkit.tokens": ("TokenCounter",),
         "lc_costkit.usage": ("TokenUsage",),
     }
@@ -168,7 +172,9 @@ __all__ = [
     "TokenUsage",
     "__version__",
     "budgeted",
+    "canary",
     "first_sure",
     "metered_embeddings",
     "question",
+    "sticky",
 ]

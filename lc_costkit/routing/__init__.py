@@ -6,6 +6,7 @@ from lc_costkit.routing.answer import Answer, Check, ToolCall, Verdict
 from lc_costkit.routing.answer_score import AnswerScore
 from lc_costkit.routing.calibrate import calibrate
 from lc_costkit.routing.calibrated import CalibratedPolicy
+from lc_costkit.routing.canary import Canary, canary
 from lc_costkit.routing.cheapest import Cheapest
 from lc_costkit.routing.classifier import Classifier
 from lc_costkit.routing.experience import Experience, experience
@@ -18,6 +19,7 @@ from lc_costkit.routing.report import RoutingReport
 from lc_costkit.routing.rule_table import DEFAULT_RULES
 from lc_costkit.routing.rules import Rules
 from lc_costkit.routing.signals import Finding, Rule
+from lc_costkit.routing.sticky import Sticky, sticky
 from lc_costkit.routing.target_model import TargetModel
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "AnswerJudge",
     "AnswerScore",
     "CalibratedPolicy",
+    "Canary",
     "Cheapest",
     "Check",
     "Classifier",
@@ -40,12 +43,15 @@ __all__ = [
     "RoutingReport",
     "Rule",
     "Rules",
+    "Sticky",
     "TargetModel",
     "ToolCall",
     "Turn",
     "Verdict",
     "calibrate",
+    "canary",
     "experience",
     "first_sure",
     "labelled_prompts",
+    "sticky",
 ]
