@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage, HumanMessage
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableWithFallbacks
-from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.langchain.inside import each_model
 from lc_costkit.langchain.unstreamed import unstreamed
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 
@@ -54,7 +54,7 @@ class AskModel:
             if value is not None and (isinstance(value, bool) or not least <= value < math.inf):
                 raise ConfigurationError(f"{name} must be at least {least}, or None, not {value!r}")
         self.part = part
-        self._model = _own(model, temperature, max_tokens)
+        self._model: Runnable[Any, Any] = each_model(model, lambda inner: _own(inner, temperature, max_tokens))
 
     def __call__(self, prompt: str, /) -> str:
         """Return what the model answers."""
@@ -79,23 +79,12 @@ class AskModel:
             var_child_runnable_config.reset(token)
 
 
-def _own(model: Runnable[Any, Any], temperature: float | None, max_tokens: int | None) -> Runnable[Any, Any]:
+def _own(model: BaseLanguageModel[Any], temperature: float | None, max_tokens: int | None) -> Runnable[Any, Any]:
     """Return a copy that asks no cache, never streams, and answers briefly."""
-
-    def own(inner: Runnable[Any, Any]) -> Runnable[Any, Any]:
-        if isinstance(inner, RunnableWithFallbacks):
-            others = [own(one) for one in inner.fallbacks]
-            return inner.model_copy(update={"runnable": own(inner.runnable), "fallbacks": others})
-        if isinstance(inner, RunnableBindingBase):
-            return inner.model_copy(update={"bound": own(inner.bound)})
-        if not isinstance(inner, BaseLanguageModel):
-            return inner
-        quiet = {"cache": False, "disable_streaming": True, "streaming": False}
-        copied = inner.model_copy(update={name: quiet[name] for name in quiet if name in type(inner).model_fields})
-        settings = _brief(inner, temperature, max_tokens)
-        return cast(Runnable[Any, Any], copied.bind(**settings) if settings else copied)
-
-    return own(model)
+    quiet = {"cache": False, "disable_streaming": True, "streaming": False}
+    copied = model.model_copy(update={name: quiet[name] for name in quiet if name in type(model).model_fields})
+    settings = _brief(model, temperature, max_tokens)
+    return cast(Runnable[Any, Any], copied.bind(**settings) if settings else copied)
 
 
 def _brief(model: Any, temperature: float | None, max_tokens: int | None) -> dict[str, Any]:
