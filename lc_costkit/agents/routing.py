@@ -16,6 +16,7 @@ from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 
 from lc_costkit.agents.cache_settings import understood
+from lc_costkit.agents.interrupts import Interruptible, let_through
 from lc_costkit.agents.marked import Failures, Heard, marked
 from lc_costkit.errors import BudgetExceeded, ConfigurationError
 from lc_costkit.faults import Faults
@@ -103,7 +104,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             raise ConfigurationError(f"per must be 'run' or 'step', not {per!r}")
         named = named_targets(targets)
         policy = Rules() if policy is None else policy
-        policy = PerRun(policy) if per == "run" else policy
+        policy = Interruptible(PerRun(policy) if per == "run" else policy)
         self._chooser = TargetChooser(list(named), policy=policy, strong=strong, mode=mode)
         self.targets = {name: _chat_model(name, model) for name, model in named.items()}
         self.strong = self._chooser.strong
@@ -122,7 +123,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         """Say where an agent's messages would go and why, without calling a target."""
         metadata = ensure_config(config).get("metadata")
         request = route_request(input, tools=described(tools), metadata=metadata, models=self._identities({}))
-        choice = self._chooser.choose(request, remember=False)
+        with let_through():
+            choice = self._chooser.choose(request, remember=False)
         return RouteExplanation(choice=choice, targets=tuple(self._identities({}).items()), strong=self.strong)
 
     # -- what the agent calls --------------------------------------------------------------------
@@ -134,7 +136,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return handler(request)
         config = ensure_config()
-        with deciding(unstreamed(config)):
+        with let_through(), deciding(unstreamed(config)):
             choice = self._chooser.choose(self._reader(request, config))
         current = self._first(request, choice)
         while True:
@@ -153,7 +155,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return await handler(request)
         config = ensure_config()
-        with deciding(unstreamed(config)):
+        with let_through(), deciding(unstreamed(config)):
             choice = await self._chooser.achoose(self._reader(request, config))
         current = self._first(request, choice)
         while True:

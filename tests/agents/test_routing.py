@@ -480,6 +480,26 @@ class Interrupts(AgentMiddleware[Any, Any, Any]):
         return await handler(request)
 
 
+@pytest.mark.parametrize("per", ["run", "step"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_policy_may_ask_a_person(per: Any, asynchronous: bool) -> None:
+    def person(request: RouteRequest) -> str:
+        return str(interrupt("Which one?"))
+
+    with FakeProvider(answer=weather_answer) as provider:
+        middleware = RoutingMiddleware(two(provider), person, per=per)
+        agent = routed(provider, middleware, checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        said: Any = asked()
+        for answer in ("strong", "cheap") if per == "step" else ("strong",):
+            waiting = (await agent.ainvoke(said, config)) if asynchronous else agent.invoke(said, config)
+            assert [one.value for one in waiting["__interrupt__"]] == ["Which one?"]
+            said = Command(resume=answer)
+        messages = (await agent.ainvoke(said, config))["messages"]
+        assert targets_of(messages) == (["strong", "cheap"] if per == "step" else ["strong", "strong"])
+        assert middleware.faults.total == 0
+
+
 async def test_an_interrupt_is_no_failure() -> None:
     with FakeProvider(answer=weather_answer) as provider:
         middleware = RoutingMiddleware(two(provider), on_error="next")
@@ -694,7 +714,7 @@ def test_a_target_may_be_given_by_its_name(provider: FakeProvider, monkeypatch: 
         ({"on_error": "retry"}, "on_error must be"),
         ({"strong": "best"}, "strong='best' is not a target"),
         ({"policy": 3}, "3 cannot be"),
-        ({"policy": 3, "per": "step"}, "int cannot be"),
+        ({"policy": 3, "per": "step"}, "3 cannot be"),
     ],
 )
 def test_what_cannot_work_is_refused_when_it_is_made(change: Any, message: str, provider: FakeProvider) -> None:
