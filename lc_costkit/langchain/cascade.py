@@ -99,7 +99,7 @@ class Cascade(ManyModels):
         prices: PriceBook | None = None,
         **fields: Any,
     ) -> None:
-        refuse_unknown("Cascade", fields, set(type(self).model_fields) - {"targets", "checks"})
+        refuse_unknown("Cascade", fields, set(type(self).model_fields) - {"targets"})
         named = named_targets(targets)
         options: dict[str, Any] = {
             "policy": policy,
