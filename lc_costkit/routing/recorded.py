@@ -26,7 +26,8 @@ def recorded_outcomes(
     """Return the questions whose answers were scored, one for each question, with the mean score by target.
 
     A call counts if it is recorded with its text, has a score, went to a provider and names a target: by its route,
-    or by its model. Of several scores of one call the last counts.
+    or by its model. Of several scores of one call the last counts. What was asked to decide (a classifier, a judge)
+    answered nobody's question, and does not count.
 
     Args:
         ledger: opened with ``record_text=True`` when the calls were made.
@@ -48,7 +49,9 @@ def recorded_outcomes(
     for record in ledger.records(since=since, until=until, **equal):
         value = scores.get(record.call_id)
         target = record.route or target_of(record, models or {})
-        if value is None or not record.question or record.cache == "hit" or target is None or target not in targets:
+        if value is None or not record.question or record.cache == "hit" or record.aside:
+            continue
+        if target is None or target not in targets:
             continue
         if not 0.0 <= value <= 1.0:
             raise ConfigurationError(

@@ -231,7 +231,7 @@ class RoutingReport:
         ax.set_xlabel("not for the cheapest target" if self.now.cost is None else "USD for a call")
         ax.set_ylabel("mean outcome")
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(frameon=False, fontsize="small", loc="lower right")
         return ax
 
     def __repr__(self) -> str:

@@ -45,6 +45,7 @@ def test_scored_calls_become_outcomes_of_their_targets(ledger: Ledger) -> None:
     keep(ledger, "served from the cache", 1.0, cache="hit")
     keep(ledger, "another target", 1.0, route="huge")
     keep(ledger, "no target", 1.0, route=None)
+    keep(ledger, "asked to decide", 1.0, route=None, model_answered="gpt-4o", metadata={"route_aside": "route"})
     assert recorded_outcomes(ledger, targets=TARGETS, models={"gpt-4o": "large"}) == (
         LabelledPrompt(prompt="a", outcomes={"small": 0.5, "large": 1.0}),
         LabelledPrompt(prompt="b", outcomes={"large": 0.5}),
