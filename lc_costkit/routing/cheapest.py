@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,9 @@ from lc_costkit.routing.cheapest_options import (
 )
 from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.experience import CONFIDENCE, Experience, TargetExperience, experience
+from lc_costkit.routing.offer import Offer, Quality, cheapest_offer
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
+from lc_costkit.routing.prompt_caching import caching_of
 from lc_costkit.routing.prompt_tokens import prompt_tokens
 from lc_costkit.routing.target_model import TargetModel
 
@@ -172,17 +174,7 @@ class Cheapest:
             raise LookupError("there are no targets to choose among")
         tokens = prompt_tokens(request)
         qualities = self._qualities(request)
-        offers = [self._offer(name, request, tokens, qualities.get(name)) for name in names]
-        expected = {one.name: one.quality.value for one in offers if one.quality.value is not None}
-        fitting = [one for one in offers if not one.against and one.cost is not None]
-        if fitting:
-            best = min(fitting, key=lambda one: one.cost or 0)
-            return _decision(best, offers, expected, f"the least expected cost of {len(fitting)} that fit")
-        able = [one for one in offers if one.able]
-        last = offers[-1] if offers[-1].able or not able else able[-1]
-        return _decision(
-            last, offers, expected, "no target fits" if last is offers[-1] else "the strong one cannot do it"
-        )
+        return cheapest_offer([self._offer(name, request, tokens, qualities.get(name)) for name in names])
 
     def _check_sources(self) -> None:
         """Raise ``ConfigurationError`` if nothing tells what a limit needs."""
@@ -201,7 +193,7 @@ class Cheapest:
             if value:
                 raise ConfigurationError(f"{name}={value!r} does nothing without ledger=")
 
-    def _offer(self, name: str, request: RouteRequest, tokens: int, quality: _Quality | None) -> _Offer:
+    def _offer(self, name: str, request: RouteRequest, tokens: int, quality: Quality | None) -> Offer:
         """Return what a target would cost, and what is for and against it."""
         model = self._model(name, request.models.get(name))
         known = self._known(name, model)
@@ -209,7 +201,9 @@ class Cheapest:
         seconds, seconds_source = self._seconds(name, known)
         ability = ability_of(model, request, input_tokens=tokens, output_tokens=output)
         warm_share = request.conversation.warm_at.get(name, 0.0) if request.conversation is not None else 0.0
-        warm = min(tokens, round(tokens * warm_share))
+        warm = int(tokens * min(1.0, warm_share))
+        if not caching_of(model.model).caches(warm, marked=request.cache_marked):
+            warm = 0
         call = ExpectedCall(
             input_tokens=tokens,
             warm_tokens=warm,
@@ -226,6 +220,8 @@ class Cheapest:
         told = [f"for {prompt} and {output:,} of answer ({output_source})"]
         if cost.price is not None and cost.price.per_hour is not None:
             told.append(f"paid for {seconds:.2f} s ({seconds_source})")
+        elif cost.usd is not None and cost.basis == "estimated":
+            told.append(f"its price is an estimate: {cost.reasons[0]}")
         if quality.value is not None or self.min_quality is not None:
             told.append(quality.words)
         if self.max_latency is not None:
@@ -234,7 +230,7 @@ class Cheapest:
             told.append(f"not told by its profile, taken for granted: {', '.join(ability.unknown)}")
         if request.media:
             told.append(f"{', '.join(request.media)} input is not in the expected cost")
-        return _Offer(
+        return Offer(
             name=name,
             cost=cost.usd,
             quality=quality,
@@ -243,7 +239,7 @@ class Cheapest:
             told=tuple(told),
         )
 
-    def _against(self, cost: Cost, quality: _Quality, known: TargetExperience | None) -> list[str]:
+    def _against(self, cost: Cost, quality: Quality, known: TargetExperience | None) -> list[str]:
         """Return which of the limits a target does not keep."""
         found = []
         if cost.usd is None:
@@ -265,7 +261,7 @@ class Cheapest:
             self.faults.record("pricing a target", error, "it is left out; give its model a price (PriceBook)")
         return cost
 
-    def _qualities(self, request: RouteRequest) -> dict[str, _Quality]:
+    def _qualities(self, request: RouteRequest) -> dict[str, Quality]:
         """Return qualities by target where they are not read from the ledger."""
         if self.quality is None:
             return {}
@@ -280,24 +276,24 @@ class Cheapest:
                 told = {}
         names = request.targets or tuple(request.models)
         return {
-            name: _Quality(told[name], told[name], f"quality {told[name]:.2f} {source}")
+            name: Quality(told[name], told[name], f"quality {told[name]:.2f} {source}")
             if name in told
-            else _Quality(words=f"quality not known: it is not {source}")
+            else Quality(words=f"quality not known: it is not {source}")
             for name in names
         }
 
-    def _scored(self, known: TargetExperience | None) -> _Quality:
+    def _scored(self, known: TargetExperience | None) -> Quality:
         """Return a quality as scores in the ledger show it."""
         if self.ledger is None:
-            return _Quality(words="quality not known")
+            return Quality(words="quality not known")
         scores = known.scores if known is not None else 0
         if known is None or scores < self.least_scores:
-            return _Quality(words=f"quality not known: {scores} scores in the ledger, {self.least_scores} are needed")
+            return Quality(words=f"quality not known: {scores} scores in the ledger, {self.least_scores} are needed")
         if known.mean_score is None or known.score_at_least is None:
-            return _Quality(words="quality not known: the scores in the ledger are not between 0 and 1")
+            return Quality(words="quality not known: the scores in the ledger are not between 0 and 1")
         words = f"quality {known.mean_score:.2f} of {scores:,} scores in the ledger"
         words += f", at least {known.score_at_least:.2f} ({CONFIDENCE:.0%})"
-        return _Quality(known.mean_score, known.score_at_least, words)
+        return Quality(known.mean_score, known.score_at_least, words)
 
     def _output(self, name: str, request: RouteRequest, known: TargetExperience | None) -> tuple[int, str]:
         """Return how long an answer is expected to be, and who says so."""
@@ -346,40 +342,6 @@ class Cheapest:
 
 
 _TOLD = tuple(one.name for one in fields(TargetModel))
-
-
-@dataclass(frozen=True, slots=True)
-class _Quality:
-    """How good a target's answers are: what is expected, what can be relied on, and who says so."""
-
-    value: float | None = None
-    sure: float | None = None
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Offer:
-    """What a target would cost, what is against it, and what the figures rest on."""
-
-    name: str
-    cost: Decimal | None
-    quality: _Quality
-    able: bool
-    against: tuple[str, ...]
-    told: tuple[str, ...]
-
-
-def _decision(chosen: _Offer, offers: Sequence[_Offer], expected: Mapping[str, float], why: str) -> RouteDecision:
-    price = "of unknown cost" if chosen.cost is None else f"{usd_text(chosen.cost)} USD"
-    reasons = [f"{chosen.name}: {why}, {price}", *(f"{chosen.name}: {one}" for one in chosen.told)]
-    for one in offers:
-        if one.against:
-            reasons.append(f"{one.name} {'; '.join(one.against)}")
-        elif one is not chosen and one.cost is not None:
-            reasons.append(f"{one.name} would cost {usd_text(one.cost)} USD")
-    return RouteDecision(
-        target=chosen.name, reasons=tuple(reasons), expected_cost=chosen.cost, expected_quality=dict(expected)
-    )
 
 
 def _latency_words(known: TargetExperience | None) -> str:

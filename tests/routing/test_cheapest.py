@@ -18,10 +18,13 @@ from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.ledger import Ledger
 from lc_costkit.pricing import Cost, ModelPrice, PriceBook
 from lc_costkit.record import CallRecord
-from lc_costkit.routing import Cheapest, Learned, RouteDecision, RouteRequest, TargetModel, Turn
+from lc_costkit.routing import Cheapest, Learned, RouteDecision, RouteRequest, Rules, TargetModel, Turn
+from lc_costkit.routing.canary import canary
 from lc_costkit.routing.choose import TargetChooser
+from lc_costkit.routing.first_sure import first_sure
 from lc_costkit.routing.policy import Conversation
 from lc_costkit.routing.prompt_tokens import prompt_tokens
+from lc_costkit.routing.sticky import sticky
 from lc_costkit.usage import TokenUsage
 from tests.routing.test_learned import EASY, HARD, OUTCOMES, PROMPTS
 
@@ -106,7 +109,7 @@ def test_a_prefix_that_is_warm_counts_at_the_price_of_a_cache_read(marked: bool)
     request = ask("And now?", turns=turns, models=models, conversation=warm, cache_marked=marked)
     decision = Cheapest(output_tokens=10)(request)
     tokens = prompt_tokens(request)
-    cached = round(tokens * 0.99)
+    cached = int(tokens * 0.99)
     usage = TokenUsage(input_tokens=tokens - cached, cache_read_tokens=cached, output_tokens=10)
     assert decision.target == "large"
     assert decision.expected_cost == PRICES.cost("gpt-4.1", usage, provider="openai").usd
@@ -114,6 +117,19 @@ def test_a_prefix_that_is_warm_counts_at_the_price_of_a_cache_read(marked: bool)
     kind = "cache_write_5m_tokens" if marked else "input_tokens"
     moved = PRICES.cost("claude-sonnet-4-6", TokenUsage.from_dict({kind: tokens, "output_tokens": 10})).usd
     assert decision.reasons[-1] == f"small would cost {moved:.6f} USD"
+
+
+def test_a_prefix_too_short_for_a_cache_is_not_warm() -> None:
+    warm = Conversation(target="large", seconds=5.0, share=0.9, warm=0.9, warm_at={"small": 0.9, "large": 0.9})
+    turns = (Turn("human", "What is it?" * 90), Turn("assistant", "This."), Turn("human", "And that?"))
+    request = ask("And that?", turns=turns, conversation=warm)
+    assert Cheapest()(request) == Cheapest()(ask("And that?", turns=turns))
+
+
+def test_a_price_that_is_an_estimate_is_said_to_be_one() -> None:
+    models = {"small": TargetModel("deepseek-chat", "deepseek"), "large": FULL}
+    assert "small: its price is an estimate: the name moves" in said(Cheapest()(ask(models=models)))
+    assert "an estimate" not in said(Cheapest()(ask()))
 
 
 def test_the_callers_prices_hold() -> None:
@@ -304,7 +320,7 @@ def test_where_no_target_fits_one_is_called_that_can_do_it() -> None:
     request = ask(models=models, turns=(Turn("human", LONG * 4),))
     decision = Cheapest(min_quality=0.8, quality=TABLE)(request)
     assert decision.target == "small"
-    assert decision.reasons[0].startswith("small: the strong one cannot do it, ")
+    assert decision.reasons[0].startswith("small: no target fits, and large cannot do it, ")
     models["small"] = models["large"]
     assert Cheapest()(ask(models=models, turns=request.turns)).target == "large"
 
@@ -321,6 +337,21 @@ def test_what_targets_do_not_tell_can_be_said() -> None:
         policy(ask(models={"small": told}, targets=("small",))).expected_cost
         == Cheapest()(ask(models={"small": told})).expected_cost
     )
+
+
+# -- within other policies -----------------------------------------------------------------------
+
+
+def test_other_policies_can_stand_around_it() -> None:
+    cheapest = Cheapest(min_quality=0.8, quality=TABLE)
+    around: list[Any] = [sticky(cheapest), canary(cheapest, 0.5), first_sure(Rules(), cheapest)]
+    for policy in around:
+        chooser = TargetChooser(["small", "large"], policy=policy)
+        chooser.check_models(MODELS)
+        with pytest.raises(ConfigurationError, match="cannot be priced"):
+            chooser.check_models({"small": TargetModel("my-own-llm"), "large": FULL})
+        assert chooser.choose(ask("Prove that there are infinitely many primes.")).target == "large"
+        assert chooser.faults.total == 0
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -416,7 +447,7 @@ def test_a_model_that_loses_its_price_is_left_out_and_recorded() -> None:
     assert chooser.faults.total == 0
     lost = chooser.choose(ask(models={}))
     assert (lost.target, lost.decision.expected_cost) == ("large", None)
-    assert lost.decision.reasons[0] == "large: no target fits, of unknown cost"
+    assert lost.decision.reasons[0] == "large: no target fits, at an unknown price"
 
 
 def test_no_targets_is_a_fault_of_the_caller() -> None:
