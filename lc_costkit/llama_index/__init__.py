@@ -10,6 +10,7 @@ except ImportError as error:
     raise MissingDependency("lc_costkit.llama_index", "llama-index") from error
 
 from lc_costkit.llama_index.budgeted import budgeted_llm
+from lc_costkit.llama_index.cascade import cascade_llm
 from lc_costkit.llama_index.embeddings import metered_embedding
 from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.handler import CostEventHandler
@@ -33,6 +34,7 @@ __all__ = [
     "RouteEvent",
     "budgeted_llm",
     "cached_llm",
+    "cascade_llm",
     "instrument",
     "metered_embedding",
     "routed_llm",

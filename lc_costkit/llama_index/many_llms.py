@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
@@ -34,6 +34,9 @@ from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.target_model import TargetModel
 
 Many = TypeVar("Many", bound="ManyLLMs")
+
+_WITH_TOOLS = frozenset({"chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools"})
+"""Methods that only LLMs have which call tools."""
 
 
 class ManyLLMs(DelegatingLLM):
@@ -108,6 +111,24 @@ class ManyLLMs(DelegatingLLM):
         if tools is None:
             return target, plain
         return target, cast("Request[R]", tools.request_for(target))  # only a chat is prepared with tools
+
+    if not TYPE_CHECKING:  # for type checkers an unknown attribute stays an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which target calls no tools, where tools are given."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                if name not in _WITH_TOOLS:
+                    raise
+                wanting = [
+                    f"target {name!r} ({target.class_name()}) calls no tools"
+                    for name, target in self.targets.items()
+                    if not isinstance(target, FunctionCallingLLM)
+                ]
+                raise AttributeError(
+                    f"{self.class_name()} has no {name!r}: {'; '.join(wanting)}; every target must"
+                ) from None
 
 
 class ManyFunctionCallingLLMs(ManyLLMs, DelegatingFunctionCallingLLM):

@@ -13,6 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool
 
 from lc_costkit.cache.declared import current_question
+from lc_costkit.llama_index.budget_claim import model_of as named
 from lc_costkit.llama_index.call_events import provider_of
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
@@ -58,7 +59,7 @@ def described(tools: Sequence[BaseTool]) -> Tools:
     return Tools(
         names=tuple(tool.metadata.get_name() for tool in tools),
         text=json.dumps(plain, ensure_ascii=False, default=str) if plain else "",
-        structured=any(_is_schema(tool) for tool in tools),
+        structured=any(is_schema(tool) for tool in tools),
     )
 
 
@@ -112,7 +113,7 @@ def identify(target: LLM) -> TargetModel:
     if "is_function_calling_model" in told.model_fields_set:
         calls_tools = calls_tools and told.is_function_calling_model
     return TargetModel(
-        model=told.model_name or None,
+        model=named(target),
         provider=provider_of(model_of(target).class_name()),
         max_input_tokens=told.context_window if "context_window" in told.model_fields_set else None,
         tool_calling=calls_tools,
@@ -164,5 +165,6 @@ def _marks_cache(message: ChatMessage) -> bool:
     return "cache_control" in message.additional_kwargs or any(block.block_type == "cache" for block in message.blocks)
 
 
-def _is_schema(tool: BaseTool) -> bool:
+def is_schema(tool: BaseTool) -> bool:
+    """Tell whether a tool is how LlamaIndex asks for an answer in a schema."""
     return str(getattr(getattr(tool, "fn", None), "__module__", "")).startswith(_PROGRAMS)

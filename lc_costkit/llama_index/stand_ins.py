@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
@@ -31,6 +31,12 @@ class WithTools:
     user_msg: str | ChatMessage | None
     chat_history: tuple[ChatMessage, ...]
     settings: Mapping[str, Any]
+
+    def followed_by(self, text: str) -> WithTools:
+        """Return the same with one more message of the user."""
+        last = ChatMessage(self.user_msg) if isinstance(self.user_msg, str) else self.user_msg
+        history = (*self.chat_history, *([last] if last is not None else ()))
+        return replace(self, user_msg=text, chat_history=history)
 
     def request_for(self, llm: LLM) -> ChatRequest:
         """Return the chat as another LLM wants it; one that calls no tools is asked without them."""

@@ -175,7 +175,7 @@ class PlainLLM(MockLLM):
 
 def test_what_a_model_does_not_say_is_not_known(make_llama_llm: Make) -> None:
     assert identify(PlainLLM(max_tokens=None)) == TargetModel("plain", None, tool_calling=False)
-    assert identify(MockLLM()).model == "unknown"
+    assert identify(MockLLM()).model is None
 
 
 def test_a_model_that_is_wrapped_is_known(make_llama_llm: Make) -> None:
