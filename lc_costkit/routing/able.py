@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lc_costkit.routing.policy import RouteRequest
@@ -49,7 +50,8 @@ def ability_of(model: TargetModel, request: RouteRequest, *, input_tokens: int, 
 
     longest = max(output_tokens, request.max_output_tokens or 0)
     window = model.max_input_tokens
-    most = round(input_tokens * (KNOWN_VOCABULARY if _is_counted(model) else HIDDEN_VOCABULARY)) + output_tokens
+    factor = KNOWN_VOCABULARY if _is_counted(model) else HIDDEN_VOCABULARY
+    most = math.ceil(input_tokens * factor) + output_tokens
     judge(None if window is None else most <= window, f"a window for {most:,} tokens")
     if model.max_output_tokens is not None:
         judge(longest <= model.max_output_tokens, f"answers of {longest:,} tokens")
