@@ -125,7 +125,9 @@ class Meter:
         saved: tuple[Saving, ...] = ()
         if outcome.billed or reading is not None:
             saved = self._savings(call, mark, cost, charged, failure=failure)
-        amounts = {} if failure or call.route is None else counted_amounts(call.route.part, cost, saved)
+        amounts: Mapping[str, Decimal] = {}
+        if not failure and call.route is not None and call.route.request is not None:
+            amounts = counted_amounts(call.route.part, cost, saved)
         return self._record(
             call,
             outcome,

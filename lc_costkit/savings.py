@@ -78,30 +78,41 @@ def route_saving(
                 return None
     if model is None:
         return Saving(part=mark.part, usd=None, basis="unpriced", hypothetical=mark.observed)
-    saving = Saving(
+    cached = cached_elsewhere(mark, reading.usage, model=model)
+    usd = _difference(cost, reading, prices, at, model=model, provider=provider, cached_tokens=cached)
+    if not usd and usd is not None and not mark.observed:
+        return None
+    if mark.observed and usd is not None:
+        usd = usd.copy_negate()
+    return Saving(
         part=mark.part,
-        usd=None,
-        basis="unpriced",
+        usd=usd,
+        basis="unpriced" if usd is None else "estimated",
         hypothetical=mark.observed,
         model=model,
         provider=provider,
-        cached_tokens=cached_elsewhere(mark, reading.usage, model=model),
+        cached_tokens=cached,
     )
-    saving = _route_saving(saving, cost, reading, prices, at)
-    return None if saving.usd is not None and not saving.usd and not mark.observed else saving
 
 
-def _route_saving(saving: Saving, cost: Cost, reading: UsageReading, prices: PriceBook, at: datetime | None) -> Saving:
-    other = replace(reading, model=saving.model, provider=saving.provider)
-    if (other.model, other.provider) != (reading.model, reading.provider):
-        other = replace(other, also=(), open_calls=())
-    if saving.cached_tokens:
-        other = replace(other, usage=with_cached(other.usage, saving.cached_tokens))
+def _difference(
+    cost: Cost,
+    reading: UsageReading,
+    prices: PriceBook,
+    at: datetime | None,
+    *,
+    model: str,
+    provider: str | None,
+    cached_tokens: int,
+) -> Decimal | None:
+    """Return what a call would have cost more with another model (USD)."""
+    other = reading
+    if (model, provider) != (reading.model, reading.provider):
+        other = replace(reading, model=model, provider=provider, also=(), open_calls=())
+    if cached_tokens:
+        other = replace(other, usage=with_cached(other.usage, cached_tokens))
     there = prices.price(other, at=at)
-    usd: Decimal | None = None
-    if there.usd is not None and cost.usd is not None:
-        usd = _minus(cost.usd, there.usd) if saving.hypothetical else _minus(there.usd, cost.usd)
-    return replace(saving, usd=usd, basis="unpriced" if usd is None else "estimated")
+    return None if there.usd is None or cost.usd is None else _minus(there.usd, cost.usd)
 
 
 def lost_saving(part: str, cost: Cost) -> tuple[Saving, ...]:
@@ -206,7 +217,18 @@ def saving_again(
     if saving.part == "prune":
         return _prune_saving(saving, reading, prices, at)
     if saving.part in ROUTED:
-        return _route_saving(saving, cost, reading, prices, at)
+        usd = _difference(
+            cost,
+            reading,
+            prices,
+            at,
+            model=saving.model,
+            provider=saving.provider,
+            cached_tokens=saving.cached_tokens,
+        )
+        if saving.hypothetical and usd is not None:
+            usd = usd.copy_negate()
+        return replace(saving, usd=usd, basis="unpriced" if usd is None else "estimated")
     return None
 
 
