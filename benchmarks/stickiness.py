@@ -208,7 +208,7 @@ def main() -> None:
     }
     head = f"{'cheap, strong':36}{'conversations':14}{'strong wanted':14}" + "".join(f"{name:>12}" for name in policies)
     print(head + f"{'unmet':>8}")
-    ratios = []
+    ratios, above = [], 0
     for pair in PAIRS[:4:3] if quick else PAIRS:
         for shape in SHAPES:
             for name, pattern in PATTERNS.items():
@@ -218,13 +218,14 @@ def main() -> None:
                 shares = "".join(f"{spent / whole:12.0%}" for spent, _ in bills.values())
                 print(f"{', '.join(pair):36}{shape.name:14}{name:14}{shares}{bills['first'][1]:8.0%}", flush=True)
                 ratios.append((bills["sticky"][0] / bills["policy"][0], bills["sticky"][0] / whole))
+                above += bills["policy"][0] > whole
     against = sorted(ratio for ratio, _ in ratios)
     print(f"\nsticky against the policy alone, {len(against)} rows: cheaper by 1 % or more in", end=" ")
     print(f"{sum(ratio <= Decimal('0.99') for ratio in against)}, dearer in", end=" ")
     print(f"{sum(ratio >= Decimal('1.01') for ratio in against)}; best {against[0] - 1:+.0%}, median", end=" ")
     print(f"{against[len(against) // 2] - 1:+.0%}, worst {against[-1] - 1:+.0%}")
-    above = sum(policy_share > 1 for _, policy_share in ratios)
-    print(f"rows in which sticky costs more than the strong model alone: {above}")
+    print(f"rows that cost more than the strong model alone: policy {above},", end=" ")
+    print(f"sticky {sum(share > 1 for _, share in ratios)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/tokens.py --data DIR
 
 Compares the approximation by script with the real o200k_base count, beside the common
-"four characters are a token", on questions, passages, JSON and code; then the estimate of whole prompts
+"four characters are a token" and the bytes that a router's memory goes by, on questions, passages, JSON and code; then the estimate of whole prompts
 by which ``Cheapest`` decides, on the same texts joined to prompts of 8,000 characters and more.
 """
 
@@ -21,6 +21,7 @@ import numpy
 from _data import data_dir, missing
 
 from lc_costkit.routing.prompt_tokens import tokens_of
+from lc_costkit.routing.text_size import quick_tokens
 from lc_costkit.tokens import TokenCounter, approximate_tokens
 
 
@@ -35,7 +36,9 @@ def main() -> None:
     if not counter.exact:
         print("skipped: no local o200k_base vocabulary to compare with")
         return
-    print(f"{'texts':18} {'number':>7} {'median':>8} {'p95':>8} {'together':>9} {'characters / 4':>15}")
+    print(
+        f"{'texts':18} {'number':>7} {'median':>8} {'p95':>8} {'together':>9} {'characters / 4':>15} {'bytes / 4':>10}"
+    )
     texts = {name: [text for text in own if text.strip()] for name, own in corpora(folder).items()}
     for name, own in texts.items():
         report(name, own, counter)
@@ -51,11 +54,10 @@ def report(name: str, texts: list[str], counter: TokenCounter) -> None:
     errors = [abs(approximate_tokens(text) / count - 1) for text, count in zip(texts, true, strict=True)]
     together = sum(map(approximate_tokens, texts)) / sum(true) - 1
     rule = sum(map(len, texts)) / 4 / sum(true) - 1
+    quick = sum(map(quick_tokens, texts)) / sum(true) - 1
     p95 = statistics.quantiles(errors, n=20)[18]
-    print(
-        f"{name:18} {len(texts):7} {statistics.median(errors):8.1%} {p95:8.1%} {together:+9.1%} {rule:+15.1%}",
-        flush=True,
-    )
+    shown = f"{name:18} {len(texts):7} {statistics.median(errors):8.1%} {p95:8.1%} {together:+9.1%}"
+    print(f"{shown} {rule:+15.1%} {quick:+10.1%}", flush=True)
 
 
 def report_prompts(name: str, texts: list[str], counter: TokenCounter) -> list[float]:
