@@ -3,8 +3,9 @@
     python benchmarks/tokens.py --data DIR
 
 Compares the approximation by script with the real o200k_base count, beside the common
-"four characters are a token" and the bytes that a router's memory goes by, on questions, passages, JSON and code; then the estimate of whole prompts
-by which ``Cheapest`` decides, on the same texts joined to prompts of 8,000 characters and more.
+"four characters are a token" and the bytes that a router's memory goes by, on questions, passages,
+JSON and code; then the estimate of whole prompts by which ``Cheapest`` and ``sticky`` decide, on the
+same texts joined to prompts of 8,000 characters and more.
 """
 
 from __future__ import annotations
