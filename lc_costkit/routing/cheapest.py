@@ -26,7 +26,7 @@ from lc_costkit.routing.cheapest_options import (
     share,
 )
 from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
-from lc_costkit.routing.experience import CONFIDENCE, Experience, TargetExperience, experience
+from lc_costkit.routing.experience import CONFIDENCE, Experience, TargetExperience, experience, mean_output
 from lc_costkit.routing.offer import Offer, Quality, cheapest_offer
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
 from lc_costkit.routing.prompt_caching import caching_of
@@ -61,7 +61,8 @@ class Cheapest:
     * abilities: by the model's profile. What it does not tell is taken for granted.
 
     Where there is a floor, a target whose quality is not known is not chosen. Where no target fits, the strong one is
-    called, or the dearest that can do the job if that cannot. A target without a price is left out.
+    called, or the dearest that can do the job if that cannot. A target without a price is left out; ``faults`` counts
+    that, and a ledger that could not be read again.
 
     Args:
         min_quality: the least expected quality, 0 to 1; needs ``quality`` or ``ledger``.
@@ -72,7 +73,7 @@ class Cheapest:
         ledger: gives scores, latency and lengths of answers, read now and at each ``refresh()``.
         prices: what calls are priced with; the public price list by default.
         output_tokens: how long answers are, where the ledger does not tell; one number, or by target name. Without
-            it, the most that the call allows, else 300.
+            it, the mean of the other targets in the ledger, else the most that the call allows, else 300.
         seconds: how long a call takes, for models paid by the hour of which the ledger does not tell; as above.
         models: what targets do not tell of themselves, by target name: their model, window and abilities.
         recent: read only so much of the ledger; ``None`` for all of it.
@@ -117,7 +118,7 @@ class Cheapest:
         self.models = checked_models(models or {})
         self.recent = recent if recent is None else checked_recent(recent)
         self.only = checked_filters(only or {})
-        self.least_scores = int(positive("least_scores", least_scores, "scores"))
+        self.least_scores = positive("least_scores", least_scores, "scores")
         self.faults = Faults(logging.getLogger(__name__))
         self._check_sources()
         self.experience = Experience() if ledger is None else self._read(ledger)
@@ -174,7 +175,11 @@ class Cheapest:
             raise LookupError("there are no targets to choose among")
         tokens = prompt_tokens(request)
         qualities = self._qualities(request)
-        return cheapest_offer([self._offer(name, request, tokens, qualities.get(name)) for name in names])
+        models = {name: self._model(name, request.models.get(name)) for name in names}
+        known = {name: self._known(name, model) for name, model in models.items()}
+        return cheapest_offer(
+            [self._offer(name, request, models[name], known, tokens, qualities.get(name)) for name in names]
+        )
 
     def _check_sources(self) -> None:
         """Raise ``ConfigurationError`` if nothing tells what a limit needs."""
@@ -193,11 +198,18 @@ class Cheapest:
             if value:
                 raise ConfigurationError(f"{name}={value!r} does nothing without ledger=")
 
-    def _offer(self, name: str, request: RouteRequest, tokens: int, quality: Quality | None) -> Offer:
+    def _offer(
+        self,
+        name: str,
+        request: RouteRequest,
+        model: TargetModel,
+        all_known: Mapping[str, TargetExperience | None],
+        tokens: int,
+        quality: Quality | None,
+    ) -> Offer:
         """Return what a target would cost, and what is for and against it."""
-        model = self._model(name, request.models.get(name))
-        known = self._known(name, model)
-        output, output_source = self._output(name, request, known)
+        known = all_known[name]
+        output, output_source = self._output(name, request, all_known)
         seconds, seconds_source = self._seconds(name, known)
         ability = ability_of(model, request, input_tokens=tokens, output_tokens=output)
         warm_share = request.conversation.warm_at.get(name, 0.0) if request.conversation is not None else 0.0
@@ -288,22 +300,26 @@ class Cheapest:
             return Quality(words="quality not known")
         scores = known.scores if known is not None else 0
         if known is None or scores < self.least_scores:
-            return Quality(words=f"quality not known: {scores} scores in the ledger, {self.least_scores} are needed")
+            return Quality(words=f"quality not known: {scores} scores in the ledger, {self.least_scores:g} are needed")
         if known.mean_score is None or known.score_at_least is None:
             return Quality(words="quality not known: the scores in the ledger are not between 0 and 1")
         words = f"quality {known.mean_score:.2f} of {scores:,} scores in the ledger"
         words += f", at least {known.score_at_least:.2f} ({CONFIDENCE:.0%})"
         return Quality(known.mean_score, known.score_at_least, words)
 
-    def _output(self, name: str, request: RouteRequest, known: TargetExperience | None) -> tuple[int, str]:
+    def _output(
+        self, name: str, request: RouteRequest, all_known: Mapping[str, TargetExperience | None]
+    ) -> tuple[int, str]:
         """Return how long an answer is expected to be, and who says so."""
         most = request.max_output_tokens
         given = self.output_tokens.get(name) if isinstance(self.output_tokens, Mapping) else self.output_tokens
-        if known is not None and known.calls >= LEAST_CALLS and known.mean_output_tokens is not None:
-            expected = round(known.mean_output_tokens)
-            source = f"the mean of {known.calls:,} calls in the ledger"
+        own = mean_output((all_known[name],), least_calls=LEAST_CALLS)
+        if own is not None:
+            expected, source = own.tokens, f"the mean of {own.calls:,} calls in the ledger"
         elif given is not None:
             expected, source = round(given), "as given"
+        elif (others := mean_output(all_known.values(), least_calls=LEAST_CALLS)) is not None:
+            expected, source = others.tokens, f"the mean of {others.calls:,} calls of other targets in the ledger"
         elif most is not None:
             return most, "the most that the call allows"
         else:

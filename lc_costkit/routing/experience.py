@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from statistics import median
@@ -166,6 +166,33 @@ def experience(
             ) from error
     rows = [sums.finish(route, model) for (route, model), sums in found.items()]
     return Experience(tuple(sorted(rows, key=lambda row: (row.route is None, row.route or "", row.model or ""))))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOutput:
+    """How long answers are.
+
+    Attributes:
+        tokens: of one, on average.
+        calls: how many it is the mean of.
+    """
+
+    tokens: int
+    calls: int
+
+
+def mean_output(known: Iterable[TargetExperience | None], *, least_calls: int) -> MeanOutput | None:
+    """Return how long answers of targets are, all calls together; ``None`` where that is not known.
+
+    Args:
+        known: of the targets.
+        least_calls: a target of fewer is left out.
+    """
+    enough = [one for one in known if one is not None and one.calls >= least_calls]
+    calls = sum(one.calls for one in enough)
+    if not calls:
+        return None
+    return MeanOutput(round(sum(one.calls * (one.mean_output_tokens or 0.0) for one in enough) / calls), calls)
 
 
 def lower_limit(mean: float, scores: int) -> float:

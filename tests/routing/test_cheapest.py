@@ -179,12 +179,20 @@ def test_the_length_of_an_answer_is_that_of_the_ledger_then_as_given_then_as_all
         (known, "small", "1,234 of answer (the mean of 20 calls in the ledger)"),
         (known, "large", "50 of answer (as given)"),
         (Cheapest(), "small", "300 of answer (an assumption)"),
+        (Cheapest(ledger=ledger), "large", "300 of answer (an assumption)"),
     ]:
         assert words in said(policy(ask(targets=(target,))))
     for policy in (known, Cheapest()):
         request = ask(targets=("small",), max_output_tokens=900)
         assert "900 of answer (the most that the call allows)" in said(policy(request))
     assert "50 of answer (as given)" in said(known(ask(targets=("large",), max_output_tokens=900)))
+
+
+def test_where_the_ledger_knows_one_target_only_the_other_is_taken_to_answer_as_long(ledger: Ledger) -> None:
+    keep(ledger, "large", 20, tokens=90)
+    decision = Cheapest(ledger=ledger)(ask())
+    assert decision.target == "small"
+    assert "and 90 of answer (the mean of 20 calls of other targets in the ledger)" in said(decision)
 
 
 # -- quality -------------------------------------------------------------------------------------
