@@ -9,8 +9,10 @@ try:
 except ImportError as error:
     raise MissingDependency("lc_costkit.llama_index", "llama-index") from error
 
+from lc_costkit.llama_index.answer_judge import AnswerJudge
 from lc_costkit.llama_index.budgeted import budgeted_llm
 from lc_costkit.llama_index.cascade import cascade_llm
+from lc_costkit.llama_index.classifier import LLMClassifier
 from lc_costkit.llama_index.embeddings import metered_embedding
 from lc_costkit.llama_index.events import instrument
 from lc_costkit.llama_index.handler import CostEventHandler
@@ -23,10 +25,12 @@ from lc_costkit.llama_index.routed import RouteEvent, routed_llm
 from lc_costkit.llama_index.selector import ModelSelector
 
 __all__ = [
+    "AnswerJudge",
     "BudgetExceededEvent",
     "CacheHitEvent",
     "CacheMissEvent",
     "CostEventHandler",
+    "LLMClassifier",
     "ModelJudge",
     "ModelSelector",
     "PruneEvent",
