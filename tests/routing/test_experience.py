@@ -143,6 +143,22 @@ def test_scores_on_another_scale_have_a_mean_and_no_limit(ledger: Ledger) -> Non
     assert (row.mean_score, row.score_at_least) == (4.5, None)
 
 
+def test_a_ledger_that_is_opened_to_read_is_enough(ledger: Ledger, tmp_path: Path) -> None:
+    keep(ledger, 2.0)
+    with Ledger(tmp_path / "ledger.db", read_only=True) as reading:
+        assert only(experience(reading)).median_seconds == 2.0
+
+
+def test_columns_are_read_as_they_are_stored(ledger: Ledger) -> None:
+    call = keep(ledger, 2.0, tags=("de",))
+    keep(ledger, 3.0, tags=("ko",))
+    rows = list(ledger.columns("call_id", "latency_seconds", "tags", tag="de"))
+    assert rows == [{"seq": 1, "call_id": call, "latency_seconds": 2.0, "tags": '["de"]'}]
+    ledger.close()
+    with pytest.raises(StoreError, match="is closed"):
+        list(ledger.columns("call_id"))
+
+
 def test_an_empty_ledger_knows_nothing(ledger: Ledger) -> None:
     known = experience(ledger)
     assert known.of("small", "gpt-4o-mini") is None
