@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.routing import Learned, RouteDecision, RouteRequest, Rules, calibrate
+from lc_costkit.routing import RouteDecision, RouteRequest, Rules
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.classifier import Classifier
-from lc_costkit.routing.first_sure import FirstSure, derived_band, first_sure
+from lc_costkit.routing.first_sure import FirstSure, first_sure
 from lc_costkit.routing.target_model import TargetModel
 from tests.routing.test_classifier import Model, WaitingModel, asked
 
@@ -153,41 +153,7 @@ def test_checks_and_names_pass_through() -> None:
         TargetChooser(["small", "Small"], policy=first_sure(Rules(), Classifier(Model("small"))))
 
 
-# -- the band ------------------------------------------------------------------------------------
-
-
-@given(st.floats(0, 1), st.integers(2, 6))
-def test_a_derived_band_lies_around_the_threshold_by_twice_the_odds(threshold: float, targets: int) -> None:
-    low, high = derived_band(Scored(0.5, threshold=threshold), targets)
-    assert 0 <= low <= threshold <= high <= 1
-    assert low * (1 - threshold) * 2 == pytest.approx(threshold * (1 - low))
-    assert high * (1 - threshold) == pytest.approx(2 * threshold * (1 - high))
-
-
-def test_the_band_of_rules_reaches_over_all_of_their_steps() -> None:
-    assert derived_band(Rules(threshold=0.2), 2) == pytest.approx((1 / 9, 1 / 3))
-    assert derived_band(Rules(threshold=0.2), 3) == pytest.approx((1 / 19, 1 / 3))
-    assert derived_band(Rules(threshold=0.2, targets=("a", "b", "c")), 2) == pytest.approx((1 / 19, 1 / 3))
-    assert derived_band(Rules(threshold=(0.1, 0.5)), 3) == pytest.approx((1 / 19, 2 / 3))
-    assert derived_band(Rules(threshold=0.0), 2) == (0.0, 0.0)
-    assert derived_band(Rules(threshold=0.2, targets=("a",)), 1) == pytest.approx((1 / 9, 1 / 3))
-
-
-def test_a_calibrated_policy_has_the_band_of_its_threshold() -> None:
-    questions = [f"What is {n}?" for n in range(30)] + [f"Prove that {n} is a prime." for n in range(30)]
-    calibrated = calibrate(Rules(), questions, share=0.5)
-    inner = Rules(threshold=calibrated.point.threshold)
-    assert derived_band(calibrated, 2) == derived_band(inner, 2)
-
-
-def test_a_learned_policy_is_unsure_by_as_much_as_its_predictions_were_out() -> None:
-    questions = [f"What is {n} and {n}?" for n in range(100)] + [f"Prove that {n} is a prime." for n in range(100)]
-    right = [1.0] * 100 + [0.2] * 100
-    learned = Learned.fit(questions, {"small": right, "large": [0.9] * 200})
-    small, large = (one.calibration_error for one in learned.qualities)
-    low, high = derived_band(learned, 2)
-    assert learned.threshold - low == pytest.approx((small + large) / 2)
-    assert high - learned.threshold == pytest.approx((small + large) / 2)
+# -- keeping and refusing -------------------------------------------------------------------------
 
 
 def test_it_can_be_pickled() -> None:
@@ -195,9 +161,6 @@ def test_it_can_be_pickled() -> None:
     again = pickle.loads(pickle.dumps(policy))  # noqa: S301
     assert again(asked("Why was I charged twice at a hotel?", targets=TWO)).target == "large"
     assert repr(again).startswith("first_sure(Rules(")
-
-
-# -- refusing ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("policies", [(), (Rules(),)])
