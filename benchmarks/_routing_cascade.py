@@ -2,8 +2,10 @@
 
 Recorded answers of Mixtral and GPT-4 to GSM8K. The cheap answer comes first; where a check fails, the strong one is
 taken. The general checks are told nothing of the task; the form (a line with the final number, which is whole and
-not negative) is what an application knows of its own answers. The checks were written with one half of the answers
-in view (prompts whose CRC-32 is even); the other half was counted once, when they were done.
+not negative) is what an application knows of its own answers. Most checks were written with one half of the answers
+in view (prompts whose CRC-32 is even), the other half was counted once, when they were done; ``unknowns_solve`` and how
+many numbers ``uses_what_is_given`` lets go were chosen later, on the odd rows of the file. Nothing was chosen on the even
+rows of the other half, a quarter of the answers.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from lc_costkit.routing.curve import GapCurve
 from lc_costkit.routing.policy import RouteRequest
 
 FORM: tuple[Check, ...] = (
-    Matches(r"####\s*\$?-?[\d,.]+", what="a line with the final number"),
     FinalNumber(least=0, whole=True),
+    Matches(r"####\s*\$?-?[\d,.]+", what="a line with the final number"),
 )
 
 
@@ -37,7 +39,15 @@ def show_cascade(path: Path, *, splits: int) -> None:
     failed = np.array([[not check(request, answer).passed for check in (*GENERAL_CHECKS, *FORM)]
                        for request, answer in zip(requests, answers, strict=True)])  # fmt: skip
     names = [getattr(check, "__name__", type(check).__name__) for check in (*GENERAL_CHECKS, *FORM)]
-    for title, places in (("half that the checks were written on", seen), ("other half", ~seen), ("all", seen | ~seen)):
+    even = np.arange(len(rows)) % 2 == 0
+    parts = {
+        "half that most checks were written on": seen,
+        "odd rows": ~even,
+        "even rows": even,
+        "quarter that nothing was chosen on": ~seen & even,
+        "all": seen | ~seen,
+    }
+    for title, places in parts.items():
         print(f"\nGSM8K answers, {title}: {places.sum()} prompts, checks one after the other")
         print(f"  {'check':<24}{'of wrong':>10}{'of right':>10}{'strong calls':>14}{'PGR':>7}")
         _rules(names, failed[places], weak[places], strong[places])

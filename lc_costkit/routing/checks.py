@@ -22,6 +22,7 @@ from lc_costkit.routing.arithmetic import equations
 from lc_costkit.routing.final import asks_for_a_count, final_number, final_text, numbers
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.schema import violations
+from lc_costkit.routing.unknowns import unsolved
 from lc_costkit.routing.wording import hedge, refusal
 
 CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "incomplete"})
@@ -73,6 +74,12 @@ def arithmetic_recomputes(request: RouteRequest, answer: Answer, /) -> Verdict:
     return PASSED
 
 
+def unknowns_solve(request: RouteRequest, answer: Answer, /) -> Verdict:
+    """Fail an answer whose unknowns, as it finds them, do not solve its own equations."""
+    sides = unsolved(answer.text)
+    return PASSED if sides is None else failed(f"what it finds does not solve {sides[0]} = {sides[1]}")
+
+
 def whole_counts(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer to "how many" whose final number is negative or no whole number, unless it asks for a part."""
     if not asks_for_a_count(request.question):
@@ -84,14 +91,15 @@ def whole_counts(request: RouteRequest, answer: Answer, /) -> Verdict:
 
 
 def uses_what_is_given(request: RouteRequest, answer: Answer, /) -> Verdict:
-    """Fail an answer that calculates, but with two or more of the question's numbers nowhere in it."""
+    """Fail an answer that calculates without a number of the question; one of 1 and 2 may be used in words ("half")."""
     if not equations(answer.text):
         return PASSED
     seen = set(numbers(answer.text))
     # A per cent may be written as a share, and a share as per cent.
     seen |= {round(one * part, 9) for one in seen for part in (100, 0.01)}
     unused = [one for one in dict.fromkeys(numbers(request.question)) if one not in seen]
-    return failed(f"it does not use {len(unused)} numbers of the question") if len(unused) > 1 else PASSED
+    wrong = len(unused) > 1 or any(one > 2 for one in unused)
+    return failed(f"it does not use {len(unused)} of the question's numbers") if wrong else PASSED
 
 
 def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:
@@ -325,6 +333,7 @@ GENERAL_CHECKS: tuple[Check, ...] = (
     complete,
     no_refusal,
     arithmetic_recomputes,
+    unknowns_solve,
     code_compiles,
     whole_counts,
     uses_what_is_given,

@@ -31,6 +31,7 @@ from lc_costkit.routing.checks import (
     json_parses,
     no_hedging,
     no_refusal,
+    unknowns_solve,
     uses_what_is_given,
     whole_counts,
 )
@@ -54,6 +55,7 @@ def judge(check: Check, text: str, question: str = "?", **fields: Any) -> Verdic
         (no_refusal, "Paris.", "I'm sorry, I cannot help.", "it declines (I'm sorry)"),
         (no_hedging, "It is 12.", "It is 12. Wait, no.", "it doubts itself (Wait,)"),
         (arithmetic_recomputes, "3 * 4 = 12", "3 * 4 = 13", "3 * 4 is 12, not 13"),
+        (unknowns_solve, "3x + 2 = 11, x = 3", "3x + 2 = 11, x = 4", "what it finds does not solve 3x + 2 = 11"),
         (code_compiles, "```python\nx = 1\n```", "```python\nx = = 1\n```", "a python block does not parse: line 1"),
         (code_compiles, "```json\n1\n```", "```json\n[1\n```", "a json block does not parse: not valid at character 3"),
         (json_parses, '{"a": 1}', "Sure: {a: 1}", "it is no JSON: not valid at character 0"),
@@ -115,7 +117,15 @@ def test_counts_are_whole() -> None:
 
 def test_a_calculation_uses_what_is_given_and_shows_what_it_comes_to() -> None:
     assert judge(uses_what_is_given, "3 * 12 = 36, 36 - 5 = 31", BOUGHT).passed
-    assert judge(uses_what_is_given, "3 + 4 = 7", BOUGHT).reason == "it does not use 2 numbers of the question"
+    assert judge(uses_what_is_given, "3 + 4 = 7", BOUGHT).reason == "it does not use 2 of the question's numbers"
+    assert judge(uses_what_is_given, "3 * 12 = 36", BOUGHT).reason == "it does not use 1 of the question's numbers"
+    assert not judge(
+        uses_what_is_given, "3 * 12 = 36개", "달걀 12개가 든 상자 3개를 사서 5개를 깨뜨렸다. 몇 개 남나?"
+    ).passed
+    assert judge(
+        uses_what_is_given, "30 / 2 = 15", "Of 30 eggs 2 boxes are made, and 1 is sold. How many are in it?"
+    ).passed
+    assert judge(uses_what_is_given, "Half of 30 + 8 is 15 + 4 = 19", "Of 30 eggs and 8 nuts 2 boxes are made.").passed
     assert judge(uses_what_is_given, "Thirty-one.", BOUGHT).passed
     assert judge(conclusion_is_shown, "36 - 5 = 31\n#### 31", BOUGHT).passed
     assert judge(conclusion_is_shown, "36 - 5 = 31\n#### 41", BOUGHT).reason == "it comes to 41, which it does not show"
@@ -223,5 +233,5 @@ def test_the_checks_fail_many_wrong_answers_and_few_right_ones() -> None:
         ]
         failures = [not all(verdict.passed for verdict in each) for each in verdicts]
         rates[correct] = sum(failures) / len(own)
-    assert rates[True] < 0.06
-    assert rates[False] > 0.3
+    assert rates[True] < 0.09
+    assert rates[False] > 0.4
