@@ -21,6 +21,7 @@ from lc_costkit.routing.rules import Rules
 from lc_costkit.routing.signals import Finding, Rule
 from lc_costkit.routing.sticky import Sticky, sticky
 from lc_costkit.routing.target_model import TargetModel
+from lc_costkit.routing.unsure import unsure_band
 
 __all__ = [
     "DEFAULT_RULES",
@@ -54,4 +55,5 @@ __all__ = [
     "first_sure",
     "labelled_prompts",
     "sticky",
+    "unsure_band",
 ]
