@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
 
 from langchain.agents.middleware.types import ModelRequest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
+from pydantic import ConfigDict
 
+from lc_costkit.langchain.model_call import view
 from lc_costkit.marks import ROUTE_KEY, RouteMark
+
+_SLOT = "_lc_costkit_told"
+"""Where a marked model keeps what is its own: its state is the model's."""
 
 
 class Heard(BaseCallbackHandler):
@@ -28,15 +35,72 @@ class Heard(BaseCallbackHandler):
         self.answers += 1
 
 
-def marked(model: BaseChatModel, mark: RouteMark, heard: Heard) -> BaseChatModel:
-    """Return a copy of a model, of its own type, whose calls carry a mark in their metadata and are heard of.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    metadata: dict[str, Any]
+    heard: tuple[Heard, ...]
 
-    A binding would not do: an agent asks whether its model is a ``BaseChatModel`` to know how to ask for structure.
+
+class _Marked:
+    """What the classes of marked models have before the model's own."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Leave out what a model's author does with each new class: this one is no other model."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """As above."""
+
+    def __copy__(self) -> Any:
+        made = super().__copy__()  # type: ignore[misc]
+        object.__setattr__(made, _SLOT, _told(self))
+        return made
+
+
+def marked(model: BaseChatModel, mark: RouteMark, heard: Heard) -> BaseChatModel:
+    """Return the same model, as one whose calls carry a mark in their metadata and are heard of.
+
+    All the model's state is shared, so that what it keeps from call to call (a client that is made when it is first
+    needed, the place in a list of answers) is kept. A binding would not do: an agent asks whether its model is a
+    ``BaseChatModel`` to know how to ask for structure.
     """
-    given: Any = model.callbacks
-    handlers = list(getattr(given, "handlers", given) or ())
-    metadata = {**(model.metadata or {}), ROUTE_KEY: mark.to_dict()}
-    return model.model_copy(update={"metadata": metadata, "callbacks": [*handlers, heard]})
+    kind, before = type(model), _told(model)
+    seen: BaseChatModel = view(model, kind if issubclass(kind, _Marked) else _marked_class(kind))
+    others = () if before is None else before.heard
+    object.__setattr__(seen, _SLOT, _Told({ROUTE_KEY: mark.to_dict()}, (*others, heard)))
+    return seen
+
+
+@lru_cache(maxsize=256)
+def _marked_class(plain: type) -> type:
+    names: dict[str, Any] = {
+        "__module__": plain.__module__,
+        "__qualname__": plain.__qualname__,
+        "__doc__": plain.__doc__,
+        "__slots__": (_SLOT,),
+        "model_config": ConfigDict(defer_build=True),
+    }
+    made: Any = type(plain)(plain.__name__, (_Marked, plain), names)
+    # After the class is made: pydantic would take them for fields that are overridden.
+    made.metadata, made.callbacks = property(_metadata), property(_callbacks)
+    return cast(type, made)
+
+
+def _told(model: Any) -> _Told | None:
+    told: _Told | None = getattr(model, _SLOT, None)
+    return told
+
+
+def _metadata(model: Any) -> dict[str, Any] | None:
+    own: dict[str, Any] | None = model.__dict__.get("metadata")
+    told = _told(model)
+    return own if told is None else {**(own or {}), **told.metadata}
+
+
+def _callbacks(model: Any) -> Any:
+    own = model.__dict__.get("callbacks")
+    told = _told(model)
+    return own if told is None else [*(getattr(own, "handlers", own) or ()), *told.heard]
 
 
 class Failures:

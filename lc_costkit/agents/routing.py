@@ -186,10 +186,10 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
     def _first(self, request: ModelRequest[Any], choice: Choice) -> _Try:
         if choice.observed:
             choice = replace(choice, target=self._own(request))
-        elif request.tools and not _takes_tools(self.targets[choice.target]) and choice.target != self.strong:
-            unable = ConfigurationError(f"target {choice.target!r} takes no tools; the agent has {len(request.tools)}")
+        elif choice.target != self.strong and (lacking := _lacking(self.targets[choice.target], request)):
+            unable = ConfigurationError(f"target {choice.target!r} takes no {lacking}, and the agent has some")
             self.faults.record(f"target {choice.target!r}", unable, f"the request went to {self.strong!r}")
-            reasons = (f"{choice.target} takes no tools", *choice.decision.reasons)
+            reasons = (f"{choice.target} takes no {lacking}", *choice.decision.reasons)
             decision = replace(choice.decision, target=self.strong, reasons=reasons)
             if choice.seen is not None:
                 self._chooser.conversations.instead(choice.seen, self.strong)
@@ -276,7 +276,13 @@ def _chat_model(name: str, model: Any) -> BaseChatModel:
     return model
 
 
-def _takes_tools(model: BaseChatModel) -> bool:
-    if type(model).bind_tools is BaseChatModel.bind_tools:
-        return False
-    return (model.profile or {}).get("tool_calling") is not False
+def _lacking(model: BaseChatModel, request: ModelRequest[Any]) -> str | None:
+    """Say what of a request a model cannot take, by what it is and what its profile says; ``None`` for nothing."""
+    binds = type(model).bind_tools is not BaseChatModel.bind_tools
+    profile = model.profile or {}
+    calls = profile.get("tool_calling") is not False
+    if request.tools and not (binds and calls):
+        return "tools"
+    if request.response_format is not None and not (binds and (calls or profile.get("structured_output"))):
+        return "response format"
+    return None

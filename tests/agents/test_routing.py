@@ -13,7 +13,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware
 from langchain.agents.structured_output import StructuredOutputValidationError, ToolStrategy
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.language_models.fake_chat_models import FakeListChatModel, FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphBubbleUp
@@ -397,6 +397,50 @@ async def test_the_next_target_takes_over_and_keeps_the_run(way: Any, ledger: Le
         assert_agrees(ledger, provider)
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_pieces_of_a_stream_that_broke_off_are_told_apart_by_their_id(asynchronous: bool) -> None:
+    with FakeProvider(answer=lambda request: "one two three four five six seven eight") as provider:
+        agent = routed(provider, RoutingMiddleware(two(provider), on_error="next"), tools=[])
+        provider.fail_next(Fault.cut_stream(after_chunks=2))
+        if asynchronous:
+            pieces = [one async for one, _ in agent.astream(asked(), stream_mode="messages")]
+        else:
+            pieces = [one for one, _ in agent.stream(asked(), stream_mode="messages")]
+        texts: dict[str, str] = {}
+        for piece in pieces:
+            texts[piece.id] = texts.get(piece.id, "") + str(piece.text)
+        assert list(texts.values())[-1] == "one two three four five six seven eight"
+        assert called(provider) == ["openai", "anthropic"]
+
+
+async def test_events_show_the_target_and_its_tokens() -> None:
+    with FakeProvider(answer=weather_answer) as provider:
+        agent = routed(provider, RoutingMiddleware(two(provider)))
+        events = [event async for event in agent.astream_events(asked(HARD), version="v2")]
+        starts = [event["metadata"][ROUTE_KEY] for event in events if event["event"] == "on_chat_model_start"]
+        assert [mark["target"] for mark in starts] == ["strong"] * 2
+        tokens = [event["data"]["chunk"].text for event in events if event["event"] == "on_chat_model_stream"]
+        assert "".join(tokens) == SUNNY
+
+
+async def test_a_scripted_model_goes_through_its_script() -> None:
+    script = [
+        AIMessage("", tool_calls=[{"name": "get_weather", "args": {"city": "Paris"}, "id": "1"}]),
+        AIMessage("It is sunny."),
+    ]
+
+    class Scripted(FakeMessagesListChatModel):
+        def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+            return self.bind(**kwargs)
+
+    with FakeProvider() as provider:
+        targets: Any = {"cheap": Scripted(responses=list(script)), "strong": Scripted(responses=list(script))}
+        agent = routed(provider, RoutingMiddleware(targets))
+        for run in (agent.invoke(asked()), await agent.ainvoke(asked(HARD))):
+            assert [message.text for message in run["messages"][1:]] == ["", "Sunny in Paris.", "It is sunny."]
+        assert provider.calls == 0
+
+
 async def test_where_every_target_fails_the_last_error_is_raised() -> None:
     with FakeProvider(answer=weather_answer) as provider:
         agent = routed(provider, RoutingMiddleware(two(provider), on_error="next"))
@@ -671,6 +715,23 @@ async def test_a_target_without_tools_is_left_out_where_the_agent_has_some(overr
         assert reasons[0] == "simple takes no tools"
         assert middleware.faults.counts == {"target 'simple': ConfigurationError": 2}
         assert routed(provider, middleware, tools=[]).invoke(asked(), config)["messages"][-1].text == "hello"
+
+
+@pytest.mark.parametrize("response_format", [Weather, ToolStrategy(Weather)], ids=["schema", "tool"])
+def test_a_target_without_structured_answers_is_left_out_where_one_is_asked_for(response_format: Any) -> None:
+    def answer(request: FakeRequest) -> str | FakeAnswer:
+        report: dict[str, Any] = {"city": "Paris", "sunny": True}
+        called = FakeAnswer(tool_calls=(FakeToolCall(name="Weather", arguments=report),))
+        return called if request.tools else '{"city": "Paris", "sunny": true}'
+
+    with FakeProvider(answer=answer) as provider:
+        targets = {"simple": Toolless(responses=["hello"]), **two(provider)}
+        middleware = RoutingMiddleware(targets, lambda request: "simple")
+        agent = routed(provider, middleware, tools=[], response_format=response_format)
+        state = agent.invoke(asked())
+        assert state["structured_response"] == Weather(city="Paris", sunny=True)
+        assert targets_of(state["messages"]) == ["strong"]
+        assert "simple takes no response format" in str(state["messages"])
 
 
 def test_a_profile_that_knows_no_tools_counts_too() -> None:
