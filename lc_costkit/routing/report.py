@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ from lc_costkit.routing.alone import Comparison, SingleTarget, compare
 from lc_costkit.routing.calibrated import CalibratedPolicy, uncalibrated
 from lc_costkit.routing.curve import GapCurve, apgr_interval
 from lc_costkit.routing.needs import ThresholdPolicy, chosen, middles, needs_of
-from lc_costkit.routing.outcomes import LabelledPrompt, columns_of, outcome_table
+from lc_costkit.routing.outcomes import LabelledPrompt
+from lc_costkit.routing.report_input import checked_labels, checked_overhead, checked_prices
 from lc_costkit.tables import html_table, text_table
 
 if TYPE_CHECKING:
@@ -112,43 +112,82 @@ class RoutingReport:
                 without a threshold or for other targets.
         """
         inner = uncalibrated(policy)
-        texts, columns = columns_of(labelled)
-        names: tuple[str, ...] = getattr(inner, "targets", None) or tuple(columns)
-        if not texts or set(names) != set(columns):
-            raise ConfigurationError(f"the labels are of {sorted(columns)!r}, the targets are {list(names)!r}")
-        if len(names) < 2:
-            raise ConfigurationError(f"there is nothing to choose between: {list(names)!r}")
-        table = outcome_table(texts, {name: columns[name] for name in names})
-        if not table.complete:
-            raise ConfigurationError("a report needs an outcome of every target for every prompt; some are missing")
-        missing = [name for name in names if costs is not None and name not in costs]
-        if missing:
-            raise ConfigurationError(f"costs must name every target; {missing!r} are missing")
-        overhead = _amount("overhead_usd", overhead_usd)
-        if costs is None and overhead:
-            raise ConfigurationError(f"overhead_usd={overhead_usd!r} says nothing without costs=; give those, too")
-        prices = None if costs is None else np.array([_amount(f"the cost of {name!r}", costs[name]) for name in names])
-        needs = needs_of(inner, texts, len(names))
-        thresholds = [*middles(needs[:, 0], most=POINTS), 1.0]
-        points = tuple(_point(needs, table.found, prices, threshold, overhead) for threshold in thresholds)
-        threshold = _threshold_of(inner)
-        now = _point(needs, table.found, prices, threshold, overhead)
-        mixed = table.found[np.arange(len(texts)), chosen(needs, threshold)]
-        strong, cheap = table.found[:, -1], table.found[:, 0]
+        names, found = checked_labels(labelled, getattr(inner, "targets", None))
+        overhead = checked_overhead(overhead_usd, costs)
+        prices = checked_prices(names, costs)
+        needs = needs_of(inner, [one.prompt for one in labelled], len(names))
+        return cls._of(names, found, needs, _threshold_of(inner), prices=prices, paid=prices, overhead=overhead)
+
+    @classmethod
+    def of_drafts(
+        cls,
+        scores: Sequence[float],
+        labelled: Sequence[LabelledPrompt],
+        *,
+        costs: Mapping[str, float] | None = None,
+        threshold: float = 0.5,
+        overhead_usd: float = 0.0,
+    ) -> RoutingReport:
+        """Do the same for a cascade of two targets: each request pays for a draft, and some for an answer besides.
+
+        Args:
+            scores: how likely the cheap target's answer to each prompt is good, 0 to 1, as ``AnswerScore.score``
+                says; of checks, 1 for an answer that passes them all and 0 for another.
+            labelled: the prompts, with an outcome of both targets, the cheap one first.
+            costs: by target, what a call costs on average, USD.
+            threshold: a draft is thrown away below it.
+            overhead_usd: what checking costs, USD a request: a judge, or further samples.
+
+        Raises:
+            ConfigurationError: as ``of``; scores that do not go with the prompts, or outside 0..1; not two targets.
+        """
+        names, found = checked_labels(labelled, None)
+        if len(names) != 2:
+            raise ConfigurationError(f"scores of drafts tell two targets apart, not {list(names)!r}")
+        overhead = checked_overhead(overhead_usd, costs)
+        prices = checked_prices(names, costs)
+        told = np.array([float(one) for one in scores])
+        if len(told) != len(found):
+            raise ConfigurationError(f"there are {len(found)} prompts, but {len(told)} scores")
+        if not ((told >= 0) & (told <= 1)).all() or not 0.0 <= threshold <= 1.0:
+            raise ConfigurationError("scores and their threshold lie between 0 and 1")
+        # From how good a draft looks to how much an answer is needed. One at the threshold passes.
+        needs, enough, all_pass = 1.0 - told[:, None], _just_above(1.0 - threshold), _just_above(1.0)
+        paid = None if prices is None else np.cumsum(prices)
+        made = cls._of(names, found, needs, enough, prices=prices, paid=paid, overhead=overhead, highest=all_pass)
+        return replace(made, points=tuple(map(_as_score, made.points)), now=replace(made.now, threshold=threshold))
+
+    @classmethod
+    def _of(
+        cls,
+        names: tuple[str, ...],
+        found: NDArray[np.float64],
+        needs: NDArray[np.float64],
+        threshold: float,
+        *,
+        prices: NDArray[np.float64] | None,
+        paid: NDArray[np.float64] | None,
+        overhead: float,
+        highest: float = 1.0,
+    ) -> RoutingReport:
+        thresholds = [*middles(needs[:, 0], most=POINTS), highest]
+        now = _point(needs, found, paid, threshold, overhead)
+        mixed = found[np.arange(len(found)), chosen(needs, threshold)]
+        strong, cheap = found[:, -1], found[:, 0]
         curve = GapCurve.of(needs[:, 0], strong, cheap) if strong.mean() > cheap.mean() else None
         return cls(
             targets=names,
-            prompts=len(texts),
-            qualities=tuple(float(one) for one in table.found.mean(axis=0)),
+            prompts=len(found),
+            qualities=tuple(float(one) for one in found.mean(axis=0)),
             apgr=None if curve is None else curve.apgr,
             apgr_interval=None
             if curve is None
             else apgr_interval(needs[:, 0], strong, cheap, confidence=0.95, resamples=RESAMPLES),
             cpt50=None if curve is None else curve.share_for(0.5),
             cpt80=None if curve is None else curve.share_for(0.8),
-            points=points,
+            points=tuple(_point(needs, found, paid, one, overhead) for one in thresholds),
             now=now,
-            comparison=compare(names, table.found, mixed, prices=prices, mixed_usd=now.cost),
+            comparison=compare(names, found, mixed, prices=prices, mixed_usd=now.cost),
             overhead_usd=overhead,
         )
 
@@ -287,6 +326,14 @@ class RoutingReport:
         return notes
 
 
+def _just_above(number: float) -> float:
+    return float(np.nextafter(number, 2.0))
+
+
+def _as_score(point: ReportPoint) -> ReportPoint:
+    return replace(point, threshold=max(0.0, 1.0 - point.threshold))
+
+
 def _verdict_text(found: Comparison) -> str:
     name, quality = found.best.target, f"{found.best.quality:.3f}"
     alone = f"{name} alone, the cheapest target that is as good (quality {quality})"
@@ -299,12 +346,6 @@ def _verdict_text(found: Comparison) -> str:
     if found.pays:
         return f"routing pays: {amount} USD{share} a request less than {alone}"
     return f"routing does not pay: {amount} USD{share} a request more than {alone}"
-
-
-def _amount(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not 0 <= value < math.inf:
-        raise ConfigurationError(f"{name} must be an amount in USD, at least 0; not {value!r}")
-    return float(value)
 
 
 def _point(

@@ -115,6 +115,51 @@ def test_what_deciding_costs_says_nothing_without_costs() -> None:
         RoutingReport.of(ByNumber(), labelled(60), overhead_usd=0.1)
 
 
+def graded(drafts: list[float]) -> list[LabelledPrompt]:
+    return [LabelledPrompt(prompt=str(n), outcomes={"cheap": one, "strong": 1.0}) for n, one in enumerate(drafts)]
+
+
+def test_a_cascade_pays_for_each_draft_and_for_some_answers_besides() -> None:
+    scores, rows = [0.9, 0.8, 0.6, 0.2], graded([1.0, 1.0, 0.0, 0.0])
+    report = RoutingReport.of_drafts(scores, rows, costs={"cheap": 1.0, "strong": 10.0}, overhead_usd=0.5)
+    assert (report.now.threshold, report.now.shares, report.now.quality) == (0.5, (0.75, 0.25), 0.75)
+    assert report.now.cost == 1.0 + 0.25 * 10.0 + 0.5
+    assert (report.best_single.target, report.saved_usd, report.pays) == ("strong", 6.0, True)
+    first, last = report.points[0], report.points[-1]
+    assert (first.threshold, first.shares, first.cost) == (1.0, (0.0, 1.0), 11.5)
+    assert (last.threshold, last.shares, last.cost) == (0.0, (1.0, 0.0), 1.5)
+    at_score = RoutingReport.of_drafts(scores, rows, threshold=0.8)
+    assert at_score.now.shares == (0.5, 0.5), "a draft at the threshold passes"
+    assert at_score.now.quality == 1.0
+    assert report.apgr == pytest.approx(0.75)
+
+
+def test_a_cascade_that_throws_most_drafts_away_does_not_pay() -> None:
+    drafts = [1.0] + [0.0] * 9
+    report = RoutingReport.of_drafts(drafts, graded(drafts), costs={"cheap": 2.0, "strong": 10.0})
+    assert report.now.cost == 2.0 + 0.9 * 10.0
+    assert report.pays is False
+    assert "routing does not pay: 1.000000 USD (10.0%) a request more than strong alone" in repr(report)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rows", "options", "message"),
+    [
+        ([0.5], graded([1.0, 1.0]), {}, "2 prompts, but 1 scores"),
+        ([0.5, 1.5], graded([1.0, 1.0]), {}, "between 0 and 1"),
+        ([0.5, float("nan")], graded([1.0, 1.0]), {}, "between 0 and 1"),
+        ([0.5], graded([1.0]), {"threshold": 2.0}, "between 0 and 1"),
+        ([0.5], [LabelledPrompt(prompt="1", outcomes={"a": 1, "b": 1, "c": 1})], {}, "tell two targets apart"),
+        ([], [], {}, "the labels are of"),
+    ],
+)
+def test_bad_scores_of_drafts_are_refused(
+    scores: list[float], rows: list[LabelledPrompt], options: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        RoutingReport.of_drafts(scores, rows, **options)  # type: ignore[arg-type]
+
+
 def test_the_frame_has_a_line_for_each_threshold() -> None:
     report = RoutingReport.of(ByNumber(), labelled(300))
     frame = report.to_frame()
