@@ -163,7 +163,7 @@ class Course:
             return None
         seconds = self.plan.max_seconds
         if seconds is not None and time.monotonic() - self._started >= seconds:
-            return f"the {seconds:g} s for it are over"
+            return f"the limit of {seconds:g} s is reached"
         if self.plan.max_usd is None:
             return None
         more = next_cost(

@@ -230,6 +230,22 @@ def test_the_draft_is_shown_to_the_next_target_where_that_is_asked_for() -> None
     assert "it declines" in heard[1][1].text
 
 
+def test_a_policy_knows_who_answered_the_conversation_before() -> None:
+    seen: list[str | None] = []
+
+    def policy(request: RouteRequest) -> str:
+        seen.append(request.conversation.target if request.conversation is not None else None)
+        return "cheap"
+
+    asked = cascade(policy=policy)
+    first: list[Any] = [HumanMessage("hi")]
+    asked.invoke(first)
+    # The answer comes back as plain text, so that only what the cascade remembers can tell.
+    asked.invoke([*first, AIMessage("strong answer"), HumanMessage("and then?")])
+    list(asked.stream([*first, AIMessage("other"), HumanMessage("so?")]))
+    assert seen == [None, "strong", "strong"]
+
+
 # -- what others hear ----------------------------------------------------------------------------
 
 
@@ -466,7 +482,7 @@ def test_a_whole_cascade_can_be_held_to_a_budget() -> None:
 async def test_no_further_target_is_asked_when_the_time_is_over() -> None:
     asked = cascade(max_seconds=0)
     for answer in (asked.invoke("hi"), await asked.ainvoke("hi")):
-        assert (answer.content, told(answer)["stopped"]) == (BAD, "the 0 s for it are over")
+        assert (answer.content, told(answer)["stopped"]) == (BAD, "the limit of 0 s is reached")
 
 
 async def test_cancelling_is_no_failure_of_a_target() -> None:

@@ -398,7 +398,7 @@ async def test_a_draft_may_be_passed_on(targets: dict[str, LLM], script: Script,
 def test_a_limit_keeps_the_draft(targets: dict[str, LLM], provider: FakeProvider) -> None:
     answer = cascade_llm(targets, max_seconds=0).chat(HELLO)
     assert "sorry" in text_of(answer)
-    assert route_of(answer)["stopped"] == "the 0 s for it are over"
+    assert route_of(answer)["stopped"] == "the limit of 0 s is reached"
     answer = cascade_llm(targets, max_usd="0.00001").chat(HELLO)
     assert "sorry" in text_of(answer)
     assert "0.00001 USD" in route_of(answer)["stopped"]

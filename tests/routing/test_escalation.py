@@ -357,7 +357,7 @@ def test_no_further_target_is_asked_when_the_time_is_over() -> None:
     world = World({"cheap": BAD})
     settled = settle(world, plan(max_seconds=0))
     assert world.called == ["cheap"]
-    assert (settled.output, settled.stopped) == (f"<{BAD}>", "the 0 s for it are over")
+    assert (settled.output, settled.stopped) == (f"<{BAD}>", "the limit of 0 s is reached")
     assert settled.attempts[0].passed is False
 
 
