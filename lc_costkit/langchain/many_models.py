@@ -64,8 +64,10 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
         return self._chooser.faults
 
     def explain(self, input: LanguageModelInput, config: RunnableConfig | None = None) -> RouteExplanation:
-        """Say where ``input`` would go and why, without calling a model."""
-        choice = self._chooser.choose(self._reader(input, self._config(config), {}), remember=False)
+        """Say where ``input`` would go and why, without calling a target; a policy that asks a model asks it."""
+        merged = self._config(config)
+        with deciding(merged):
+            choice = self._chooser.choose(self._reader(input, merged, {}), remember=False)
         models = tuple((name, self._identity(name, {})) for name in self.targets)
         return RouteExplanation(choice=choice, targets=models, strong=self.strong)
 

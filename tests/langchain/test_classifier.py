@@ -19,7 +19,17 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
-from lc_costkit import CostCallbackHandler, Ledger, LLMClassifier, ModelRouter, Rules, SemanticCache, first_sure
+from lc_costkit import (
+    Budget,
+    CostCallbackHandler,
+    Ledger,
+    LLMClassifier,
+    ModelRouter,
+    Rules,
+    SemanticCache,
+    budgeted,
+    first_sure,
+)
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.record import CallRecord
@@ -224,6 +234,23 @@ def test_its_own_meter_and_the_callers_both_hear_of_it(world: World, ledger: Led
         world.router(LLMClassifier(model)).invoke(EASY, {"callbacks": [CostCallbackHandler(ledger)]})
         assert [one.aside for one in own.records()] == [True]
     assert sorted(one.aside for one in ledger.records()) == [False, True]
+
+
+def test_an_explanation_asks_it_in_the_open(world: World, ledger: Ledger) -> None:
+    config: Any = {"callbacks": [CostCallbackHandler(ledger)], "metadata": {"feature": "support"}}
+    router = world.router()
+    assert router.explain(EASY, config).reasons == ("the classifier says cheap",)
+    assert router.explain(EASY, config).reasons == ("the classifier says cheap (remembered)",)
+    assert [(one.aside, one.feature) for one in ledger.records()] == [(True, "support")]
+    assert world.provider.calls == 1
+
+
+def test_a_budgets_refusal_to_ask_it_means_the_strong_target(world: World, ledger: Ledger) -> None:
+    model = budgeted(chat_openai(world.provider), Budget(calls=1, per="day"), ledger)
+    router = world.router(LLMClassifier(model))
+    assert [router.invoke(question).content for question in (EASY, "What is a cheque?")] == [CHEAP, STRONG]
+    assert router.faults.total == 1
+    assert len(world.classified) == 1
 
 
 # -- what the application sees -------------------------------------------------------------------
