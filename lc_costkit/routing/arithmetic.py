@@ -18,7 +18,9 @@ _CURRENCY = re.compile(r"[$€£₩¥\\]|(?<=\d)\s*(?:원|달러)")
 _TIMES = re.compile(r"(?<=[\d)\s])[xX×·∗](?=\s*[\d(.])")
 _PERCENT_OF = re.compile(r"(\d)\s*%\s*(?:of|\*)\s*")
 _PERCENT = re.compile(r"(\d)\s*%")
-_UNIT = re.compile(r"(?<=[\d)])\s+[^\W\d_][\w-]*(?:\s[^\W\d_][\w-]*){0,2}(?:/[^\W\d_]+)?(?=\s*(?:[-+*/()=]|$))")
+_UNIT = re.compile(
+    r"(?<=[\d)])(?:\s+[^\W\d_][\w-]*(?:\s[^\W\d_][\w-]*){0,2}(?:/[^\W\d_]+)?|/[^\W\d_]{2,})(?=\s*(?:[-+*/()=]|$))"
+)
 _KOREAN_UNIT = re.compile(r"(?<=\d)[가-힣]{1,4}(?=\s*(?:[-+*/()=]|$))")
 _LEFT = re.compile(r"[\d.+\-*/() \t]+$")
 _RIGHT = re.compile(r"^[ \t]*[-+]?[\d.(][\d.+\-*/() \t]*")

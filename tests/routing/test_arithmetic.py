@@ -25,6 +25,7 @@ from lc_costkit.routing.arithmetic import equations, evaluate
         "-5 + 3 = -2",
         "사과 3개 * 4 = 12개",
         "5000원 - 1500원 = 3500원",
+        "$12.50/hour * 8 hours/day = $100/day",
     ],
 )
 def test_what_comes_out_is_found_and_holds(text: str) -> None:
@@ -44,6 +45,8 @@ def test_what_comes_out_is_found_and_holds(text: str) -> None:
         "20% of 80 = 20",
         "사과 3개 * 4 = 13개",
         "100 / 3 = 34",
+        "30 cycles/day * $1.20/task * 5 tasks/cycle = $18",
+        "하루 8시간 * 9000원/시간 = 7200원",
     ],
 )
 def test_what_does_not_come_out_is_found(text: str) -> None:
@@ -67,6 +70,7 @@ def test_what_does_not_come_out_is_found(text: str) -> None:
         "1 / 0 = 7",
         "f(2) = 4",
         "(3 + 4 = 9",
+        "10/n + 2 = 5",
     ],
 )
 def test_what_is_no_calculation_is_left_alone(text: str) -> None:
