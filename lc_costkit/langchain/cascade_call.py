@@ -172,7 +172,7 @@ class CascadeCall:
             if self._is_unreadable(step, error):
                 raise Unreadable from error
             raise
-        return self._tried(output)
+        return self._tried(output, live=step.live)
 
     async def _acall(self, step: Try) -> Tried:
         try:
@@ -182,21 +182,21 @@ class CascadeCall:
             if self._is_unreadable(step, error):
                 raise Unreadable from error
             raise
-        return self._tried(output)
+        return self._tried(output, live=step.live)
 
     def _draw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
         with deciding(config):
             outputs = target.batch([self._input] * step.samples, configs, **self._kwargs)
-        return Drawn(answers=tuple(self._tried(output).answer for output in outputs))
+        return Drawn(answers=tuple(self._tried(output, live=False).answer for output in outputs))
 
     async def _adraw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
         with deciding(config):
             outputs = await target.abatch([self._input] * step.samples, configs, **self._kwargs)
-        return Drawn(answers=tuple(self._tried(output).answer for output in outputs))
+        return Drawn(answers=tuple(self._tried(output, live=False).answer for output in outputs))
 
     def _target(self, step: Try) -> Model:
         if step.live:
@@ -219,9 +219,10 @@ class CascadeCall:
         if step.live:
             return config
         quiet, heard = unstreamed(config), Overheard(self._config)
-        if heard.wanted:
+        manager = quiet.get("callbacks")
+        if heard.wanted and isinstance(manager, BaseCallbackManager):
             self._heard[step.target] = heard
-            quiet["callbacks"].add_handler(heard, inherit=True)
+            manager.add_handler(heard, inherit=True)
         return quiet
 
     def _config_of(
@@ -242,8 +243,8 @@ class CascadeCall:
         came = isinstance(error, (OutputParserException, ValidationError)) or hasattr(error, "completion")
         return structured and came and not step.live
 
-    def _tried(self, output: Any) -> Tried:
-        if not self._cascade.drafting or not isinstance(output, dict) or "parsing_error" not in output:
+    def _tried(self, output: Any, *, live: bool) -> Tried:
+        if live or not self._cascade.drafting or not isinstance(output, dict) or "parsing_error" not in output:
             return Tried(output=output, answer=answer_of(output))
         draft = _Parsed(output.get("raw"), output.get("parsed"), output["parsing_error"])
         fault = "" if draft.parsed is not None else "it does not answer in the schema"
@@ -269,10 +270,11 @@ class CascadeCall:
 
     def _remember_all(self, settled: Settled) -> None:
         """Remember whose providers have seen the request; the last of them is the one that answered."""
-        asked = [one.target for one in settled.attempts[1:] if one.target != settled.target]
-        begun = [] if settled.target == settled.attempts[0].target and not asked else [settled.target]
-        for target in (*asked, *begun) if self._choice.seen is not None and not self._choice.observed else ():
-            self._plan.chooser.conversations.note(self._choice.seen, target)
+        seen, asked = self._choice.seen, [one.target for one in settled.attempts]
+        if seen is None or self._choice.observed or asked == [settled.target]:
+            return  # as it was noted when it began
+        for target in (*(name for name in asked[1:] if name != settled.target), settled.target):
+            self._plan.chooser.conversations.note(seen, target)
 
     def _trail(
         self, target: str, reasons: tuple[str, ...], attempts: tuple[Attempt, ...], stopped: str | None
