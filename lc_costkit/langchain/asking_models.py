@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
+from lc_costkit.budget.claim import THINKING, asks_to_think
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.inside import each_model
 from lc_costkit.langchain.unstreamed import unstreamed
@@ -88,16 +89,16 @@ def _own(model: BaseLanguageModel[Any], temperature: float | None, max_tokens: i
 
 
 def _brief(model: Any, temperature: float | None, max_tokens: int | None) -> dict[str, Any]:
-    profile = getattr(model, "profile", None) or {}
-    thinks = any(getattr(model, name, None) for name in ("thinking", "reasoning", "reasoning_effort"))
-    if thinks or profile.get("temperature") is False:
+    known = {name: getattr(model, name, None) for name in type(model).model_fields}
+    profile = known.get("profile") or {}
+    if profile.get("temperature") is False or asks_to_think({name: known.get(name) for name in THINKING}):
         return {}
-    known = type(model).model_fields
     settings: dict[str, Any] = {}
     if temperature is not None and "temperature" in known:
         settings["temperature"] = temperature
     if max_tokens is not None and "max_tokens" in known:
-        settings["max_tokens"] = min(max_tokens, model.max_tokens or max_tokens)
+        own = known["max_tokens"]
+        settings["max_tokens"] = min(max_tokens, own) if isinstance(own, int) and own > 0 else max_tokens
     return settings
 
 

@@ -317,6 +317,8 @@ def test_models_that_reason_first_are_asked_as_they_are(world: World) -> None:
     thinking = {"type": "enabled", "budget_tokens": 1024}
     body = body_of(world, chat_anthropic(world.provider, "claude-haiku-4-5", thinking=thinking, max_tokens=2048))
     assert (body["max_tokens"], body.get("temperature")) == (2048, None)
+    body = body_of(world, chat_anthropic(world.provider, "claude-haiku-4-5", thinking={"type": "disabled"}))
+    assert (body["max_tokens"], body["temperature"]) == (32, 0)
 
 
 def test_what_is_bound_to_a_model_stays(world: World) -> None:
