@@ -348,8 +348,11 @@ LONG = "The handbook of a bank, chapter by chapter. " * 300
 TURNS = ["What does a card cost?", "Prove that this is fair and justify every step in detail.", "Thanks! And abroad?"]
 
 
-def conversation(model: Runnable[Any, Any], config: Any, order: list[str]) -> None:
-    messages: list[BaseMessage] = [SystemMessage(LONG)]
+def conversation(model: Runnable[Any, Any], config: Any, order: list[str], *, marked: bool = False) -> None:
+    system: list[str | dict[Any, Any]] = [
+        {"type": "text", "text": LONG * 3, "cache_control": {"type": "ephemeral"}} if marked else LONG
+    ]
+    messages: list[BaseMessage] = [SystemMessage(system)]
     for turn, target in zip(TURNS * 2, order, strict=False):
         messages.append(HumanMessage(turn))
         told: Any = {**config, "metadata": {"route": target}} if target else config
@@ -358,16 +361,15 @@ def conversation(model: Runnable[Any, Any], config: Any, order: list[str]) -> No
         messages.append(AIMessage(f"A full answer to: {turn}"))
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        ["cheap", "cheap", "cheap", "cheap"],
-        ["strong", "cheap", "strong", "cheap"],
-        ["cheap", "strong", "strong", "strong"],
-        ["strong", "strong", "strong", "strong"],
-    ],
-    ids="-".join,
-)
+ORDERS = [
+    ["cheap", "cheap", "cheap", "cheap"],
+    ["strong", "cheap", "strong", "cheap"],
+    ["cheap", "strong", "strong", "strong"],
+    ["strong", "strong", "strong", "strong"],
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_what_was_saved_is_not_overstated_where_the_prompt_cache_is_lost(order: list[str], ledger: Ledger) -> None:
     """Against the real bill of the strong target alone, whose provider caches by itself."""
     with FakeProvider(answer=lambda request: "The same answer, whoever gives it.") as provider:
@@ -385,3 +387,23 @@ def test_what_was_saved_is_not_overstated_where_the_prompt_cache_is_lost(order: 
     if "cheap" not in order:
         assert found == alone
         assert ledger.report().total.saved_usd == 0
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+@pytest.mark.parametrize("cheap", ["claude-haiku-4-5", "gpt-4o-mini"])
+def test_nor_where_the_request_marks_what_is_to_be_cached(order: list[str], cheap: str) -> None:
+    """What the strong target would have paid for writing to its cache is left out where the cheap one bills none."""
+    with FakeProvider(answer=lambda request: "The same answer, whoever gives it.") as provider:
+        conversation(chat_anthropic(provider, "claude-sonnet-4-6"), {}, [""] * len(order), marked=True)
+        assert provider.wait_idle()
+        alone = provider.billed_usd
+    with FakeProvider(answer=lambda request: "The same answer, whoever gives it.") as provider, Ledger() as ledger:
+        small: Any = chat_anthropic(provider, cheap) if "claude" in cheap else chat_openai(provider, cheap)
+        router = ModelRouter({"cheap": small, "strong": chat_anthropic(provider, "claude-sonnet-4-6")})
+        conversation(router, metered(ledger), order, marked=True)
+        assert_agrees(ledger, provider)
+        found, report = spent_and_saved(ledger), ledger.report()
+        assert alone * Decimal("0.98" if "claude" in cheap else "0.8") <= found <= alone
+        assert ("routing did not pay" in repr(report)) == (report.total.saved_usd < 0)
+        if order == ["cheap", "strong", "strong", "strong"]:
+            assert report.total.saved_usd < 0, "what the first answer saved is less than the cache it did without"
