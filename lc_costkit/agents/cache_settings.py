@@ -38,8 +38,8 @@ def understood(request: ModelRequest[Any], model: Any, *, among: Iterable[Any]) 
         among: the models it may go to. If all are of the kind it was made for, all settings are meant for that
             kind, and kept: a server that speaks OpenAI's format may understand Anthropic's marks.
     """
-    kind = _kind(model)
-    if {_kind(one) for one in (request.model, model, *among)} == {kind}:
+    kind = kind_of(model)
+    if {kind_of(one) for one in (request.model, model, *among)} == {kind}:
         return request
     dropped = set() if kind in _TAKE_KEYS else set(_KEYS)
     changes: dict[str, Any] = {}
@@ -54,7 +54,8 @@ def understood(request: ModelRequest[Any], model: Any, *, among: Iterable[Any]) 
     return request.override(**changes) if changes else request
 
 
-def _kind(model: Any) -> str:
+def kind_of(model: Any) -> str:
+    """Say what kind of model it is: whose format it speaks."""
     return str(getattr(model, "_llm_type", ""))
 
 

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.errors import GraphBubbleUp
 
-from lc_costkit.agents.cache_settings import understood
+from lc_costkit.agents.cache_settings import kind_of, understood
 from lc_costkit.agents.interrupts import Interruptible, let_through
 from lc_costkit.agents.marked import Failures, Heard, marked
 from lc_costkit.errors import BudgetExceeded, ConfigurationError
@@ -33,6 +33,9 @@ from lc_costkit.switch import Mode, disabled
 
 Per = Literal["run", "step"]
 """What is decided about: all that follows the user's last words, or each call of a model."""
+
+_DESCRIBED = frozenset({"function", "input_schema", "parameters", "properties", "inputSchema", "toolSpec"})
+"""Keys under which a tool says what it takes, in the formats LangChain's models translate."""
 
 OWN = "the agent's own"
 """Name, in records, of an agent's own model that is none of the targets."""
@@ -64,9 +67,10 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
     ``CostCallbackHandler`` records route and savings. The caller has the last word:
     ``agent.invoke(..., config={"metadata": {"route": "strong"}})``.
 
-    A policy that fails, or a target that takes no tools where the agent has some, means the strong target; ``faults``
-    counts it. ``BudgetExceeded`` and interrupts are raised, whatever ``on_error`` says. Put this middleware outside
-    of ``ModelFallbackMiddleware`` and of caching middleware, that is before them in the list. A fallback further out
+    A policy that fails, a target that takes no tools where the agent has some, or one of another provider where a
+    tool is a provider's own (a web search), means the strong target; ``faults`` counts it. ``BudgetExceeded`` and
+    interrupts are raised, a policy's own too, whatever ``on_error`` says. Put this middleware outside of
+    ``ModelFallbackMiddleware`` and of caching middleware, that is before them in the list. A fallback further out
     works, too: asked again with another model after a failure, the request goes to that model and is not routed.
 
     With ``LC_COSTKIT_DISABLE`` set, the agent's own model answers as if this were not there.
@@ -187,7 +191,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if choice.observed:
             choice = replace(choice, target=self._own(request))
         elif choice.target != self.strong and (lacking := _lacking(self.targets[choice.target], request)):
-            unable = ConfigurationError(f"target {choice.target!r} takes no {lacking}, and the agent has some")
+            unable = ConfigurationError(f"target {choice.target!r} takes no {lacking}")
             self.faults.record(f"target {choice.target!r}", unable, f"the request went to {self.strong!r}")
             reasons = (f"{choice.target} takes no {lacking}", *choice.decision.reasons)
             decision = replace(choice.decision, target=self.strong, reasons=reasons)
@@ -285,4 +289,11 @@ def _lacking(model: BaseChatModel, request: ModelRequest[Any]) -> str | None:
         return "tools"
     if request.response_format is not None and not (binds and (calls or profile.get("structured_output"))):
         return "response format"
+    if kind_of(model) != kind_of(request.model) and any(map(_is_a_providers_own, request.tools)):
+        return "tools that another provider runs"
     return None
+
+
+def _is_a_providers_own(tool: Any) -> bool:
+    """Tell whether a tool is not described, only named: its provider knows it. The agent's own model takes it."""
+    return isinstance(tool, dict) and _DESCRIBED.isdisjoint(tool)

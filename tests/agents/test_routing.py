@@ -734,6 +734,24 @@ def test_a_target_without_structured_answers_is_left_out_where_one_is_asked_for(
         assert "simple takes no response format" in str(state["messages"])
 
 
+@pytest.mark.parametrize("format", ["openai", "anthropic", "schema", "own"])
+async def test_only_its_provider_is_given_a_tool_that_the_provider_runs(format: str) -> None:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tools: dict[str, Any] = {
+        "openai": {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": parameters}},
+        "anthropic": {"name": "look", "description": "Look.", "input_schema": parameters},
+        "schema": {"title": "look", "description": "Look.", **parameters},
+        "own": {"type": "web_search_20250305", "name": "web_search"},
+    }
+    with FakeProvider(answer=lambda request: SUNNY) as provider:
+        targets = two(provider)
+        middleware = RoutingMiddleware(targets)
+        agent: Any = create_agent(targets["strong"], tools=[tools[format]], middleware=[middleware])
+        messages = (await agent.ainvoke(asked(EASY)))["messages"]
+        assert targets_of(messages) == ["strong" if format == "own" else "cheap"]
+        assert middleware.faults.total == (format == "own")
+
+
 def test_a_profile_that_knows_no_tools_counts_too() -> None:
     with FakeProvider(answer=weather_answer) as provider:
         targets = two(provider)
