@@ -10,6 +10,7 @@ from lc_costkit.cost import EXACTLY
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
 from lc_costkit.report import usd_text
+from lc_costkit.routing.able import ability_of
 from lc_costkit.routing.around import Around, ask, ask_async
 from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
@@ -43,8 +44,8 @@ def sticky(
       with what each of the two may still have in its cache (see ``routing.conversations``), at real prices for reading
       and writing the cache. What was not saved on earlier calls, because the conversation was kept, counts too: so
       keeping it costs about as much as the move at most, however long it goes on.
-    * Where the conversation's target has nothing of it in its cache any more, or a price is not known, the policy
-      decides.
+    * Where the conversation's target has nothing of it in its cache any more, or cannot do what is asked now (its window
+      is too small, or it takes no images), or where a price is not known, the policy decides.
 
     Dearer and cheaper is the order of the router's targets. An agent's run, the calls between two questions of the
     user, stays where it began: the policy is not asked. The reasons say the sums.
@@ -136,6 +137,8 @@ class Sticky(Around):
             return None
         if not request.turns or request.turns[-1].role not in ("tool", "assistant"):
             return None
+        if _missing(request, there.target, prompt_tokens(request), self._output(request)):
+            return None
         reason = f"the run has begun at {there.target}"
         return RouteDecision(target=there.target, reasons=(reason,), waited_usd=there.waited_usd)
 
@@ -150,9 +153,12 @@ class Sticky(Around):
             return decision
         if names.index(other) > names.index(current):
             return _because(decision, f"up from {current}: a dearer target is always called")
+        tokens, output = prompt_tokens(request), self._output(request)
+        if missing := _missing(request, current, tokens, output):
+            return _because(decision, f"{current} lacks {missing}")
         if not there.warm_at.get(current):
             return _because(decision, f"{current} has nothing of the conversation in its prompt cache")
-        move = self._move(request, there, other)
+        move = self._move(request, there, other, tokens, output)
         if isinstance(move, str):
             return _because(decision, f"no price is known for {move}, so the policy decides")
         with localcontext(EXACTLY):
@@ -167,9 +173,9 @@ class Sticky(Around):
         decision = _because(decision, f"stays at {current}: {sums}", f"the policy chose {other}")
         return replace(decision, target=current, expected_cost=move.stay, waited_usd=waited)
 
-    def _move(self, request: RouteRequest, there: Conversation, other: str) -> _Move | str:
+    def _move(self, request: RouteRequest, there: Conversation, other: str, tokens: int, output: int) -> _Move | str:
         """Return what a move to ``other`` is about; the target without a known price, if one has none."""
-        current, tokens, output = there.target, prompt_tokens(request), self._output(request)
+        current = there.target
         held, found = there.warm_at[current], there.warm_at.get(other, 0.0)
         shares = ((current, held), (other, found), (other, max(held, found)))
         costs = [self._cost(request, name, tokens, output, share) for name, share in shares]
@@ -205,3 +211,9 @@ class Sticky(Around):
 
 def _because(decision: RouteDecision, *reasons: str) -> RouteDecision:
     return replace(decision, reasons=(*reasons, *decision.reasons))
+
+
+def _missing(request: RouteRequest, name: str, tokens: int, output: int) -> str:
+    """Return what a target cannot do of what is asked, in words; empty if nothing is known to be missing."""
+    model = request.models.get(name, TargetModel())
+    return ", ".join(ability_of(model, request, input_tokens=tokens, output_tokens=output).missing)

@@ -219,6 +219,25 @@ def test_an_agents_run_stays_where_it_began_and_the_policy_is_not_asked(last: An
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("profile", "more", "missing"),
+    [
+        ({"max_input_tokens": 2_000}, {}, "a window for"),
+        ({"tool_calling": False}, {"tools": ("look_up",)}, "tools"),
+        ({"media": frozenset({"pdf"})}, {"media": ("image",)}, "image input"),
+    ],
+)
+def test_a_target_that_cannot_do_it_keeps_nothing(profile: Any, more: Any, missing: str) -> None:
+    policy, request = sticky(wants("middle"), output_tokens=100), asked(**more)
+    assert policy(request).target == "strong"
+    unable = replace(request, models={**MODELS, "strong": replace(MODELS["strong"], **profile)})
+    decision = policy(unable)
+    assert decision.target == "middle"
+    assert decision.reasons[0].startswith(f"strong lacks {missing}")
+    run = replace(unable, turns=(*unable.turns, Turn("assistant", ""), Turn("tool", "3 results")))
+    assert policy(run).target == "middle"
+
+
 class Waits:
     """A policy that has to be awaited."""
 
