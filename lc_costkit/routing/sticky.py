@@ -44,8 +44,8 @@ def sticky(
       with what each of the two may still have in its cache (see ``routing.conversations``), at real prices for reading
       and writing the cache. What was not saved on earlier calls, because the conversation was kept, counts too: so
       keeping it costs about as much as the move at most, however long it goes on.
-    * Where the conversation's target has nothing of it in its cache any more, or cannot do what is asked now (its window
-      is too small, or it takes no images), or where a price is not known, the policy decides.
+    * Where the conversation's target has nothing of it in its cache any more, or cannot do what is asked now (its
+      window is too small, or it takes no images), or where a price is not known, the policy decides.
 
     Dearer and cheaper is the order of the router's targets. An agent's run, the calls between two questions of the
     user, stays where it began: the policy is not asked. The reasons say the sums.
