@@ -176,9 +176,14 @@ class DelegatingFunctionCallingLLM(DelegatingLLM, FunctionCallingLLM):
         self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
     ) -> ChatResponse:
         kwargs = {name: value for name, value in kwargs.items() if not name.startswith(MARK)}
-        return self._answered_by(response)._validate_chat_with_tools_response(
-            response, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
+        answered = self._as_answered(response)
+        valid = self._answered_by(response)._validate_chat_with_tools_response(
+            answered, tools, allow_parallel_tool_calls=allow_parallel_tool_calls, **kwargs
         )
+        if answered is response:
+            return valid
+        extras = {**valid.additional_kwargs, **response.additional_kwargs}
+        return valid.model_copy(update={"additional_kwargs": extras})
 
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any

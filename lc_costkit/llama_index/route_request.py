@@ -16,6 +16,7 @@ from lc_costkit.cache.declared import current_question
 from lc_costkit.llama_index.budget_claim import model_of as named
 from lc_costkit.llama_index.call_events import provider_of
 from lc_costkit.marks import MARK, ROUTE_KEY
+from lc_costkit.payloads import as_mapping
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
 from lc_costkit.routing.target_model import TargetModel
 
@@ -34,6 +35,8 @@ _NOT_MEDIA = ("text", "cache", "thinking", "tool_call", "citation", "citable")
 _MEDIA = {"document": "pdf"}
 """Kinds of a block, by its type, where that is not the kind's own name."""
 _LONGEST = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_LIFETIMES = {"5m": 300.0, "1h": 3600.0}
+"""Seconds of the lifetimes that Anthropic's ``cache_control`` takes."""
 _PROGRAMS = "llama_index.core.program"
 """Where the function of a tool is from by which LlamaIndex asks for an answer in a schema."""
 
@@ -79,6 +82,8 @@ def route_request(
     asked = humans[-1] if humans else messages[-1] if messages else ChatMessage("")
     unread = sum(1 for block in asked.blocks if block.block_type not in _NOT_MEDIA)
     settings = settings or {}
+    marks = [settings["cache_control"]] if isinstance(settings.get("cache_control"), Mapping) else []
+    marks += [mark for message in messages for mark in _cache_marks(message)]
     text = asked.content or ""
     declared = current_question()
     return RouteRequest(
@@ -96,7 +101,8 @@ def route_request(
         structured=tools.structured or "response_format" in settings,
         media=_media(messages),
         max_output_tokens=next((int(n) for name in _LONGEST if isinstance(n := settings.get(name), int)), None),
-        cache_marked="cache_control" in settings or any(_marks_cache(message) for message in messages),
+        cache_marked=bool(marks),
+        cache_seconds=min((_LIFETIMES[ttl] for mark in marks if (ttl := mark.get("ttl")) in _LIFETIMES), default=None),
         models=models or {},
     )
 
@@ -161,8 +167,10 @@ def _media(messages: Iterable[ChatMessage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_MEDIA.get(kind, kind) for kind in kinds if kind not in _NOT_MEDIA))
 
 
-def _marks_cache(message: ChatMessage) -> bool:
-    return "cache_control" in message.additional_kwargs or any(block.block_type == "cache" for block in message.blocks)
+def _cache_marks(message: ChatMessage) -> list[Mapping[str, Any]]:
+    told = [message.additional_kwargs.get("cache_control")]
+    told += [block.cache_control for block in message.blocks if block.block_type == "cache"]
+    return [mark for one in told if (mark := as_mapping(one)) is not None]
 
 
 def is_schema(tool: BaseTool) -> bool:

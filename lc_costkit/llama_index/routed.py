@@ -28,9 +28,9 @@ dispatcher = get_dispatcher(__name__)
 
 
 class RouteEvent(BaseEvent):
-    """A request was routed.
+    """A request was routed, or a cascade asks a target.
 
-    Emitted in the span of the routing LLM's method, just before the target is called. The start
+    Emitted in the span of the deciding LLM's method, just before the target is called. The start
     event of the target's call carries the same mapping in ``tags["lc_costkit"]["route"]``, which is
     how a handler joins the two.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -28,10 +30,11 @@ from lc_costkit.budget.budget import Budget
 from lc_costkit.cache import Cache
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger
-from lc_costkit.llama_index import budgeted_llm, cached_llm, routed_llm
+from lc_costkit.llama_index import budgeted_llm, cached_llm, cascade_llm, routed_llm
 from lc_costkit.llama_index.route_request import identify
 from lc_costkit.marks import MARK, ROUTE_KEY
-from lc_costkit.routing import RouteRequest
+from lc_costkit.routing import Cheapest, RouteRequest, sticky
+from lc_costkit.routing.answer import PASSED
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.testing import FakeProvider
 from tests.support.llama_anthropic import AnthropicFunctionLLM
@@ -140,17 +143,25 @@ def test_the_policy_sees_other_input_than_text(llm: Any, notes: Notes) -> None:
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "seconds"),
     [
-        ChatMessage("hi", additional_kwargs={"cache_control": {"type": "ephemeral"}}),
-        ChatMessage(
-            role="user", blocks=[TextBlock(text="hi"), CachePoint(cache_control=CacheControl(type="ephemeral"))]
+        (ChatMessage("hi", additional_kwargs={"cache_control": {"type": "ephemeral"}}), None),
+        (ChatMessage("hi", additional_kwargs={"cache_control": {"type": "ephemeral", "ttl": "1h"}}), 3600.0),
+        (
+            ChatMessage(
+                role="user",
+                blocks=[TextBlock(text="hi"), CachePoint(cache_control=CacheControl(type="ephemeral", ttl="5m"))],
+            ),
+            300,
         ),
     ],
 )
-def test_the_policy_sees_marks_for_the_prompt_cache(llm: Any, notes: Notes, message: ChatMessage) -> None:
+def test_the_policy_sees_marks_for_the_prompt_cache(llm: Any, notes: Notes, message: Any, seconds: Any) -> None:
     llm.explain([message])
     assert notes.seen[-1].cache_marked
+    assert notes.seen[-1].cache_seconds == seconds
+    llm.explain("hi")
+    assert not notes.seen[-1].cache_marked
 
 
 def test_the_policy_sees_the_models(llm: Any, notes: Notes) -> None:
@@ -283,6 +294,10 @@ def test_nothing_is_written_on_messages(llm: Any) -> None:
 class Wrapped(OpenAIFunctionLLM):
     """Reads tool calls of its own model only."""
 
+    def _validate_chat_with_tools_response(self, response: Any, *args: Any, **kwargs: Any) -> Any:
+        assert response.raw["model"].startswith(self.model)
+        return response
+
     def get_tool_calls_from_response(self, response: Any, *args: Any, **kwargs: Any) -> list[Any]:
         assert response.raw["model"].startswith(self.model)
         return super().get_tool_calls_from_response(response, *args, **kwargs)
@@ -322,3 +337,42 @@ def test_a_budget_and_a_cache_stand_before_and_behind(provider: FakeProvider, ma
     assert provider.calls == 2
     sent = [call.body for call in provider.log]
     assert all("lc_costkit" not in str(body) for body in sent)
+
+
+# -- whole machinery -----------------------------------------------------------------------------
+
+
+def test_it_can_be_pickled_when_its_policy_can(make_llama_llm: Make, provider: FakeProvider) -> None:
+    targets = {"cheap": make_llama_llm("gpt-4o-mini"), "strong": make_llama_llm("gpt-4o")}
+    for llm in (routed_llm(targets, on_error="next"), cascade_llm(targets)):
+        copy = pickle.loads(pickle.dumps(llm))  # noqa: S301
+        assert copy.complete("hi").additional_kwargs[MARK][ROUTE_KEY]["target"] == "cheap"
+        assert copy.explain("Prove that there are infinitely many primes.").choice
+    for llm in (routed_llm(targets, lambda request: "cheap"), cascade_llm(targets, [lambda request, answer: PASSED])):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(llm)
+        assert deepcopy(llm).complete("hi").text
+    assert provider.calls == 4
+
+
+def test_the_cheapest_able_target_is_called(provider: FakeProvider, make_llama_llm: Make, notes: Notes) -> None:
+    targets = {"cheap": make_llama_llm("gpt-4o-mini"), "strong": make_llama_llm("gpt-4o")}
+    quality = {"cheap": 0.7, "strong": 0.9}
+    routed_llm(targets, Cheapest(quality=quality, min_quality=0.6)).complete("hi")
+    routed_llm(targets, Cheapest(quality=quality, min_quality=0.8)).complete("hi")
+    assert [call.model for call in provider.log] == ["gpt-4o-mini", "gpt-4o"]
+    with pytest.raises(ConfigurationError, match="small"):
+        routed_llm({"small": PlainLLM(max_tokens=None), **targets}, Cheapest(quality=quality, min_quality=0.6))
+
+
+@pytest.mark.parametrize(("words", "stays"), [(3000, True), (1, False)])
+def test_a_conversation_stays_where_its_cached_prompt_is_worth_more(
+    provider: FakeProvider, make_llama_llm: Make, words: int, stays: bool
+) -> None:
+    claude = AnthropicFunctionLLM(model="claude-haiku-4-5", base_url=provider.anthropic_base_url)
+    wanted = iter(["strong", "cheap"])
+    llm = routed_llm({"cheap": claude, "strong": make_llama_llm("gpt-4.1")}, sticky(lambda request: next(wanted)))
+    history = [ChatMessage("Be very brief. " * words, role="system"), ChatMessage("hi")]
+    history.append(llm.chat(history).message)
+    llm.chat([*history, ChatMessage("And now?")])
+    assert [call.model for call in provider.log] == ["gpt-4.1", "gpt-4.1" if stays else "claude-haiku-4-5"]
