@@ -24,6 +24,7 @@ class Counted:
         call_id: the call.
         attempt: which try at the request it was part of.
         rejected: how many answers had been thrown away before it.
+        prompt: a digest of what was sent.
         amounts: what the ledger says the request would have cost without the kit, as far as this call goes (USD),
             by the part it was booked under: cost and saving together. Empty where the call failed.
     """
@@ -31,6 +32,7 @@ class Counted:
     call_id: str
     attempt: int
     rejected: int
+    prompt: int = 0
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 
@@ -79,20 +81,24 @@ class Drafts:
             while len(self._requests) > REQUESTS_LIMIT:
                 self._requests.popitem(last=False)
 
-    def take_back(self, request: str, *, call_id: str, attempt: int, rejected: int) -> tuple[tuple[Counted, ...], int]:
-        """Return the answers of earlier attempts that no other call has taken back, and how many attempts are known.
+    def take_back(
+        self, request: str, *, call_id: str, attempt: int, rejected: int, prompt: int | None = None
+    ) -> tuple[tuple[Counted, ...], int]:
+        """Return the answers that this call replaces and no other has taken back, and how many attempts are known.
 
-        That there is a later attempt says that they were thrown away, whatever was wrong with them.
+        That there is a later attempt says that the answers of the earlier ones were thrown away, whatever was wrong
+        with them. So does a call of the same attempt that sends the same ``prompt`` again: somebody retries it.
         """
         with self._alone():
-            calls = self._requests.get(request, {})
-            earlier = [
-                known
-                for known in calls.values()
-                if known.counted.attempt < attempt or known.counted.rejected < rejected
+            known = list(self._requests.get(request, {}).values())
+            earlier = [one for one in known if one.counted.attempt < attempt or one.counted.rejected < rejected]
+            again = [one for one in known if one.counted.prompt == prompt and one.counted.call_id != call_id]
+            replaced = [
+                one
+                for one in {id(one): one for one in (*earlier, *again)}.values()
+                if one.counted.amounts and one.taken_by in (None, call_id)
             ]
-            open_ones = [known for known in earlier if known.counted.amounts and known.taken_by in (None, call_id)]
-            for known in open_ones:
-                known.taken_by = call_id
-            attempts = {(known.counted.attempt, known.counted.rejected) for known in earlier}
-        return tuple(known.counted for known in open_ones), len(attempts)
+            for one in replaced:
+                one.taken_by = call_id
+            attempts = {(one.counted.attempt, one.counted.rejected) for one in earlier}
+        return tuple(one.counted for one in replaced), len(attempts)

@@ -206,11 +206,18 @@ class Meter:
             return []
         if mark.request is None:
             return [unknown_saving(mark.part)] if mark.rejected else []
-        drafts = self.ledger.drafts
+        drafts, prompt = self.ledger.drafts, hash(call.prompt)
         answers, attempts = drafts.take_back(
-            mark.request, call_id=call.call_id, attempt=mark.attempt, rejected=mark.rejected
+            mark.request,
+            call_id=call.call_id,
+            attempt=mark.attempt,
+            rejected=mark.rejected,
+            # The strong target would have been asked again without the kit, too.
+            prompt=None if is_strong(mark) else prompt,
         )
-        counted = Counted(call_id=call.call_id, attempt=mark.attempt, rejected=mark.rejected, amounts=amounts)
+        counted = Counted(
+            call_id=call.call_id, attempt=mark.attempt, rejected=mark.rejected, prompt=prompt, amounts=amounts
+        )
         drafts.note(mark.request, counted)
         saved = taken_back(answers)
         return [*saved, unknown_saving(mark.part)] if attempts < mark.rejected else saved

@@ -56,6 +56,16 @@ def test_several_calls_of_one_target_are_one_attempt() -> None:
     assert ids(drafts, "c", attempt=2, rejected=1) == (["a", "b"], 1)
 
 
+def test_the_same_prompt_sent_again_is_a_retry() -> None:
+    drafts = Drafts()
+    first = Counted(call_id="a", attempt=1, rejected=0, prompt=7, amounts={"route": Decimal(1)})
+    drafts.note("r", first)
+    assert drafts.take_back("r", call_id="b", attempt=1, rejected=0, prompt=8) == ((), 0)
+    assert drafts.take_back("r", call_id="a", attempt=1, rejected=0, prompt=7) == ((), 0), "not by itself"
+    assert drafts.take_back("r", call_id="b", attempt=1, rejected=0, prompt=7) == ((first,), 0)
+    assert drafts.take_back("r", call_id="c", attempt=1, rejected=0, prompt=7) == ((), 0)
+
+
 def test_memory_is_bounded_and_the_oldest_go_first() -> None:
     drafts = Drafts()
     for number in range(REQUESTS_LIMIT + 5):

@@ -228,6 +228,14 @@ def test_an_answer_that_could_not_be_parsed_is_thrown_away_too() -> None:
         assert spent_and_saved(ledger) == bill("large")
 
 
+@pytest.mark.parametrize(("target", "lost"), [("small", True), ("large", False)])
+def test_an_answer_that_was_asked_for_again_is_lost_unless_it_is_the_strong_targets(target: str, lost: bool) -> None:
+    with Ledger() as ledger:
+        for _ in range(2):
+            met(ledger, mark(target, part="route"))
+        assert spent_and_saved(ledger) == (1 if lost else 2) * bill("large")
+
+
 @pytest.mark.parametrize("prune", [0, 500])
 def test_a_draft_out_of_the_cache_saved_nothing(prune: int) -> None:
     hit = CacheMark(verdict="hit", answer_usd=bill("small"), answer_tokens=1100, lookup_usd=Decimal("0.0001"))

@@ -290,7 +290,7 @@ class ModelRouter(ManyModels):
         failed: tuple[str, ...] = (),
         request: str | None = None,
     ) -> _Route:
-        if request is None and self.on_error == "next":
+        if request is None and (self.on_error == "next" or self.bound_retries):
             request = uuid.uuid4().hex
         marked = self._marked(config, self._mark(choice, kwargs, request=request))
         return _Route(name=choice.target, config=marked, choice=choice, failed=failed, request=request)

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index_instrumentation.dispatcher import instrument_tags
+from pydantic import BaseModel
 
 from lc_costkit import (
     AnswerJudge,
@@ -30,7 +31,7 @@ from lc_costkit.marks import MARK, ROUTE_KEY, RouteMark
 from lc_costkit.routing import Answer, RouteRequest, Verdict
 from lc_costkit.routing.answer import PASSED, failed
 from lc_costkit.routing.checks import SelfConsistent
-from lc_costkit.testing import FakeProvider, FakeRequest, Fault
+from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCall, Fault
 from tests.conftest import chat_anthropic, chat_openai
 from tests.whole.support import EASY, HARD, assert_agrees, calls, metered, saved
 
@@ -149,6 +150,32 @@ async def test_what_failed_is_lost_and_what_answers_after_it_is_not(
     assert saved(broken, "route") == (None if fault.kind == "status" else -cost(broken))
     assert (cost(broken) > 0) == (fault.kind != "status")
     assert spent_and_saved(ledger) == at("gpt-4o", answered)
+
+
+class Fee(BaseModel):
+    """What something costs."""
+
+    usd: float
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["invoke", "ainvoke"])
+async def test_an_answer_that_does_not_parse_and_is_asked_for_again_is_lost(asynchronous: bool, ledger: Ledger) -> None:
+    def answer(request: FakeRequest) -> FakeAnswer:
+        wrong = {"usd": "unknown"} if request.number == 1 else {"usd": 5}
+        return FakeAnswer(tool_calls=(FakeToolCall(name="Fee", arguments=wrong),))
+
+    with FakeProvider(answer=answer) as provider:
+        router = ModelRouter({"cheap": chat_openai(provider), "strong": chat_openai(provider, "gpt-4o")})
+        structured = router.with_structured_output(Fee, method="function_calling")
+        chain = structured.with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
+        config = metered(ledger)
+        given = await chain.ainvoke(EASY, config) if asynchronous else chain.invoke(EASY, config)
+        assert given == Fee(usd=5)
+        first, second = calls(ledger)
+        assert [record.error for record in (first, second)] == [None, None]
+        assert spent_and_saved(ledger) == at("gpt-4o", second)
+        assert ledger.report().total.saved_usd == at("gpt-4o", second) - cost(second) - cost(first)
+        assert_agrees(ledger, provider)
 
 
 @pytest.mark.parametrize("question", [EASY, HARD])
