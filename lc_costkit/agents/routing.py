@@ -191,7 +191,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if choice.observed:
             choice = replace(choice, target=self._own(request))
         elif choice.target != self.strong and (lacking := _lacking(self.targets[choice.target], request)):
-            unable = ConfigurationError(f"target {choice.target!r} takes no {lacking}")
+            unable = _unable(choice.target, lacking)
             self.faults.record(f"target {choice.target!r}", unable, f"the request went to {self.strong!r}")
             reasons = (f"{choice.target} takes no {lacking}", *choice.decision.reasons)
             decision = replace(choice.decision, target=self.strong, reasons=reasons)
@@ -231,7 +231,11 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         failed = (*current.failed, choice.target)
         if self.on_error == "next" and not choice.observed and not isinstance(error, BudgetExceeded):
             following = self._chooser.instead(choice, failed, error)
+            while following is not None and (lacking := _lacking(self.targets[following.target], current.asked)):
+                failed = (*failed, following.target)
+                following = self._chooser.instead(choice, failed, _unable(following.target, lacking))
             if following is not None:
+                following = replace(following, attempt=choice.attempt + 1)
                 # An answer that came and could not be used was thrown away.
                 rejected = current.rejected + min(1, current.heard.answers)
                 return self._try(current.asked, following, current.number, failed, rejected)
@@ -278,6 +282,10 @@ def _chat_model(name: str, model: Any) -> BaseChatModel:
             f"an agent binds its tools. A ModelRouter or a Cascade goes into create_agent(model=...)"
         )
     return model
+
+
+def _unable(name: str, lacking: str) -> ConfigurationError:
+    return ConfigurationError(f"target {name!r} takes no {lacking}")
 
 
 def _lacking(model: BaseChatModel, request: ModelRequest[Any]) -> str | None:

@@ -717,6 +717,19 @@ async def test_a_target_without_tools_is_left_out_where_the_agent_has_some(overr
         assert routed(provider, middleware, tools=[]).invoke(asked(), config)["messages"][-1].text == "hello"
 
 
+def test_nor_does_such_a_target_take_over_from_one_that_failed() -> None:
+    with FakeProvider(answer=weather_answer) as provider:
+        both = two(provider)
+        targets = {"cheap": both["cheap"], "simple": Toolless(responses=["hello"]), "strong": both["strong"]}
+        agent = routed(provider, RoutingMiddleware(targets, lambda request: "cheap", on_error="next"))
+        provider.fail_next(Fault.server_error())
+        assert targets_of(agent.invoke(asked())["messages"]) == ["strong"] * 2
+        provider.fail_next(Fault.server_error(), times=2)
+        with pytest.raises(Exception, match="server had an error"):
+            agent.invoke(asked())
+        assert called(provider)[3:] == ["openai", "anthropic"]
+
+
 @pytest.mark.parametrize("response_format", [Weather, ToolStrategy(Weather)], ids=["schema", "tool"])
 def test_a_target_without_structured_answers_is_left_out_where_one_is_asked_for(response_format: Any) -> None:
     def answer(request: FakeRequest) -> str | FakeAnswer:
