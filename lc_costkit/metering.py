@@ -204,6 +204,13 @@ class Meter:
         mark = call.route
         if mark is None or mark.aside or mark.observed or call.feature == VERIFICATION_FEATURE:
             return []
+        try:
+            return self._replacing(mark, call, amounts)
+        except Exception as error:
+            self.ledger.faults.record("pricing", error, "the call is in the ledger without what it takes back")
+            return [unknown_saving(mark.part)]
+
+    def _replacing(self, mark: RouteMark, call: OpenCall, amounts: Mapping[str, Decimal]) -> list[Saving]:
         if mark.request is None:
             return [unknown_saving(mark.part)] if mark.rejected else []
         drafts, prompt = self.ledger.drafts, hash(call.prompt)

@@ -276,6 +276,15 @@ def test_what_a_draft_costs_is_lost_where_the_strong_target_has_no_price() -> No
         assert ledger.report().total.saved_usd == -bill("small")
 
 
+def test_a_mark_that_makes_no_sense_does_not_lose_the_call() -> None:
+    with Ledger() as ledger:
+        met(ledger, mark("small"))
+        (saving,) = met(ledger, mark("large", attempt="second", rejected="one")).saved
+        assert (saving.usd, saving.basis) == (None, "unpriced")
+        assert ledger.faults.counts == {"pricing: TypeError": 1}
+        assert ledger.report().total.usd == bill("small") + bill("large")
+
+
 def test_two_meters_of_one_ledger_and_a_buffered_one(tmp_path: Any) -> None:
     with Ledger(tmp_path / "l.db", buffered=True) as ledger:
         # A meter for each call: ``met`` makes one.

@@ -26,7 +26,7 @@ from lc_costkit import (
     SemanticCache,
 )
 from lc_costkit.cost import exact_sum
-from lc_costkit.llama_index import instrument, routed_llm
+from lc_costkit.llama_index import cascade_llm, instrument, routed_llm
 from lc_costkit.marks import MARK, ROUTE_KEY, RouteMark
 from lc_costkit.routing import Answer, RouteRequest, Verdict
 from lc_costkit.routing.answer import PASSED, failed
@@ -366,6 +366,29 @@ def test_llama_index_routes(provider: FakeProvider, ledger: Ledger, make_llama_l
     records = calls(ledger)
     assert [record.route for record in records] == ["cheap", "strong"]
     assert spent_and_saved(ledger) == exact_sum(at("gpt-4o", record) for record in records)
+
+
+@pytest.mark.parametrize("way", ["complete", "chat", "achat", "stream_chat", "astream_chat"])
+async def test_llama_index_cascades(
+    way: str, provider: FakeProvider, ledger: Ledger, make_llama_llm: Callable[..., Any]
+) -> None:
+    llm: Any = cascade_llm({"cheap": make_llama_llm("gpt-4o-mini"), "strong": make_llama_llm("gpt-4o")}, [good])
+    with instrument(ledger):
+        for text in (EASY, "What does a card cost?"):
+            asked = text if way == "complete" else [ChatMessage(role="user", content=text)]
+            given = getattr(llm, way)(asked)
+            if way in ("achat", "astream_chat"):
+                given = await given
+            if way == "stream_chat":
+                assert list(given)
+            elif way == "astream_chat":
+                assert [chunk async for chunk in given]
+    ledger.flush()
+    draft, strong, accepted = calls(ledger)
+    assert [record.route for record in (draft, strong, accepted)] == ["cheap", "strong", "cheap"]
+    assert spent_and_saved(ledger) == exact_sum((cost(strong), at("gpt-4o", accepted)))
+    saved_usd = at("gpt-4o", accepted) - cost(accepted) - cost(draft)
+    assert ledger.report().total.saved_by_part == {"cascade": saved_usd}
 
 
 # -- a conversation ----------------------------------------------------------------------------
