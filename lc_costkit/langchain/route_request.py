@@ -92,6 +92,7 @@ def route_request(
         max_output_tokens=next((int(n) for name in _LONGEST if isinstance(n := settings.get(name), int)), None),
         cache_marked=bool(marks),
         cache_seconds=min((_LIFETIMES[ttl] for mark in marks if (ttl := mark.get("ttl")) in _LIFETIMES), default=None),
+        cache_turns=None if "cache_control" in settings else _turns_before_mark(messages),
         models=models or {},
     )
 
@@ -150,6 +151,17 @@ def as_messages(source: LanguageModelInput) -> list[BaseMessage]:
     if isinstance(source, PromptValue):
         return source.to_messages()
     return convert_to_messages(source)
+
+
+def _turns_before_mark(messages: Sequence[BaseMessage]) -> int | None:
+    """Return how many turns the last mark for caching stands after; ``None`` without a mark in a message."""
+    turns, found = 0, None
+    for message in messages:
+        turns += not isinstance(message, SystemMessage)
+        parts = [] if isinstance(message.content, str) else message.content
+        if any(isinstance(part, dict) and "cache_control" in part for part in parts):
+            found = turns
+    return found
 
 
 def _turn(message: BaseMessage) -> Turn:

@@ -199,14 +199,15 @@ class _Reading:
         if beginning.calls is self._added:
             return  # of the same call as a longer beginning
         self._added = beginning.calls
-        tokens, marked, asked = self._seen.tokens[place], self._request.cache_marked, self._request.cache_seconds
+        marked, asked = self._request.cache_marked, self._request.cache_seconds
         for call in beginning.calls:
             age = self._now - call.at
             self._longest.setdefault(call.target, (place, call))
             if not self.warm and self._single.kept(age, asked_seconds=asked):
-                self.warm = tokens / self._whole
+                self.warm = self._tokens(place, self._single) / self._whole
             if not self._warm_at.get(call.target):
                 own = self._caching(call.target)
+                tokens = self._tokens(place, own)
                 there = own.kept(age, asked_seconds=asked) and own.caches(tokens, marked=marked)
                 self._warm_at[call.target] = tokens / self._whole if there else 0.0
 
@@ -234,6 +235,11 @@ class _Reading:
         if self._last is not None:
             return self._last.target
         return next((name for name in reversed(told) if name is not None), None)
+
+    def _tokens(self, place: int, caching: PromptCaching) -> int:
+        """Return how many tokens of a beginning are cached: where that takes a mark, those before the last one."""
+        marks = self._request.cache_turns
+        return self._seen.tokens[place if marks is None or not caching.marked else min(place, marks)]
 
     def _caching(self, target: str) -> PromptCaching:
         return caching_of(self._request.models.get(target, _UNNAMED).model)

@@ -68,6 +68,8 @@ class RouteRequest:
         max_output_tokens: the most the answer may be, where the call says so.
         cache_marked: the request asks the provider to cache parts of it (Anthropic's ``cache_control``).
         cache_seconds: how long it asks the provider to keep them; ``None`` where it does not say.
+        cache_turns: how many turns the last of these marks stands after; ``None`` for all of them, or where that is not
+            known.
         models: which model each target is, as far as it tells.
         conversation: where its conversation stood; ``None`` for the first request of one, or an unknown one.
     """
@@ -85,6 +87,7 @@ class RouteRequest:
     max_output_tokens: int | None = None
     cache_marked: bool = False
     cache_seconds: float | None = None
+    cache_turns: int | None = None
     models: Mapping[str, TargetModel] = field(default_factory=dict)
     conversation: Conversation | None = None
 

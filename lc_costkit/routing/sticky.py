@@ -50,8 +50,6 @@ def sticky(
     Dearer and cheaper is the order of the router's targets. An agent's run, the calls between two questions of the
     user, stays where it began: the policy is not asked. The reasons say the sums.
 
-    A request whose parts are marked for caching (Anthropic's ``cache_control``) is taken to be marked to its end.
-
     Args:
         policy: decides where nothing is to be lost.
         prices: how calls are priced; the public price list by default.

@@ -220,3 +220,25 @@ def test_a_trial_is_the_same_for_all_calls_of_a_user(provider: FakeProvider) -> 
         trial = said[0]["target"] == "cheap"
         assert said[0]["reasons"] == ["in the trial (user)" if trial else "outside the trial (user)"]
     assert {call.model for call in provider.log} == {"claude-opus-4-8", "claude-sonnet-4-6"}
+
+
+def test_where_only_the_system_prompt_is_marked_only_that_is_warm(provider: FakeProvider) -> None:
+    marked = SystemMessage([{"type": "text", "text": HANDBOOK.content, **MARKED}])
+    seen: list[RouteRequest] = []
+
+    def policy(request: RouteRequest) -> str:
+        seen.append(request)
+        return "strong"
+
+    router = routed(provider, policy)
+    messages: list[Any] = [marked]
+    for number in range(3):
+        messages.append(HumanMessage(f"Question {number}: where is my parcel? " * 200))
+        messages.append(router.invoke(messages))
+    read = [(call.usage or {}).get("cache_read_input_tokens", 0) for call in provider.log]
+    assert [request.cache_turns for request in seen] == [0, 0, 0]
+    for request, tokens, call in zip(seen[1:], read[1:], provider.log[1:], strict=True):
+        assert request.conversation is not None
+        usage = call.usage or {}
+        whole = sum(usage[name] for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"))
+        assert request.conversation.warm_at["strong"] == pytest.approx(tokens / whole, abs=0.08)  # of estimates

@@ -255,6 +255,22 @@ def test_claude_caches_what_is_marked_for_as_long_as_the_mark_says(memory: Conve
     assert (warm(marked), warm(replace(marked, cache_seconds=3_600.0))) == (0.0, about(1 / 3))
 
 
+def test_claude_caches_no_further_than_the_last_mark(memory: Conversations) -> None:
+    texts = ("one", "two", "three", "four", "five")
+    memory.note(said(*texts[:3], system=LONG, models=CLAUDE, cache_marked=True), "cheap")
+
+    def warm(turns: int | None, models: dict[str, TargetModel] = CLAUDE) -> tuple[float, float]:
+        found = memory.read(said(*texts, system=LONG, models=models, cache_marked=True, cache_turns=turns))
+        assert found is not None
+        return found.warm_at["cheap"], found.warm
+
+    whole, system = pytest.approx((4 / 6, 4 / 6), abs=0.01), pytest.approx((1 / 6, 1 / 6), abs=0.01)
+    assert warm(None) == whole
+    assert warm(5) == whole
+    assert warm(0) == system
+    assert warm(0, GPT) == whole  # caches unasked
+
+
 def test_the_table_of_caches_agrees_with_the_fake_provider() -> None:
     """Two tables, from the same pages: neither may be changed alone."""
     for model, rule in CACHE_RULES.items():
