@@ -233,7 +233,7 @@ class CascadeCall:
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
         told: dict[str, Any] = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside}
-        mark = self._cascade._mark(choice, self._given, **told, **({"target": ""} if aside else {}))
+        mark = self._cascade._mark(choice, self._given, self._config, **told, **({"target": ""} if aside else {}))
         config = self._cascade._marked(self._config, mark)
         return unstreamed(config) if aside else config
 

@@ -21,7 +21,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
-from lc_costkit.langchain.preparing import AlternativeModels, ConfigurableModels, Model, prepared
+from lc_costkit.langchain.preparing import AlternativeModels, ConfigurableModels, Model, configured, prepared
 from lc_costkit.langchain.route_request import Tools, described, identify, model_of, route_request
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.routing.choose import Choice, TargetChooser, route_mark
@@ -190,14 +190,15 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
                 structured=self.bound_structure,
                 settings=settings,
                 metadata=config.get("metadata"),
-                models={name: self._identity(name, kwargs) for name in self.targets},
+                models={name: self._identity(name, kwargs, config) for name in self.targets},
             )
 
         return read
 
-    def _mark(self, choice: Choice, kwargs: dict[str, Any], **values: Any) -> dict[str, Any]:
+    def _mark(self, choice: Choice, kwargs: dict[str, Any], config: RunnableConfig, **values: Any) -> dict[str, Any]:
         """Return what the meter is told of a call; ``values`` are further fields of a ``RouteMark``."""
-        baseline, chosen = self._identity(self.strong, kwargs), self._identity(choice.decision.target, kwargs)
+        baseline = self._identity(self.strong, kwargs, config)
+        chosen = self._identity(choice.decision.target, kwargs, config)
         mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen)
         return replace(mark, **values).to_dict()
 
@@ -205,9 +206,9 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
     def _marked(config: RunnableConfig, mark: Mapping[str, Any]) -> RunnableConfig:
         return {**config, "metadata": {**(config.get("metadata") or {}), ROUTE_KEY: mark}}
 
-    def _identity(self, name: str, kwargs: dict[str, Any]) -> TargetModel:
+    def _identity(self, name: str, kwargs: dict[str, Any], config: RunnableConfig | None = None) -> TargetModel:
         try:
-            return identify(self.targets[name], self._kwargs(kwargs))
+            return identify(configured(self.targets[name], config), self._kwargs(kwargs))
         except Exception as error:
             self.faults.record("reading a target's model name", error, "its calls are priced without a comparison")
             return TargetModel()

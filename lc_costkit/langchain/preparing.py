@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableParallel, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
-from langchain_core.runnables.configurable import RunnableConfigurableAlternatives, RunnableConfigurableFields
+from langchain_core.runnables.configurable import (
+    DynamicRunnable,
+    RunnableConfigurableAlternatives,
+    RunnableConfigurableFields,
+)
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
 Model = Runnable[Any, Any]
@@ -59,6 +63,14 @@ def prepared(target: Model, method: str, args: tuple[Any, ...], kwargs: dict[str
         raise NotImplementedError(f"its configurable fields would be lost in {type(made).__name__}")
     outer: Model = _put_around(target, made)
     return outer
+
+
+def configured(target: Model, config: RunnableConfig | None) -> Model:
+    """Return the model in ``target`` as ``config`` configures it; ``target`` itself where nothing can be configured."""
+    model: Any = target
+    while isinstance(model, RunnableBindingBase | RunnableSequence):
+        model = model.bound if isinstance(model, RunnableBindingBase) else model.first
+    return model.prepare(config)[0] if isinstance(model, DynamicRunnable) else target
 
 
 class ConfigurableModels(_Fields):

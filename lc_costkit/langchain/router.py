@@ -292,7 +292,7 @@ class ModelRouter(ManyModels):
     ) -> _Route:
         if request is None and (self.on_error == "next" or self.bound_retries):
             request = uuid.uuid4().hex
-        marked = self._marked(config, self._mark(choice, kwargs, request=request))
+        marked = self._marked(config, self._mark(choice, kwargs, config, request=request))
         return _Route(name=choice.target, config=marked, choice=choice, failed=failed, request=request)
 
     def _instead(self, route: _Route, error: BaseException, kwargs: dict[str, Any]) -> _Route | None:

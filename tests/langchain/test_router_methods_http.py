@@ -225,6 +225,29 @@ def test_what_can_be_configured_on_a_target_still_can_be_when_it_is_prepared(
     assert all("tools" in (call.body or {}) or "response_format" in (call.body or {}) for call in provider.log)
 
 
+def test_savings_are_counted_against_the_model_that_was_configured(models: dict[str, Any]) -> None:
+    field = models["small"].configurable_fields(model_name=ConfigurableField(id="model"))
+    other = models["large"].configurable_alternatives(
+        ConfigurableField(id="who"),
+        default_key="claude",
+        spare=models["small"].model_copy(update={"model_name": "gpt-4.1"}),
+    )
+    seen: list[RouteRequest] = []
+
+    def small(request: RouteRequest) -> str:
+        seen.append(request)
+        return "small"
+
+    watcher = Watcher()
+    made = ModelRouter({"small": field, "large": other}, policy=small)
+    for prepared in (made, made.bind_tools([get_weather]).with_config(tags=["t"])):
+        prepared.invoke(EASY, {"callbacks": [watcher], "configurable": {"model": "gpt-4.1-nano", "who": "spare"}})
+    for request, mark in zip(seen, watcher.marks, strict=True):
+        assert mark is not None
+        assert (mark.chosen_model, mark.baseline_model) == ("gpt-4.1-nano", "gpt-4.1")
+        assert [model.model for model in request.models.values()] == ["gpt-4.1-nano", "gpt-4.1"]
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_alternatives_of_a_target_each_get_their_own_format(
     provider: FakeProvider, models: dict[str, Any], late: bool
