@@ -27,19 +27,25 @@ from lc_costkit.routing.trail import draft_note
 
 Response = ChatResponse | CompletionResponse
 
-_FINISHED = ("finish_reason", "stop_reason", "done_reason", "finishReason")
-"""Where providers' answers say why they end: OpenAI's chat, Anthropic, Ollama, Google."""
+_FINISHED = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stopReason")
+"""Where providers' answers say why they end: OpenAI's chat, Anthropic, Ollama, Google, Bedrock."""
 
 
-def answer_of(response: Response, target: LLM) -> Answer:
-    """Return what a target gave, in plain data."""
+def answer_of(response: Response, target: LLM, tools: WithTools | None) -> Answer:
+    """Return what a target gave, in plain data.
+
+    Args:
+        response: as the target gave it.
+        target: who gave it.
+        tools: what was asked with tools, if it was.
+    """
     body = _body(response.raw)
     choice = _first(body.get("choices")) or _first(body.get("candidates"))
     refusal = (as_mapping(choice.get("message")) or {}).get("refusal")
     text = (response.text if isinstance(response, CompletionResponse) else response.message.content) or ""
     return Answer(
         text=text or (refusal if isinstance(refusal, str) else ""),
-        tool_calls=() if isinstance(response, CompletionResponse) else _tool_calls(response, target),
+        tool_calls=() if isinstance(response, CompletionResponse) else _tool_calls(response, target, tools),
         finish_reason="refusal" if refusal else _finish_reason(body, choice, response.additional_kwargs),
     )
 
@@ -105,7 +111,7 @@ def in_one_piece(response: R) -> R:
     return response.model_copy(update={"delta": text or ""})
 
 
-def _tool_calls(response: ChatResponse, target: LLM) -> tuple[ToolCall, ...]:
+def _tool_calls(response: ChatResponse, target: LLM, tools: WithTools | None) -> tuple[ToolCall, ...]:
     """Read tool calls as they were written; only what is written nowhere known is asked of the target."""
     found = [
         (block.tool_name, block.tool_kwargs) for block in response.message.blocks if block.block_type == "tool_call"
@@ -114,7 +120,7 @@ def _tool_calls(response: ChatResponse, target: LLM) -> tuple[ToolCall, ...]:
         data = as_mapping(call) or {}
         function = as_mapping(data.get("function")) or data
         found.append((str(function.get("name") or ""), function.get("arguments", function.get("input"))))
-    if not found and isinstance(target, FunctionCallingLLM):
+    if not found and tools is not None and isinstance(target, FunctionCallingLLM):
         selected = target.get_tool_calls_from_response(response, error_on_no_tool_call=False)
         found = [(one.tool_name, one.tool_kwargs) for one in selected]
     return tuple(ToolCall(name=name, arguments=_arguments(given)) for name, given in found)

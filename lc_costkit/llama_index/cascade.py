@@ -17,16 +17,16 @@ from lc_costkit.llama_index.streaming import abegun, begun
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import Check
 from lc_costkit.routing.attempts import Settled
-from lc_costkit.routing.checks import GENERAL_CHECKS
 from lc_costkit.routing.choose import OnError, named_targets
 from lc_costkit.routing.escalation import Escalation
+from lc_costkit.routing.offered_tools import DEFAULT_CHECKS
 from lc_costkit.routing.policy import Policy
 from lc_costkit.switch import Mode, disabled
 
 
 def cascade_llm(
     targets: Mapping[str, LLM] | Iterable[tuple[str, LLM]],
-    checks: Sequence[Check] = GENERAL_CHECKS,
+    checks: Sequence[Check] = DEFAULT_CHECKS,
     *,
     policy: Policy | None = None,
     strong: str | None = None,
@@ -56,7 +56,8 @@ def cascade_llm(
     Args:
         targets: LLMs by name, cheapest first and the strongest last; or pairs of name and LLM.
         checks: callables on a ``RouteRequest`` and an ``Answer`` that return a ``Verdict``, asked in this order: the
-            free ones first. By default ``GENERAL_CHECKS``, which need not know the task.
+            free ones first. By default ``DEFAULT_CHECKS``: ``GENERAL_CHECKS``, which need not know the task, and
+            ``tools_as_offered``.
         policy: names the target to begin with; by default the cheapest.
         strong: the target that is asked last, and the one savings are counted against; by default the one called
             ``strong``, else the last.

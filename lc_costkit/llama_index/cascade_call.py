@@ -145,7 +145,7 @@ class CascadeCall(Generic[R]):
     def _tried(self, response: R, name: str) -> Tried:
         target = self._cascade.targets[name]
         fault = fault_of(response, target, self._tools)
-        return Tried(output=response, answer=answer_of(response, target), fault=fault)
+        return Tried(output=response, answer=answer_of(response, target, self._tools), fault=fault)
 
     def _passed_on(self, chunks: Generator[R, None, None], walk: Walk, step: Try) -> Generator[R, None, None]:
         trail = self._live_trail(step)
