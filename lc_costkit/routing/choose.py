@@ -136,7 +136,8 @@ class TargetChooser:
         left = [name for name in (*self.targets[place + 1 :], *self.targets[:place][::-1]) if name not in failed]
         if not left:
             return None
-        self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}")
+        # An answer that did not fit a schema is quoted in the error.
+        self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}", may_quote=True)
         reason = f"{failed[-1]} failed ({type(error).__name__})"
         decision = replace(choice.decision, target=left[0], reasons=(reason, *choice.decision.reasons))
         if choice.seen is not None and not choice.observed:

@@ -127,4 +127,7 @@ WAYS: list[Callable[..., Any]] = [
     stream_updates,
     astream_updates,
 ]
+SOME_WAYS = [invoke, abatch, stream_values, astream_updates]
+"""Enough of them where the way is not the point."""
+
 TOOLS: list[BaseTool] = [get_weather]

@@ -20,9 +20,9 @@ from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCa
 from tests.agents.support import (
     EASY,
     HARD,
+    SOME_WAYS,
     SUNNY,
     TOOLS,
-    WAYS,
     asked,
     assert_agrees,
     called,
@@ -69,7 +69,7 @@ def cascade(provider: FakeProvider) -> Cascade:
 # -- a router ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", SOME_WAYS, ids=lambda way: way.__name__)
 async def test_a_router_is_an_agents_model(way: Any, ledger: Ledger) -> None:
     with FakeProvider(answer=long_answer) as provider:
         agent: Any = create_agent(ModelRouter(two(provider)), tools=TOOLS, system_prompt="You help.")
@@ -104,7 +104,7 @@ async def streamed(agent: Any, text: str, ledger: Ledger, asynchronous: bool) ->
 # -- a cascade --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", SOME_WAYS, ids=lambda way: way.__name__)
 async def test_a_cascade_is_an_agents_model(way: Any, ledger: Ledger) -> None:
     with FakeProvider(answer=unsure_if_cheap) as provider:
         agent: Any = create_agent(cascade(provider), tools=TOOLS, system_prompt="You help.")
