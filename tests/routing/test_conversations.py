@@ -303,6 +303,28 @@ def test_a_failure_leaves_what_was_cached_before(memory: Conversations) -> None:
     assert found.warm_at == {"cheap": about(1 / 5), "strong": about(3 / 5)}
 
 
+def test_after_two_failures_it_is_remembered_who_answered() -> None:
+    chooser = TargetChooser(["cheap", "middle", "strong"], policy=lambda request: "cheap")
+    request = said("one", targets=(), models={})
+    first = chooser.choose(request)
+    second = chooser.instead(first, ["cheap"], TimeoutError())
+    assert second is not None
+    third = chooser.instead(second, ["cheap", "middle"], TimeoutError())
+    assert third is not None
+    found = chooser.conversations.read(said("one", "two", "three", models={}))
+    assert found is not None
+    assert found.target == third.target == "strong"
+    assert set(found.warm_at) == {"strong"}
+
+
+def test_where_the_caller_names_the_target_it_is_remembered() -> None:
+    chooser = TargetChooser(["cheap", "strong"], policy=lambda request: "cheap")
+    chooser.choose(said("one", metadata={"route": "strong"}))
+    found = chooser.conversations.read(said("one", "two", "three"))
+    assert found is not None
+    assert found.target == "strong"
+
+
 def test_what_is_only_explained_is_not_remembered() -> None:
     chooser = TargetChooser(["cheap", "strong"], policy=lambda request: "cheap")
     chooser.choose(said("one"), remember=False)
