@@ -20,10 +20,10 @@ from lc_costkit.langchain.preparing import Model
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import Check
 from lc_costkit.routing.attempts import Try
-from lc_costkit.routing.checks import GENERAL_CHECKS
 from lc_costkit.routing.choose import OnError, named_targets
 from lc_costkit.routing.course import check_name
 from lc_costkit.routing.escalation import Escalation
+from lc_costkit.routing.offered_tools import DEFAULT_CHECKS
 from lc_costkit.routing.policy import Policy
 from lc_costkit.streams import aclosing, closing
 from lc_costkit.switch import Mode, disabled
@@ -48,7 +48,8 @@ class Cascade(ManyModels):
     Args:
         targets: models by name, cheapest first and the strongest last; or pairs of name and model.
         checks: callables on a ``RouteRequest`` and an ``Answer`` that return a ``Verdict``, asked in this order: the
-            free ones first. By default ``GENERAL_CHECKS``, which need not know the task.
+            free ones first. By default ``DEFAULT_CHECKS``: ``GENERAL_CHECKS``, which need not know the task, and
+            ``tools_as_offered``.
         policy: names the target to begin with; by default the cheapest.
         strong: the target that is asked last, and the one savings are counted against; by default the one called
             ``strong``, else the last.
@@ -86,7 +87,7 @@ class Cascade(ManyModels):
     def __init__(
         self,
         targets: Mapping[str, Model] | Iterable[tuple[str, Model]],
-        checks: Sequence[Check] = GENERAL_CHECKS,
+        checks: Sequence[Check] = DEFAULT_CHECKS,
         *,
         policy: Policy | None = None,
         strong: str | None = None,
@@ -133,7 +134,7 @@ class Cascade(ManyModels):
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """Leave out what is as it is by default: checks are code."""
         written = super().to_json()
-        if written["type"] == "constructor" and self.checks == GENERAL_CHECKS:
+        if written["type"] == "constructor" and self.checks == DEFAULT_CHECKS:
             written["kwargs"].pop("checks", None)
         return written
 

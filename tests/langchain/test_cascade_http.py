@@ -26,7 +26,8 @@ from lc_costkit import Budget, BudgetExceeded, Cascade, CostCallbackHandler, Led
 from lc_costkit.routing import RouteRequest
 from lc_costkit.routing.answer import PASSED, Answer, Verdict, failed
 from lc_costkit.routing.checks import GENERAL_CHECKS, SelfConsistent, ToolsValid, complete, no_refusal
-from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, Fault
+from lc_costkit.routing.offered_tools import DEFAULT_CHECKS
+from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCall, Fault
 from lc_costkit.testing.answers import default_answer
 from tests.conftest import chat_anthropic, chat_openai
 
@@ -203,6 +204,23 @@ def test_a_tool_call_of_an_accepted_draft_streams_whole(provider: FakeProvider, 
     assert chunk.tool_calls[0]["args"] == prepared.invoke("get_weather in Paris").tool_calls[0]["args"]
     assert json.loads(chunk.tool_call_chunks[0]["args"]) == chunk.tool_calls[0]["args"]
     assert asked(provider) == ["openai", "openai"]
+
+
+@pytest.mark.parametrize(
+    "call", [FakeToolCall(name="get_wether", arguments={"city": "Paris"}), FakeToolCall(name="get_weather")]
+)
+def test_a_tool_call_that_was_not_offered_so_goes_up(call: FakeToolCall) -> None:
+    def slips(request: FakeRequest) -> FakeAnswer:
+        return FakeAnswer(tool_calls=(call,)) if is_cheap(request) else default_answer(request)
+
+    with FakeProvider(answer=slips) as provider:
+        models = {"cheap": chat_openai(provider), "strong": chat_anthropic(provider, "claude-sonnet-4-6")}
+        message = Cascade(models).bind_tools([get_weather]).invoke("get_weather in Paris")
+        assert [made["name"] for made in message.tool_calls] == ["get_weather"]
+        assert told(message)["target"] == "strong"
+        agent = create_agent(model=Cascade(models), tools=[get_weather])
+        state = agent.invoke({"messages": [HumanMessage("get_weather in Paris")]})
+        assert "Sunny in" in state["messages"][2].text
 
 
 def test_a_tool_call_whose_arguments_are_no_json_goes_up(provider: FakeProvider, models: dict[str, Any]) -> None:
@@ -479,7 +497,7 @@ def test_it_is_written_and_read_with_its_targets(provider: FakeProvider, cascade
     again = load(dumps(made))
     assert (again.pass_draft, again.max_usd, again.on_error) == (True, "0.5", "raise")
     assert again.bound_config == {"tags": ["t"]}
-    assert again.escalation.checks == GENERAL_CHECKS
+    assert again.escalation.checks == DEFAULT_CHECKS
     assert told(load(dumps(cascade)).invoke(HARD))["target"] == "strong"
     with pytest.raises(NotImplementedError):
         load(dumps(Cascade(cascade.targets, [no_refusal])))
