@@ -212,7 +212,7 @@ def main() -> None:
     for pair in PAIRS[:4:3] if quick else PAIRS:
         for shape in SHAPES:
             for name, pattern in PATTERNS.items():
-                calls = calls_of(shape, pattern, 3 if quick else 20)
+                calls = calls_of(shape, pattern, 2 if quick else 10)
                 whole, _ = bill(calls, strong, pair, prices)
                 bills = {label: bill(calls, policy, pair, prices) for label, policy in policies.items()}
                 shares = "".join(f"{spent / whole:12.0%}" for spent, _ in bills.values())
