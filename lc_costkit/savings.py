@@ -80,7 +80,7 @@ def route_saving(
         return Saving(part=mark.part, usd=None, basis="unpriced", hypothetical=mark.observed)
     cached = cached_elsewhere(mark, reading.usage, model=model)
     usd = _difference(cost, reading, prices, at, model=model, provider=provider, cached_tokens=cached)
-    if not usd and usd is not None and not mark.observed:
+    if usd is not None and not usd and not reading.usage.total:
         return None
     if mark.observed and usd is not None:
         usd = usd.copy_negate()

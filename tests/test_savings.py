@@ -349,7 +349,9 @@ def test_the_sum_is_the_strong_targets_bill(
                 if judged:
                     met(ledger, RouteMark(target="", aside=True, part="cascade"), usage=usage, model="middle")
             met(ledger, mark(target, request=f"r{number}", attempt=len(attempts) + 1, rejected=rejected), usage=last)
-            expected.append(bill("large", last))
-        assert spent_and_saved(ledger) == exact_sum(expected)
+            expected.append(last)
+        assert spent_and_saved(ledger) == exact_sum(bill("large", usage) for usage in expected)
         assert ledger.report().total.unpriced_savings == 0
         assert not ledger.faults.counts
+        ledger.reprice(OTHER)
+        assert spent_and_saved(ledger) == exact_sum(bill("large", usage, OTHER) for usage in expected)
