@@ -161,3 +161,20 @@ def test_targets_come_from_a_mapping_or_from_pairs() -> None:
         named_targets([("a", 1), ("a", 2)])
     with pytest.raises(ConfigurationError, match="a mapping of names to models, or pairs, not list"):
         named_targets([1, 2])  # type: ignore[list-item]
+
+
+def test_another_target_takes_over_and_what_the_failed_one_said_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: "middle")
+    first = chooser.choose(REQUEST)
+    error = ValueError("Failed to parse Refund from completion {'iban': 'DE02'}")  # as an output parser says it
+    following = chooser.instead(first, ("middle",), error)
+    assert following is not None
+    assert (following.target, following.attempt) == ("large", 2)
+    assert following.decision.reasons[0] == "middle failed (ValueError)"
+    last = chooser.instead(first, ("middle", "large"), error)
+    assert last is not None
+    assert last.target == "small"
+    assert chooser.instead(first, ("middle", "large", "small"), error) is None
+    assert chooser.faults.counts == {"target 'middle': ValueError": 1, "target 'large': ValueError": 1}
+    assert "target 'middle'" in caplog.text
+    assert "DE02" not in caplog.text
