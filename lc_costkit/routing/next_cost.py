@@ -7,15 +7,17 @@ from decimal import Decimal
 
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import Answer
+from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.policy import RouteRequest
-from lc_costkit.tokens import approximate_tokens
-from lc_costkit.usage import TokenUsage
+from lc_costkit.routing.prompt_tokens import prompt_tokens, tokens_of
 
 
 def next_cost(
     request: RouteRequest, target: str, *, draft: Answer, prices: PriceBook, shown: bool = False
 ) -> Decimal | None:
     """Estimate the cost of a call (USD): the request's text, and an answer as long as the one there is.
+
+    What the target's provider may have of the prompt in its cache is not taken off: a limit is better kept.
 
     Args:
         request: what is asked; text alone is counted.
@@ -30,11 +32,14 @@ def next_cost(
     model = request.models.get(target)
     if model is None or not model.model:
         return None
-    said = approximate_tokens(_text(draft))
-    turns = [turn.text for turn in request.turns] or [request.question]
-    asked = sum(approximate_tokens(text) for text in (request.system, request.tool_text, *turns))
-    usage = TokenUsage(input_tokens=asked + (said if shown else 0), output_tokens=said)
-    return prices.cost(model.model, usage, provider=model.provider).usd
+    said = tokens_of(_text(draft))
+    call = ExpectedCall(
+        input_tokens=prompt_tokens(request) + (said if shown else 0),
+        output_tokens=said,
+        cache_marked=request.cache_marked,
+        cache_seconds=request.cache_seconds,
+    )
+    return expected_cost(prices, model, call).usd
 
 
 def _text(answer: Answer) -> str:

@@ -422,9 +422,15 @@ def test_a_target_without_a_price_is_refused_where_there_is_a_limit() -> None:
 def test_the_prompt_and_the_draft_are_part_of_what_the_next_call_will_cost() -> None:
     dear = PriceBook(overrides={"strong": ModelPrice(input_per_million=10**6, output_per_million=10**6)})
     models = {"strong": TargetModel("strong")}
-    request = RouteRequest(question="Say it", system="Be brief", models=models)  # 2 + 2 tokens, and an answer of 2
+    request = RouteRequest(question="Say it", system="Be brief", models=models)
+    # Two messages of 2 + 4 tokens, and an answer of 2, which may be shown as well.
     said = Tried(output="", answer=Answer(text="say it"), usd=Decimal(0))
-    for limit, shown, target in [("6", False, "strong"), ("5", False, "cheap"), ("7", True, "cheap")]:
+    for limit, shown, target in [
+        ("14", False, "strong"),
+        ("13", False, "cheap"),
+        ("16", True, "strong"),
+        ("15", True, "cheap"),
+    ]:
         options: dict[str, Any] = {"pass_draft": shown, "max_usd": limit, "prices": dear}
         made = Escalation(["cheap", "strong"], [Length(100)], **options)
         assert settle(World({"cheap": said}), made, request).target == target
