@@ -91,6 +91,8 @@ class Drafts:
         """
         with self._alone():
             known = list(self._requests.get(request, {}).values())
+            if not known:
+                return (), 0
             earlier = [one for one in known if one.counted.attempt < attempt or one.counted.rejected < rejected]
             again = [one for one in known if one.counted.prompt == prompt and one.counted.call_id != call_id]
             replaced = [
