@@ -1,4 +1,4 @@
-"""The LlamaIndex face: the same cache, router, pruner and meter, over the same core."""
+"""The LlamaIndex face: the same cache, router, cascade, pruner and meter, over the same core."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def cascade_llm(
     )
     kind = CascadeFunctionCallingLLM if checked_llms(named) else CascadeLLM
     cascade = made(kind, named, plan.chooser)
-    plan.check_models(cascade._models())
+    plan.check_models(cascade._models({}))
     cascade._escalation = plan
     return cascade
 

@@ -182,7 +182,7 @@ class CascadeCall(Generic[R]):
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
         fields: dict[str, Any] = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside}
-        return self._cascade._mark(choice, **fields, **({"target": ""} if aside else {}))
+        return self._cascade._mark(choice, self._sent.options, **fields, **({"target": ""} if aside else {}))
 
     # -- deciding --------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class ManyLLMs(DelegatingLLM):
     def explain(self, prompt: str | Sequence[ChatMessage]) -> RouteExplanation:
         """Say where a request would go first and why, without calling a target."""
         choice = self._chooser.choose(self._reader(_request_of(prompt)), remember=False)
-        return RouteExplanation(choice=choice, targets=tuple(self._models().items()), strong=self.strong)
+        return RouteExplanation(choice=choice, targets=tuple(self._models({}).items()), strong=self.strong)
 
     def _reader(self, request: Request[Any]) -> Callable[[], RouteRequest]:
         """Return what reads a request as a policy sees it; the caller's metadata are the instrument tags."""
@@ -83,24 +83,24 @@ class ManyLLMs(DelegatingLLM):
                 tools=described(() if tools is None else tools.tools),
                 settings=plain.options,
                 metadata=tags,
-                models=self._models(),
+                models=self._models(plain.options),
             )
 
         return read
 
-    def _models(self) -> dict[str, TargetModel]:
-        return {name: self._identity(name) for name in self.targets}
+    def _models(self, settings: Mapping[str, Any]) -> dict[str, TargetModel]:
+        return {name: self._identity(name, settings) for name in self.targets}
 
-    def _identity(self, name: str) -> TargetModel:
+    def _identity(self, name: str, settings: Mapping[str, Any]) -> TargetModel:
         try:
-            return identify(self.targets[name])
+            return identify(self.targets[name], settings)
         except Exception as error:
             self.faults.record("reading a target's model name", error, "its calls are priced without a comparison")
             return TargetModel()
 
-    def _mark(self, choice: Choice, **values: Any) -> dict[str, Any]:
+    def _mark(self, choice: Choice, settings: Mapping[str, Any], **values: Any) -> dict[str, Any]:
         """Return what the meter is told of a call; ``values`` are further fields of a ``RouteMark``."""
-        baseline, chosen = self._identity(self.strong), self._identity(choice.decision.target)
+        baseline, chosen = self._identity(self.strong, settings), self._identity(choice.decision.target, settings)
         mark = route_mark(choice, strong=self.strong, baseline=baseline, chosen=chosen)
         return replace(mark, **values).to_dict()
 
@@ -214,7 +214,7 @@ def made(kind: type[Many], named: Mapping[str, LLM], chooser: TargetChooser, **f
     settings.pop("callback_manager")
     one = kind(targets=dict(named), strong=chooser.strong, **settings, **fields)
     one._chooser = chooser
-    chooser.check_models(one._models())
+    chooser.check_models(one._models({}))
     return one
 
 

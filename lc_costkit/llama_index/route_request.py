@@ -112,14 +112,19 @@ def as_messages(prompt: str | Sequence[ChatMessage]) -> Sequence[ChatMessage]:
     return [ChatMessage(prompt)] if isinstance(prompt, str) else prompt
 
 
-def identify(target: LLM) -> TargetModel:
-    """Say which model a target is and what it can do, as far as its metadata tells."""
+def identify(target: LLM, settings: Mapping[str, Any] | None = None) -> TargetModel:
+    """Say which model a target is and what it can do, as far as its metadata tells.
+
+    Args:
+        target: an LLM.
+        settings: keyword arguments it will be called with; a ``model`` among them is the one that answers.
+    """
     told = target.metadata
     calls_tools = isinstance(target, FunctionCallingLLM)
     if "is_function_calling_model" in told.model_fields_set:
         calls_tools = calls_tools and told.is_function_calling_model
     return TargetModel(
-        model=named(target),
+        model=asked if isinstance(asked := (settings or {}).get("model"), str) else named(target),
         provider=provider_of(model_of(target).class_name()),
         max_input_tokens=told.context_window if "context_window" in told.model_fields_set else None,
         tool_calling=calls_tools,

@@ -193,7 +193,7 @@ class RoutedLLM(ManyLLMs):
         if way.choice is None:
             yield self._for_target(way.name, request)
             return
-        mark = self._mark(way.choice, request=way.request_id)
+        mark = self._mark(way.choice, request.options, request=way.request_id)
         dispatcher.event(RouteEvent(mark=mark))
         with told(mark):
             yield self._for_target(way.name, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -228,6 +229,25 @@ async def test_a_draft_that_passes_is_the_answer(
         assert [chunk.delta for chunk in answer] == ["Bonn was it, and Berlin is."]
     assert asked(provider) == [CHEAP]
     assert route_of(answer)["attempts"] == [{"target": "cheap", "passed": True}]
+
+
+async def test_requests_at_once_do_not_mix(
+    llm: Any, provider: FakeProvider, script: Script, ledger: Ledger, watcher: Watcher
+) -> None:
+    script.cheap = lambda request: f"It is {request.question}." if "even" in request.question else ""
+    asked_for = [f"{number} {'even' if number % 2 == 0 else 'odd'}" for number in range(16)]
+    streams = [drained(llm.astream_chat([ChatMessage(text)])) for text in asked_for[:8]]
+    wholes = [llm.achat([ChatMessage(text)]) for text in asked_for[8:]]
+    answers = await asyncio.gather(*streams, *wholes)
+    for text, answer in zip(asked_for, answers, strict=True):
+        assert text_of(answer) == (f"It is {text}." if "even" in text else GOOD)
+        assert route_of(answer)["target"] == ("cheap" if "even" in text else "strong")
+    records = list(ledger.records())
+    assert len(records) == provider.calls == 24
+    assert sum(record.cost.usd or 0 for record in records) == provider.billed_usd
+    traces = [record.trace_id for record in records]
+    assert sorted(traces.count(trace) for trace in set(traces)) == [1] * 8 + [2] * 8
+    assert len({event.mark["request"] for event in watcher.of(RouteEvent)}) == 16
 
 
 async def test_the_last_targets_answer_is_streamed_as_it_is_made() -> None:

@@ -30,7 +30,7 @@ from lc_costkit.budget.budget import Budget
 from lc_costkit.cache import Cache
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.ledger import Ledger
-from lc_costkit.llama_index import budgeted_llm, cached_llm, cascade_llm, routed_llm
+from lc_costkit.llama_index import budgeted_llm, cached_llm, cascade_llm, instrument, routed_llm
 from lc_costkit.llama_index.route_request import identify
 from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing import Cheapest, RouteRequest, sticky
@@ -174,6 +174,18 @@ def test_the_policy_sees_the_models(llm: Any, notes: Notes) -> None:
             "strong": TargetModel("claude-sonnet-4-6", "anthropic", max_input_tokens=200_000, tool_calling=True),
         }
     )
+
+
+def test_a_model_that_the_call_names_is_the_one_that_answers(
+    provider: FakeProvider, make_llama_llm: Make, notes: Notes
+) -> None:
+    targets = {"cheap": make_llama_llm("gpt-4o-mini"), "strong": make_llama_llm("gpt-4o")}
+    with Ledger() as ledger, instrument(ledger):
+        routed_llm(targets, notes).chat([ChatMessage("hi")], model="gpt-4.1")
+        (record,) = ledger.records()
+    assert {model.model for model in notes.seen[-1].models.values()} == {"gpt-4.1"}
+    assert [call.model for call in provider.log] == ["gpt-4.1"]
+    assert [saved.usd for saved in record.saved if saved.usd] == []
 
 
 class PlainLLM(MockLLM):
