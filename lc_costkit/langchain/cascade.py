@@ -36,8 +36,8 @@ class Cascade(ManyModels):
     agent, with tools or structured output (a draft that does not parse is not good enough). The last target's answer
     is given whatever it is. Nobody is given a draft before it has passed: ``stream`` waits for the checks, and hands
     on an accepted draft in one piece; the last target's answer comes as it is made. Handlers that stream
-    (``astream_events``, LangGraph's messages) see nothing of drafts; others, such as ``CostCallbackHandler``, see
-    every attempt, in one trace.
+    (``astream_events``, LangGraph's messages) hear of a draft once it is accepted, and never of one that is thrown
+    away; others, such as ``CostCallbackHandler``, hear every attempt, in one trace.
 
     The trail is in the answer's ``response_metadata["lc_costkit"]["route"]``: who answered, why, and each attempt.
     The caller has the last word: ``config={"metadata": {"route": "strong"}}`` names the only target. Faults of

@@ -404,6 +404,20 @@ def test_samples_cost_and_are_not_drawn_for_an_answer_that_nothing_can_replace()
     assert (settled.attempts[0].passed, settled.stopped) == (None, "middle would take it past 0.05 USD")
 
 
+def test_a_check_that_waits_is_not_asked_about_an_answer_that_nothing_can_replace() -> None:
+    class Judge:
+        def __call__(self, request: RouteRequest, answer: Answer) -> Verdict:
+            return failed("no")
+
+        async def acall(self, request: RouteRequest, answer: Answer) -> Verdict:
+            return failed("no")
+
+    assert settle(World(), plan(Judge())).target == "strong"
+    settled = settle(World(), plan(complete, Judge(), max_seconds=0))
+    assert (settled.target, settled.attempts[0].passed, settled.attempts[0].reasons) == ("cheap", None, ())
+    assert settled.stopped == "the limit of 0 s is reached"
+
+
 def test_what_cannot_be_priced_is_a_fault_and_goes_on() -> None:
     made = plan(max_usd="0.5", prices=PRICES)
     settled = settle(World({"cheap": BAD}, usd=None), made, RouteRequest(question="Why?", models={}))
