@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, cast
 
+from llama_index.core.llms import LLM
+from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index_instrumentation import get_dispatcher
 
 from lc_costkit.llama_index.answered import answer_of, fault_of, shown
@@ -20,7 +22,7 @@ from lc_costkit.llama_index.spending import Spending, count, counted_by
 from lc_costkit.llama_index.stand_ins import without_tools
 from lc_costkit.llama_index.uncached import uncached
 from lc_costkit.routing.answer import Answer
-from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Try
+from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Try, Unreadable
 from lc_costkit.routing.choose import Choice, TargetChooser
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
 from lc_costkit.routing.policy import RouteRequest
@@ -112,14 +114,14 @@ class CascadeCall(Generic[R]):
 
     def _call(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
-        with self._marked(step):
+        with self._marked(step), _read_by(target, step):
             response = asked.send(target)
         count(response, target, asked)
         return self._tried(response, step.target)
 
     async def _acall(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
-        with self._marked(step):
+        with self._marked(step), _read_by(target, step):
             response = await asked.asend(target)
         count(response, target, asked)
         return self._tried(response, step.target)
@@ -227,3 +229,14 @@ class CascadeCall(Generic[R]):
     ) -> dict[str, Any]:
         trail = {"target": target, "score": self._choice.decision.score, "reasons": list(reasons)}
         return {**trail, "attempts": told(attempts), **({"stopped": stopped} if stopped else {})}
+
+
+@contextmanager
+def _read_by(target: LLM, step: Try) -> Iterator[None]:
+    """Tell a draft that a structured LLM cannot read from a call that failed."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if isinstance(target, StructuredLLM) and not step.live:
+            raise Unreadable from error
+        raise

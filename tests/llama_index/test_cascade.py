@@ -360,6 +360,21 @@ def test_the_reason_tells_what_is_wrong_with_a_structure(llm: Any, script: Scrip
     ]
 
 
+@pytest.mark.parametrize("on_error", ["next", "raise"])
+async def test_structured_llms_are_targets(
+    targets: dict[str, LLM], script: Script, provider: FakeProvider, ledger: Ledger, on_error: Any
+) -> None:
+    script.cheap = lambda request: FakeAnswer(tool_calls=(FakeToolCall(name="City", arguments={}),))
+    structured = {name: target.as_structured_llm(City) for name, target in targets.items()}
+    llm = cascade_llm(structured, [complete], on_error=on_error)
+    assert llm.chat(HELLO).raw == (await llm.achat(HELLO)).raw == City(name="Berlin")
+    assert asked(provider) == [CHEAP, STRONG] * 2
+    assert not llm.faults.counts
+    assert sum(record.cost.usd or 0 for record in ledger.records()) == provider.billed_usd > 0
+    script.cheap = lambda request: FakeAnswer(tool_calls=(FakeToolCall(name="City", arguments={"name": "Rome"}),))
+    assert llm.chat(HELLO).raw == City(name="Rome")
+
+
 def test_a_draft_in_the_schema_is_accepted(llm: Any, script: Script, provider: FakeProvider) -> None:
     script.cheap = lambda request: FakeAnswer(tool_calls=(FakeToolCall(name="City", arguments={"name": "Rome"}),))
     assert llm.structured_predict(City, PromptTemplate("What is the capital?")) == City(name="Rome")
