@@ -367,6 +367,21 @@ async def test_what_a_policy_asks_a_model_is_in_the_trace_but_in_no_stream(async
         assert_agrees(ledger, provider)
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_nor_is_what_a_function_asks_a_model_in_the_stream(asynchronous: bool, ledger: Ledger) -> None:
+    with FakeProvider(answer=lambda request: "strong" if request.model == "gpt-4.1-nano" else SUNNY) as provider:
+        nano = chat_openai(provider, "gpt-4.1-nano")
+        middleware = RoutingMiddleware(two(provider), lambda request: str(nano.invoke(request.question).text))
+        agent = routed(provider, middleware, tools=[])
+        if asynchronous:
+            pieces = [one async for one, _ in agent.astream(asked(), metered(ledger), stream_mode="messages")]
+        else:
+            pieces = [one for one, _ in agent.stream(asked(), metered(ledger), stream_mode="messages")]
+        assert "".join(str(piece.text) for piece in pieces) == SUNNY
+        assert len({record.trace_id for record in calls(ledger)}) == 1
+        assert_agrees(ledger, provider)
+
+
 # -- when something fails ---------------------------------------------------------------
 
 
@@ -721,13 +736,38 @@ async def test_a_target_without_tools_is_left_out_where_the_agent_has_some(overr
         assert routed(provider, middleware, tools=[]).invoke(asked(), config)["messages"][-1].text == "hello"
 
 
+def test_a_conversation_is_remembered_where_it_went_instead() -> None:
+    seen: list[str | None] = []
+
+    def simple(request: RouteRequest) -> str:
+        # what the answers tell is left out: this asks for what is remembered
+        seen.append(request.conversation.target if request.conversation else None)
+        return "simple"
+
+    with FakeProvider(answer=lambda request: SUNNY) as provider:
+        middleware = RoutingMiddleware({"simple": Toolless(responses=["hello"]), **two(provider)}, simple)
+        agent = routed(provider, middleware)
+        first = agent.invoke(asked())["messages"]
+        bare = [HumanMessage(first[0].content), AIMessage(first[1].content), HumanMessage("And in Rome?")]
+        agent.invoke({"messages": bare})
+    assert seen == [None, "strong"]
+
+
 def test_nor_does_such_a_target_take_over_from_one_that_failed() -> None:
+    attempts: list[tuple[str, int]] = []
+
+    class Listens(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+            mark = kwargs["metadata"][ROUTE_KEY]
+            attempts.append((mark["target"], mark["attempt"]))
+
     with FakeProvider(answer=weather_answer) as provider:
         both = two(provider)
         targets = {"cheap": both["cheap"], "simple": Toolless(responses=["hello"]), "strong": both["strong"]}
         agent = routed(provider, RoutingMiddleware(targets, lambda request: "cheap", on_error="next"))
         provider.fail_next(Fault.server_error())
-        assert targets_of(agent.invoke(asked())["messages"]) == ["strong"] * 2
+        assert targets_of(agent.invoke(asked(), {"callbacks": [Listens()]})["messages"]) == ["strong"] * 2
+        assert attempts == [("cheap", 1), ("strong", 2), ("strong", 1)]
         provider.fail_next(Fault.server_error(), times=2)
         with pytest.raises(Exception, match="server had an error"):
             agent.invoke(asked())
