@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.tools import BaseTool, tool
+from pydantic import BaseModel
 
 from lc_costkit import CostCallbackHandler, Ledger
 from lc_costkit.langchain.route_request import told_target
@@ -81,6 +84,19 @@ def called(provider: FakeProvider) -> list[str]:
 def tool_names(body: Any) -> list[str]:
     """Names of the tools in a request, each in its own provider's format."""
     return [one["function"]["name"] if "function" in one else one["name"] for one in body.get("tools", ())]
+
+
+def routed(provider: FakeProvider, *middleware: AgentMiddleware[Any, Any, Any], **options: Any) -> Any:
+    """An agent on a third model, which only answers where nothing is routed."""
+    own = chat_openai(provider, "gpt-4.1")
+    return create_agent(own, middleware=middleware, **{"tools": TOOLS, "system_prompt": "You help.", **options})
+
+
+class Weather(BaseModel):
+    """A weather report."""
+
+    city: str
+    sunny: bool
 
 
 async def invoke(agent: Any, text: str, config: Any) -> list[Any]:

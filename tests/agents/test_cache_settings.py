@@ -17,8 +17,7 @@ from langchain_core.tools import BaseTool
 from lc_costkit.agents import RoutingMiddleware
 from lc_costkit.agents.cache_settings import understood
 from lc_costkit.testing import FakeProvider
-from tests.agents.support import EASY, HARD, asked, called, get_weather, targets_of, two, weather_answer
-from tests.agents.test_routing import routed
+from tests.agents.support import EASY, HARD, asked, called, get_weather, routed, targets_of, two, weather_answer
 from tests.conftest import chat_openai
 
 MARK = {"cache_control": {"type": "ephemeral"}}

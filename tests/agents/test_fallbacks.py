@@ -33,11 +33,11 @@ from tests.agents.support import (
     calls,
     long_answer,
     metered,
+    routed,
     targets_of,
     two,
     weather_answer,
 )
-from tests.agents.test_routing import routed
 from tests.conftest import chat_openai
 
 SPARE = "gpt-4o"

@@ -11,7 +11,6 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.messages import ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from pydantic import BaseModel
 
 from lc_costkit import Cascade, Ledger, ModelRouter
 from lc_costkit.agents import RoutingMiddleware
@@ -23,6 +22,7 @@ from tests.agents.support import (
     SOME_WAYS,
     SUNNY,
     TOOLS,
+    Weather,
     asked,
     assert_agrees,
     called,
@@ -36,13 +36,6 @@ from tests.agents.support import (
 )
 
 DRAFT = "I am not sure, it might rain."
-
-
-class Weather(BaseModel):
-    """A weather report."""
-
-    city: str
-    sunny: bool
 
 
 @pytest.fixture
