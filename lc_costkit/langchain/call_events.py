@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -97,9 +98,7 @@ def usage_reader(
     totals = (response.llm_output if response is not None else None) or {}
     whole = {**(getattr(generation, "generation_info", None) or {}), **totals, **details}
     if error is not None and not (details.get("finish_reason") or details.get("stop_reason")):
-        # Some clients raise with the whole answer in hand (openai's parse does).
-        completion = getattr(error, "completion", None)
-        return lambda: None if completion is None else read_usage(completion, running.call.provider)
+        return lambda: read_usage(_came_with(error), running.call.provider)
 
     def read() -> UsageReading | None:
         hints = running.call.hints
@@ -110,6 +109,21 @@ def usage_reader(
         return read_langchain(usage or None, whole, start_metadata=start, content=blocks, asked=asked)
 
     return read
+
+
+def _came_with(error: BaseException) -> Any:
+    """Return the whole answer that a client had in hand when it raised; ``None`` if there was none.
+
+    openai's parse keeps it beside the error; langchain-openai keeps the HTTP response, as of an answer that does not
+    fit the schema that was asked for.
+    """
+    completion, response = getattr(error, "completion", None), getattr(error, "response", None)
+    if completion is not None or getattr(response, "status_code", None) != HTTPStatus.OK:
+        return completion
+    try:
+        return response.json() if response is not None else None
+    except ValueError:
+        return None
 
 
 def answer_text(response: Any) -> str:

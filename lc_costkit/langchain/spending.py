@@ -16,6 +16,7 @@ from lc_costkit.langchain.call_events import cache_mark, chat_prompt, completion
 from lc_costkit.pricing import PriceBook
 from lc_costkit.prompt import Prompt
 from lc_costkit.underway import Running
+from lc_costkit.usage import UsageReading
 
 
 class Spending(BaseCallbackHandler):
@@ -64,16 +65,21 @@ class Spending(BaseCallbackHandler):
             self._spent.append(usd)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **event: Any) -> None:
-        """Forget a call that failed: what a provider may charge for it is not known."""
+        """Add what an answer cost that its client could not read; what else a failed call may cost is not known."""
         with self._lock:
-            self._calls.pop(run_id, None)
+            running = self._calls.pop(run_id, None)
+        reading = None if running is None else usage_reader(event.get("response"), running, error=error)()
+        if running is not None and reading is not None:
+            with self._lock:
+                self._spent.append(self._price(reading, running))
 
     def _usd(self, response: LLMResult, running: Running) -> Decimal | None:
         mark = cache_mark(response)
         if mark is not None and mark.verdict == "hit":
             return mark.lookup_usd or Decimal(0)
         reading = usage_reader(response, running)()
-        if reading is None:
-            return None
+        return None if reading is None else self._price(reading, running)
+
+    def _price(self, reading: UsageReading, running: Running) -> Decimal | None:
         model, provider = reading.model or running.call.model_asked, reading.provider or running.call.provider
         return self._prices.price(replace(reading, model=model, provider=provider)).usd

@@ -378,6 +378,20 @@ async def test_the_ledger_is_the_bill_with_all_attempts_in_one_trace(provider: F
     assert ledger.report().total.provider_usd == provider.billed_usd
 
 
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+async def test_a_draft_that_its_own_client_cannot_read_is_on_the_bill(
+    provider: FakeProvider, models: dict[str, Any], method: str
+) -> None:
+    ledger = Ledger()
+    config: RunnableConfig = {"callbacks": [CostCallbackHandler(ledger)]}
+    model = Cascade(models, max_usd="1").with_structured_output(Report, method=method)
+    assert isinstance(model.invoke(HARD, config), Report)
+    assert isinstance(await model.ainvoke(HARD, config), Report)
+    assert [call.route for call in ledger.records()] == ["cheap", "strong"] * 2
+    assert sum(call.cost.usd or 0 for call in ledger.records()) == provider.billed_usd
+    assert {call.cost.basis for call in ledger.records()} == {"exact"}
+
+
 def test_a_limit_of_cost_counts_what_was_spent_and_what_the_next_call_will_take(
     provider: FakeProvider, models: dict[str, Any]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from pydantic import BaseModel, ValidationError
 
 from lc_costkit import PriceBook, SemanticCache
 from lc_costkit.langchain.spending import Spending
@@ -31,6 +32,18 @@ def test_a_call_that_failed_is_not_counted(provider: FakeProvider) -> None:
     with pytest.raises(Exception, match="500"):
         chat_openai(provider).invoke("hi", {"callbacks": [spending]})
     assert spending() == 0
+
+
+def test_an_answer_that_its_client_cannot_read_is_counted() -> None:
+    class City(BaseModel):
+        name: str
+
+    with FakeProvider(answer=lambda request: "no JSON") as provider:
+        spending = Spending(PriceBook())
+        model = chat_openai(provider).with_structured_output(City, method="json_schema")
+        with pytest.raises(ValidationError):
+            model.invoke("hi", {"callbacks": [spending]})
+        assert spending() == provider.billed_usd > 0
 
 
 def test_what_a_cache_answers_costs_nothing(provider: FakeProvider) -> None:
