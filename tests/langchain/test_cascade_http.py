@@ -392,6 +392,13 @@ async def test_a_draft_that_its_own_client_cannot_read_is_on_the_bill(
     assert {call.cost.basis for call in ledger.records()} == {"exact"}
 
 
+def test_a_cascade_that_observes_claims_no_saving(provider: FakeProvider, models: dict[str, Any]) -> None:
+    ledger = Ledger()
+    Cascade(models, mode="observe").invoke(EASY, {"callbacks": [CostCallbackHandler(ledger)]})
+    (call,) = ledger.records()
+    assert (call.route, call.saved, asked(provider)) == ("strong", (), ["anthropic"])
+
+
 def test_a_limit_of_cost_counts_what_was_spent_and_what_the_next_call_will_take(
     provider: FakeProvider, models: dict[str, Any]
 ) -> None:
