@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.around import Around, ask, ask_async
 from lc_costkit.routing.drift import WINDOW, Drift, DriftWatch
 from lc_costkit.routing.needs import ThresholdPolicy
 from lc_costkit.routing.point import RoutingPoint
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
 
 
-class CalibratedPolicy:
+class CalibratedPolicy(Around):
     """A policy at the threshold that ``calibrate`` chose; it watches that live traffic is like what it was chosen on.
 
     Args:
@@ -27,32 +27,28 @@ class CalibratedPolicy:
     def __init__(self, policy: ThresholdPolicy, point: RoutingPoint, *, window: int = WINDOW) -> None:
         if window < 20:
             raise ConfigurationError(f"window must be at least 20 decisions, not {window!r}")
+        super().__init__(policy)
         self.policy = policy
         self.point = point
         self._watch = DriftWatch(point.share_interval, window=window)
 
-    @property
-    def targets(self) -> tuple[str, ...] | None:
-        """The targets the policy names, if it does."""
-        targets: tuple[str, ...] | None = getattr(self.policy, "targets", None)
-        return targets
-
-    def check(self, targets: Sequence[str]) -> None:
-        """Raise ``ConfigurationError`` if the policy cannot choose among ``targets``."""
-        check = getattr(self.policy, "check", None)
-        if check is not None:
-            check(targets)
-
     def __call__(self, request: RouteRequest, /) -> RouteDecision:
-        """Decide as the policy does, and count."""
-        decision = self.policy(request)
-        names = self.targets or request.targets
-        self._watch.count(dearer=bool(names) and decision.target != names[0])
-        return decision
+        """Decide as the policy does, and count; not where it is only explained."""
+        return self._counted(request, ask(self.policy, request))
+
+    async def acall(self, request: RouteRequest, /) -> RouteDecision:
+        """Do the same, by the policy's ``acall`` if it has one."""
+        return self._counted(request, await ask_async(self.policy, request))
 
     def drift(self) -> Drift:
         """Return how the live share compares with the calibrated one."""
         return self._watch.read()
+
+    def _counted(self, request: RouteRequest, decision: RouteDecision) -> RouteDecision:
+        names = self.targets or request.targets
+        if not request.explained:
+            self._watch.count(dearer=bool(names) and decision.target != names[0])
+        return decision
 
     def __repr__(self) -> str:
         return "\n".join(["CalibratedPolicy", *(f"  {heading:<19}{text}" for heading, text in self.point.rows())])

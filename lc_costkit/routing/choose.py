@@ -6,16 +6,16 @@ request: the strong target is called, the fault is counted and the reason record
 
 from __future__ import annotations
 
-import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY, RouteMark
+from lc_costkit.routing.around import ask, ask_async
 from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
 from lc_costkit.routing.target_model import TargetModel
@@ -96,17 +96,13 @@ class TargetChooser:
 
         Args:
             source: the request, or what reads it.
-            remember: the choice is acted on: the conversation goes on from it.
+            remember: the choice is acted on: the conversation goes on from it. Otherwise it is only explained.
         """
         started = time.perf_counter()
-        request, seen, decision = self._settled(source)
+        request, seen, decision = self._settled(source, explained=not remember)
         if decision is None:
             try:
-                answer = self.policy(request)
-                if inspect.isawaitable(answer):
-                    _discard(answer)
-                    raise TypeError("the policy is asynchronous; call the router with ainvoke or astream")
-                decision = self._checked(answer)
+                decision = self._checked(ask(self.policy, request))
             except Exception as error:
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
@@ -114,11 +110,10 @@ class TargetChooser:
     async def achoose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
         """Do the same, by the policy's ``acall`` if it has one."""
         started = time.perf_counter()
-        request, seen, decision = self._settled(source)
+        request, seen, decision = self._settled(source, explained=not remember)
         if decision is None:
             try:
-                answer = getattr(self.policy, "acall", self.policy)(request)
-                decision = self._checked(await answer if inspect.isawaitable(answer) else answer)
+                decision = self._checked(await ask_async(self.policy, request))
             except Exception as error:
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
@@ -151,7 +146,7 @@ class TargetChooser:
             check(models)
 
     def _settled(
-        self, source: RouteRequest | Callable[[], RouteRequest]
+        self, source: RouteRequest | Callable[[], RouteRequest], *, explained: bool
     ) -> tuple[RouteRequest, Seen | None, RouteDecision | None]:
         """Read the request, and decide what needs no policy.
 
@@ -161,7 +156,7 @@ class TargetChooser:
             request = source if isinstance(source, RouteRequest) else source()
         except Exception as error:
             return RouteRequest(question=""), None, self._strong(error, "reading the input")
-        request = replace(request, targets=request.targets or self.targets)
+        request = replace(request, targets=request.targets or self.targets, explained=explained)
         seen = self.conversations.look(request)
         request = replace(request, conversation=request.conversation or seen.conversation)
         name = request.metadata.get(ROUTE_KEY)
@@ -172,10 +167,7 @@ class TargetChooser:
         unknown = LookupError(f"metadata names {name!r}; the targets are {list(self.targets)!r}")
         return request, seen, self._strong(unknown, "the route in the metadata")
 
-    def _checked(self, answer: object) -> RouteDecision:
-        decision = RouteDecision(target=answer) if isinstance(answer, str) else answer
-        if not isinstance(decision, RouteDecision):
-            raise TypeError(f"the policy answered with {type(answer).__name__}, not a target's name or a RouteDecision")
+    def _checked(self, decision: RouteDecision) -> RouteDecision:
         if decision.target not in self.targets:
             raise LookupError(f"the policy named {decision.target!r}; the targets are {list(self.targets)!r}")
         return decision
@@ -283,9 +275,3 @@ def _checked_policy(policy: Policy, targets: tuple[str, ...]) -> Policy:
     if check is not None:
         check(targets)
     return policy
-
-
-def _discard(answer: Any) -> None:
-    close = getattr(answer, "close", None)
-    if close is not None:
-        close()

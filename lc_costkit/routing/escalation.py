@@ -163,7 +163,7 @@ class Escalation:
                 what the steps tell.
         """
         if choice is None:
-            choice = self.chooser.choose(request, remember=False)
+            choice = self.chooser.choose(request)
         alone = choice.observed or request.metadata.get(ROUTE_KEY) == choice.target
         return Course(self, request, choice, unchecked or alone, spent).run()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.around import Around, ask, ask_async, name_of
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest
-from lc_costkit.routing.target_model import TargetModel
-from lc_costkit.routing.unsure import Band, derived_band, is_share, policy_name
+from lc_costkit.routing.unsure import Band, derived_band, is_share
 
 
 def first_sure(*policies: Policy, unsure: Band | Sequence[Band | None] | None = None) -> FirstSure:
@@ -41,80 +40,37 @@ def first_sure(*policies: Policy, unsure: Band | Sequence[Band | None] | None = 
     return FirstSure(policies, unsure=unsure)
 
 
-class FirstSure:
+class FirstSure(Around):
     """Several policies in turn; see ``first_sure``, which makes it."""
 
     def __init__(self, policies: Sequence[Policy], *, unsure: Band | Sequence[Band | None] | None = None) -> None:
         self.policies = tuple(policies)
+        super().__init__(*self.policies)
         if len(self.policies) < 2:
-            raise ConfigurationError(f"first_sure needs two policies or more, the cheapest first; got {len(policies)}")
-        for policy in self.policies:
-            if not callable(policy) or isinstance(policy, type):
-                raise ConfigurationError(f"a policy is called with a RouteRequest; {policy!r:.200} cannot be")
+            given = len(self.policies)
+            raise ConfigurationError(f"first_sure needs two policies or more, the cheapest first; got {given}")
         self.unsure = _checked_bands(unsure, self.policies[:-1])
-
-    @property
-    def targets(self) -> tuple[str, ...] | None:
-        """The targets that the policies name, if any does."""
-        named = [name for policy in self.policies for name in getattr(policy, "targets", None) or ()]
-        return tuple(dict.fromkeys(named)) or None
-
-    def check(self, targets: Sequence[str]) -> None:
-        """Raise ``ConfigurationError`` if one of the policies cannot choose among ``targets``."""
-        for policy in self.policies:
-            check = getattr(policy, "check", None)
-            if check is not None:
-                check(targets)
-
-    def check_models(self, models: Mapping[str, TargetModel]) -> None:
-        """Raise ``ConfigurationError`` if one of the policies cannot choose among these models."""
-        for policy in self.policies:
-            check = getattr(policy, "check_models", None)
-            if check is not None:
-                check(models)
 
     def __call__(self, request: RouteRequest, /) -> RouteDecision:
         """Decide by the first policy that is sure."""
         doubts: list[str] = []
         for policy, band in zip(self.policies, self.unsure, strict=False):
-            decision = _sure(policy, _answered(policy, request), band, len(request.targets), doubts)
+            decision = _sure(policy, ask(policy, request), band, len(request.targets), doubts)
             if decision is not None:
                 return decision
-        return _last(self.policies[-1], _answered(self.policies[-1], request), doubts)
+        return _last(self.policies[-1], ask(self.policies[-1], request), doubts)
 
     async def acall(self, request: RouteRequest, /) -> RouteDecision:
         """Do the same, by each policy's ``acall`` if it has one."""
         doubts: list[str] = []
         for policy, band in zip(self.policies, self.unsure, strict=False):
-            decision = _sure(policy, await _awaited(policy, request), band, len(request.targets), doubts)
+            decision = _sure(policy, await ask_async(policy, request), band, len(request.targets), doubts)
             if decision is not None:
                 return decision
-        return _last(self.policies[-1], await _awaited(self.policies[-1], request), doubts)
+        return _last(self.policies[-1], await ask_async(self.policies[-1], request), doubts)
 
     def __repr__(self) -> str:
         return f"first_sure({', '.join(map(repr, self.policies))}, unsure={list(self.unsure)!r})"
-
-
-def _answered(policy: Policy, request: RouteRequest) -> RouteDecision:
-    answer = policy(request)
-    if inspect.isawaitable(answer):
-        close = getattr(answer, "close", None)
-        if close is not None:
-            close()
-        raise TypeError(f"{policy_name(policy)} is asynchronous; call the router with ainvoke or astream")
-    return _decision(policy, answer)
-
-
-async def _awaited(policy: Policy, request: RouteRequest) -> RouteDecision:
-    answer = getattr(policy, "acall", policy)(request)
-    return _decision(policy, await answer if inspect.isawaitable(answer) else answer)
-
-
-def _decision(policy: Policy, answer: object) -> RouteDecision:
-    decision = RouteDecision(target=answer) if isinstance(answer, str) else answer
-    if not isinstance(decision, RouteDecision):
-        raise TypeError(f"{policy_name(policy)} answered with {type(answer).__name__}, not a name or a RouteDecision")
-    return decision
 
 
 def _sure(
@@ -122,18 +78,18 @@ def _sure(
 ) -> RouteDecision | None:
     """Return a decision that stands; of another, note in ``doubts`` why it does not."""
     if decision.score is None:
-        doubts.append(f"{policy_name(policy)} gave no score")
+        doubts.append(f"{name_of(policy)} gave no score")
         return None
     low, high = band or derived_band(policy, targets)
     if low < decision.score < high:
-        doubts.append(f"{policy_name(policy)} was unsure ({decision.score:.3f}, between {low:.3f} and {high:.3f})")
+        doubts.append(f"{name_of(policy)} was unsure ({decision.score:.3f}, between {low:.3f} and {high:.3f})")
         return None
     why = f", which is sure ({decision.score:.3f}, not between {low:.3f} and {high:.3f})"
-    return replace(decision, reasons=(f"decided by {policy_name(policy)}{why}", *doubts, *decision.reasons))
+    return replace(decision, reasons=(f"decided by {name_of(policy)}{why}", *doubts, *decision.reasons))
 
 
 def _last(policy: Policy, decision: RouteDecision, doubts: list[str]) -> RouteDecision:
-    return replace(decision, reasons=(f"decided by {policy_name(policy)}", *doubts, *decision.reasons))
+    return replace(decision, reasons=(f"decided by {name_of(policy)}", *doubts, *decision.reasons))
 
 
 def _checked_bands(unsure: object, policies: Sequence[Policy]) -> tuple[Band | None, ...]:

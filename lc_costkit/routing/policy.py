@@ -72,6 +72,7 @@ class RouteRequest:
             known.
         models: which model each target is, as far as it tells.
         conversation: where its conversation stood; ``None`` for the first request of one, or an unknown one.
+        explained: the decision is to be shown only, no target is called: a policy that counts leaves it out.
     """
 
     question: str
@@ -90,6 +91,7 @@ class RouteRequest:
     cache_turns: int | None = None
     models: Mapping[str, TargetModel] = field(default_factory=dict)
     conversation: Conversation | None = None
+    explained: bool = False
 
     @property
     def earlier_questions(self) -> tuple[str, ...]:

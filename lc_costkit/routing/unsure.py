@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.around import name_of
 from lc_costkit.routing.calibrated import CalibratedPolicy
 from lc_costkit.routing.learned import Learned
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest
@@ -81,16 +82,11 @@ def unsure_band(policy: Policy, prompts: Sequence[str], *, share: float) -> Band
     decisions = [inner(RouteRequest(question=prompt, targets=names)) for prompt in prompts]
     scores = [one.score for one in decisions if isinstance(one, RouteDecision) and one.score is not None]
     if len(scores) < len(prompts):
-        raise ConfigurationError(f"{policy_name(inner)} gives no score to some prompts: there is no band of scores")
+        raise ConfigurationError(f"{name_of(inner)} gives no score to some prompts: there is no band of scores")
     ranked = np.sort(scores)
     below, above = (float(np.mean(ranked < one)) for one in (thresholds[0], thresholds[-1]))
     low, high = np.quantile(ranked, (max(0.0, below - share / 2), min(1.0, above + share / 2)))
     return min(float(low), thresholds[0]), max(float(high), thresholds[-1])
-
-
-def policy_name(policy: object) -> str:
-    """Return what a policy is called in reasons."""
-    return str(getattr(policy, "__name__", None) or type(policy).__name__)
 
 
 def is_share(value: object) -> bool:
@@ -107,7 +103,6 @@ def _thresholds(policy: object) -> list[float]:
     values: list[Any] = list(found) if isinstance(found, tuple | list) else [found]
     if not values or not all(map(is_share, values)):
         raise ConfigurationError(
-            f"{policy_name(policy)} has no threshold to be near to; say which of its scores are unsure: "
-            "unsure=(0.3, 0.7)"
+            f"{name_of(policy)} has no threshold to be near to; say which of its scores are unsure: unsure=(0.3, 0.7)"
         )
     return sorted(float(one) for one in values)
