@@ -65,6 +65,19 @@ def ability_of(model: TargetModel, request: RouteRequest, *, input_tokens: int, 
     return Ability(tuple(missing), tuple(unknown))
 
 
+def missing_at(name: str, request: RouteRequest, *, input_tokens: int, output_tokens: int) -> str:
+    """Return what a target cannot do of what is asked, in words; empty if nothing is known to be missing.
+
+    Args:
+        name: of the target.
+        request: what is asked.
+        input_tokens: of its prompt, by the quick count.
+        output_tokens: how long an answer is expected.
+    """
+    model = request.models.get(name, TargetModel())
+    return ", ".join(ability_of(model, request, input_tokens=input_tokens, output_tokens=output_tokens).missing)
+
+
 def _is_counted(model: TargetModel) -> bool:
     """Tell whether the quick count is fitted to the model's own vocabulary."""
     return (model.model or "").lower().rpartition("/")[2].startswith(_OWN_COUNT)

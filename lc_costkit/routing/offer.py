@@ -74,4 +74,5 @@ def cheapest_offer(offers: Sequence[Offer]) -> RouteDecision:
         reasons=tuple(reasons),
         expected_cost=chosen.cost,
         expected_quality={one.name: one.quality.value for one in offers if one.quality.value is not None},
+        unfit=tuple(one.name for one in offers if one.against),
     )

@@ -111,6 +111,7 @@ class RouteDecision:
             stored, so they hold none of the user's text beyond the policy's own vocabulary.
         expected_cost: what the policy expects the call to cost, USD; ``None`` if it does not say.
         expected_quality: by target, how good the policy expects its answer to be, 0 to 1; empty if it does not say.
+        unfit: targets that the policy does not want called for this request, whatever that saves: too slow, say.
         waited_usd: what was not saved so far because the conversation was kept where it is, USD.
 
     Raises:
@@ -122,6 +123,7 @@ class RouteDecision:
     reasons: tuple[str, ...] = ()
     expected_cost: Decimal | None = None
     expected_quality: Mapping[str, float] = field(default_factory=dict, hash=False)
+    unfit: tuple[str, ...] = ()
     waited_usd: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from lc_costkit.cost import EXACTLY
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
 from lc_costkit.report import usd_text
-from lc_costkit.routing.able import ability_of
+from lc_costkit.routing.able import missing_at
 from lc_costkit.routing.around import Around, ask, ask_async
 from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
@@ -45,7 +45,8 @@ def sticky(
       and writing the cache. What was not saved on earlier calls, because the conversation was kept, counts too: so
       keeping it costs about as much as the move at most, however long it goes on.
     * Where the conversation's target has nothing of it in its cache any more, or cannot do what is asked now (its
-      window is too small, or it takes no images), or where a price is not known, the policy decides.
+      window is too small, or it takes no images), or breaks a limit of the policy (``Cheapest`` finds it too slow), or
+      where a price is not known, the policy decides.
 
     Dearer and cheaper is the order of the router's targets. An agent's run, the calls between two questions of the
     user, stays where it began: the policy is not asked. The reasons say the sums.
@@ -135,7 +136,8 @@ class Sticky(Around):
             return None
         if not request.turns or request.turns[-1].role not in ("tool", "assistant"):
             return None
-        if _missing(request, there.target, prompt_tokens(request), self._output(request)):
+        tokens, output = prompt_tokens(request), self._output(request)
+        if missing_at(there.target, request, input_tokens=tokens, output_tokens=output):
             return None
         reason = f"the run has begun at {there.target}"
         return RouteDecision(target=there.target, reasons=(reason,), waited_usd=there.waited_usd)
@@ -151,8 +153,10 @@ class Sticky(Around):
             return decision
         if names.index(other) > names.index(current):
             return _because(decision, f"up from {current}: a dearer target is always called")
+        if current in decision.unfit:
+            return _because(decision, f"{current} does not do for the policy")
         tokens, output = prompt_tokens(request), self._output(request)
-        if missing := _missing(request, current, tokens, output):
+        if missing := missing_at(current, request, input_tokens=tokens, output_tokens=output):
             return _because(decision, f"{current} lacks {missing}")
         if not there.warm_at.get(current):
             return _because(decision, f"{current} has nothing of the conversation in its prompt cache")
@@ -209,9 +213,3 @@ class Sticky(Around):
 
 def _because(decision: RouteDecision, *reasons: str) -> RouteDecision:
     return replace(decision, reasons=(*reasons, *decision.reasons))
-
-
-def _missing(request: RouteRequest, name: str, tokens: int, output: int) -> str:
-    """Return what a target cannot do of what is asked, in words; empty if nothing is known to be missing."""
-    model = request.models.get(name, TargetModel())
-    return ", ".join(ability_of(model, request, input_tokens=tokens, output_tokens=output).missing)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.routing import RouteDecision, RouteRequest, Turn
+from lc_costkit.routing import Cheapest, RouteDecision, RouteRequest, Turn
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.per_run import PerRun
 from lc_costkit.routing.policy import Conversation
@@ -136,3 +136,20 @@ def test_what_was_not_saved_so_far_is_carried_through_a_run() -> None:
     asked = request(human(), said("small"), RESULT)
     answer = PerRun(Asked())(replace(asked, conversation=there))
     assert (answer.target, answer.waited_usd) == ("small", Decimal("0.02"))
+
+
+async def test_a_run_that_its_target_can_no_longer_take_is_decided_about_as_it_is_now() -> None:
+    models = {
+        "small": TargetModel("gpt-4o-mini", "openai", max_input_tokens=1_000),
+        "large": TargetModel("gpt-4o", "openai"),
+    }
+    begun = (human(), said("small"), RESULT)
+    grown = (*begun, said("small"), Turn("tool", "It was sunny on that day, too. " * 400))
+    for policy, later in ((Cheapest(), "large"), (Asked("small"), "small")):
+        per_run = PerRun(policy)
+        short, long = (
+            RouteRequest(question="Is it sunny?", turns=turns, targets=("small", "large"), models=models)
+            for turns in (begun, grown)
+        )
+        assert per_run(short).reasons == ("the run has begun at small",)
+        assert per_run(long).target == (await per_run.acall(long)).target == later

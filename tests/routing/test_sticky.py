@@ -354,3 +354,16 @@ def test_it_stays_only_where_the_call_is_cheaper_there(
     move = book.cost("small", TokenUsage(input_tokens=tokens, output_tokens=output)).usd
     assert stay is not None and move is not None
     assert decision.target == ("cheap" if move < stay else "strong")
+
+
+def test_a_target_that_breaks_a_limit_of_the_policy_keeps_nothing() -> None:
+    """``sticky`` knows prices only; not that the conversation's target is not good enough, or too slow."""
+    request = asked()
+    free = {"cheap": 0.9, "middle": 0.9, "strong": 0.9}
+    kept = sticky(Cheapest(min_quality=0.8, quality=free), output_tokens=10)(request)
+    assert kept.target == "strong"
+    worse = sticky(Cheapest(min_quality=0.8, quality={**free, "strong": 0.7, "cheap": 0.7}), output_tokens=10)(request)
+    assert worse.target == "middle"
+    assert worse.reasons[0] == "strong does not do for the policy"
+    ruled = RouteDecision(target="middle", unfit=("cheap", "strong"))
+    assert sticky(lambda request: ruled, output_tokens=10)(request).target == "middle"
