@@ -46,7 +46,7 @@ def limit_usd(value: Decimal | str | float) -> Decimal:
     >>> limit_usd(0.1), limit_usd("0.002")
     (Decimal('0.1'), Decimal('0.002'))
     """
-    amount = usd_amount("max_cost", repr(value) if isinstance(value, float) else value)
+    amount = usd_amount("max_cost", repr(float(value)) if isinstance(value, float) else value)
     if not amount:
         raise ConfigurationError("max_cost must be above 0 USD; leave it out for no limit")
     return amount

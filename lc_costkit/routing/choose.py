@@ -134,7 +134,8 @@ class TargetChooser:
         # An answer that did not fit a schema is quoted in the error.
         self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}", may_quote=True)
         reason = f"{failed[-1]} failed ({type(error).__name__})"
-        decision = replace(choice.decision, target=left[0], reasons=(reason, *choice.decision.reasons))
+        reasons = (reason, *choice.decision.reasons)
+        decision = replace(choice.decision, target=left[0], reasons=reasons, expected_cost=None)
         if choice.seen is not None and not choice.observed:
             self.conversations.instead(choice.seen, left[0])
         return replace(choice, target=left[0], decision=decision, attempt=len(failed) + 1)

@@ -92,6 +92,7 @@ def caching_of(model: str | None) -> PromptCaching:
     True
     """
     name = (model or "").lower().rpartition("/")[2]
-    name = name[max(0, name.find("claude")) :]
+    if "claude" in name:  # after a region, and with a dot in the version, at some resellers
+        name = name[name.find("claude") :].replace(".", "-")
     found = [start for start in _BY_NAME if name.startswith(start)]
     return _BY_NAME[max(found, key=len)] if found else _OTHERS

@@ -10,6 +10,9 @@ from lc_costkit.tokens import approximate_tokens
 SLICES, SLICE_CHARACTERS = 12, 128
 """What is read of a long prompt: so many pieces of so many characters, evenly spread."""
 
+LONGEST_WORD = 32
+"""A run of more letters is no word: a genome, an identifier, text without spaces."""
+
 TURN_TOKENS = 4
 """Tokens around one message: OpenAI's cookbook, "How to count tokens with tiktoken"."""
 
@@ -44,4 +47,7 @@ def tokens_of(text: str) -> int:
 def _piece(text: str, start: int) -> str:
     """Return a piece without the end of a word that begins before it: that word counts where it begins."""
     piece = text[start : start + SLICE_CHARACTERS]
-    return piece.lstrip(ascii_letters) if start and text[start - 1] in ascii_letters else piece
+    if not start or text[start - 1] not in ascii_letters:
+        return piece
+    whole = piece.lstrip(ascii_letters)
+    return whole if len(piece) - len(whole) <= LONGEST_WORD else piece

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,7 +159,8 @@ def test_nothing_above_the_limit_is_called() -> None:
     request = ask("What?", turns=(Turn("human", LONG),))
     dear = Cheapest()(ask("What?", turns=request.turns, models={"small": FULL}))
     assert dear.expected_cost is not None
-    for limit in (str(dear.expected_cost), dear.expected_cost, float(dear.expected_cost)):
+    as_float = float(dear.expected_cost)
+    for limit in (str(dear.expected_cost), dear.expected_cost, as_float, np.float64(as_float)):
         decision = Cheapest(max_cost=limit)(ask("What?", turns=request.turns, models={"one": FULL}))
         assert "no target fits" not in said(decision)
     decision = Cheapest(max_cost="0.0001")(request)
@@ -166,6 +168,7 @@ def test_nothing_above_the_limit_is_called() -> None:
     assert decision.reasons[0].startswith("large: no target fits, ")
     assert "small costs 0.000" in said(decision)
     assert "above max_cost=0.0001" in said(decision)
+    assert decision.unfit == ("small", "large")
 
 
 # -- the answer's length -------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from decimal import Decimal
 
 import pytest
 
@@ -178,3 +179,10 @@ def test_another_target_takes_over_and_what_the_failed_one_said_is_not_logged(ca
     assert chooser.faults.counts == {"target 'middle': ValueError": 1, "target 'large': ValueError": 1}
     assert "target 'middle'" in caplog.text
     assert "DE02" not in caplog.text
+
+
+def test_what_the_failed_target_would_have_cost_is_not_said_of_another() -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="middle", expected_cost=Decimal("0.01")))
+    following = chooser.instead(chooser.choose(REQUEST), ("middle",), ValueError())
+    assert following is not None
+    assert following.decision.expected_cost is None

@@ -464,3 +464,16 @@ def test_it_knows_what_a_list_of_all_requests_would_know(sent: list[tuple[list[s
         for target in ("cheap", "strong"):
             own = max((shared(texts) for texts, name in sent if name == target), default=0)
             assert found.conversation.warm_at.get(target, 0.0) == about(own / len(asked))
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("anthropic/claude-haiku-4.5", "claude-haiku-4-5"),
+        ("us.anthropic.claude-sonnet-4-6-20260101-v1:0", "claude-sonnet-4-6"),
+        ("openai/gpt-5.6-sol", "gpt-5.6-sol"),
+        ("models/gemini-2.5-flash", "gemini-2.5-flash"),
+    ],
+)
+def test_a_model_caches_alike_whoever_sells_it(name: str, same: str) -> None:
+    assert caching_of(name) == caching_of(same) != caching_of(None)

@@ -60,3 +60,8 @@ def test_all_that_is_sent_counts() -> None:
         more, True
     )
     assert prompt_tokens(RouteRequest(question="")) == 0
+
+
+@pytest.mark.parametrize("text", ["ACGTTGCA" * 5_000, "a" * 30_000, "Donaudampfschifffahrtsgesellschaft " * 500])
+def test_runs_of_letters_without_an_end_count_in_full(text: str) -> None:
+    assert tokens_of(text) == pytest.approx(approximate_tokens(text), rel=0.2)
