@@ -111,7 +111,7 @@ class Failures:
     """
 
     def __init__(self) -> None:
-        self._asked: dict[int, tuple[weakref.ref[Any], Any]] = {}
+        self._asked: dict[int, tuple[weakref.ref[Any], str | None, Any]] = {}
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -121,16 +121,26 @@ class Failures:
         last = _last(request)
         if last is not None:
             key = id(last)
-            self._asked[key] = (weakref.ref(last, lambda _: self._asked.pop(key, None)), request.model)
+            forgotten = weakref.ref(last, lambda _: self._asked.pop(key, None))
+            self._asked[key] = (forgotten, _step(request), request.model)
 
     def replaced(self, request: ModelRequest[Any]) -> bool:
         """Tell whether the request is one that failed, asked again with another model."""
         last = _last(request)
         found = self._asked.get(id(last))
-        return found is not None and found[0]() is last and found[1] is not request.model
+        if found is None or found[0]() is not last:
+            return False
+        # A message may be asked again in another run, or of another agent.
+        return found[1] == _step(request) and found[2] is not request.model
 
 
 def _last(request: ModelRequest[Any]) -> Any:
     """Return the last message of the agent's state: the same object for all that is tried in one step."""
     messages = request.state.get("messages")
     return messages[-1] if messages else None
+
+
+def _step(request: ModelRequest[Any]) -> str | None:
+    """Return what names the step of the graph; ``None`` where it is not told."""
+    about = getattr(request.runtime, "execution_info", None)
+    return getattr(about, "task_id", None)

@@ -17,7 +17,7 @@ from langchain.agents.middleware import (
     ModelFallbackMiddleware,
     SummarizationMiddleware,
 )
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from lc_costkit import Budget, BudgetExceeded, Ledger, budgeted
@@ -130,6 +130,16 @@ async def test_one_that_asks_again_with_the_same_model_is_routed_again(outside: 
         state = (await agent.ainvoke(asked())) if asynchronous else agent.invoke(asked())
         assert targets_of(state["messages"]) == ["cheap"] * 2
         assert models_called(provider) == ["gpt-4o-mini"] * 3
+
+
+def test_another_agent_that_is_asked_the_message_that_failed_is_routed(provider: FakeProvider) -> None:
+    routing, message = RoutingMiddleware(two(provider)), HumanMessage(EASY)
+    one, other = routed(provider, routing), create_agent(chat_openai(provider, SPARE), middleware=[routing])
+    provider.fail_next(Fault.server_error())
+    with pytest.raises(Exception, match="The server had an error"):
+        one.invoke({"messages": [message]})
+    assert targets_of(other.invoke({"messages": [message]})["messages"]) == ["cheap"]
+    assert models_called(provider) == ["gpt-4o-mini"] * 2
 
 
 def test_middleware_that_answers_by_itself_is_not_said_to_be_a_target() -> None:
