@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from lc_costkit.routing.units import of_different_size
+
 LONGEST = 160
 """Characters of one side of an equation; a longer one is no calculation written by hand."""
 
@@ -16,37 +18,52 @@ ROUNDING = 0.005
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _CURRENCY = re.compile(r"[$€£₩¥\\]|(?<=\d)\s*(?:원|달러)")
 _TIMES = re.compile(r"(?<=[\d)\s])[xX×·∗](?=\s*[\d(.])")
-_PERCENT_OF = re.compile(r"(\d)\s*%\s*(?:of|\*)\s*")
-_PERCENT = re.compile(r"(\d)\s*%")
+_PERCENT_OF = re.compile(r"%\s*of\s")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _UNIT = re.compile(
     r"(?<=[\d)])(?:\s+[^\W\d_][\w-]*(?:\s[^\W\d_][\w-]*){0,2}(?:/[^\W\d_]+)?|/[^\W\d_]{2,})(?=\s*(?:[-+*/()=]|$))"
 )
 _KOREAN_UNIT = re.compile(r"(?<=\d)[가-힣]{1,4}(?=\s*(?:[-+*/()=]|$))")
 _LEFT = re.compile(r"[\d.+\-*/() \t]+$")
 _RIGHT = re.compile(r"^[ \t]*[-+]?[\d.(][\d.+\-*/() \t]*")
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_BULLET = re.compile(r"^\s*[-*•]\s+")
+_DATE_OR_TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?")
+_MORE = re.compile(
+    r"[\^_²³¼½¾]|[,:'’]\d|[A-Za-z](?![A-Za-z])|\s*(?:remainder|rem\b|[Rr]\s?\d|나머지)"
+)  # fmt: skip
+"""What stands behind a number that is more than its digits: a power, a decimal comma, a letter, a remainder."""
+
+_PERCENT_ADDED = re.compile(r"[-+] *\([\d.]+/100\)(?= *(?:[-+)]|$))")
+_SENTENCE = re.compile(r"[;,.!?](?!\d)")
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?|\.\d+)|(.))")
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Two sides that the text says are equal, as it writes them, and their values."""
+    """Two sides that the text says are equal, as it writes them, and their values; ``rounded`` where it says about."""
 
     left: str
     right: str
     left_value: float
     right_value: float
+    rounded: bool = False
 
     @property
     def holds(self) -> bool:
         """The sides are equal, up to the rounding that the right one shows; a share may be written as per cent."""
-        decimals = len(self.right.rpartition(".")[2].strip()) if "." in self.right else 0
-        allowed = max(0.5 * 10.0**-decimals if decimals else 0.0, ROUNDING * abs(self.left_value), 1e-9)
+        whole, _, decimals = self.right.strip().partition(".")
+        zeros = len(whole) - len(whole.rstrip("0")) if self.rounded and not decimals else 0
+        shown = 0.5 * 10.0 ** (zeros - len(decimals)) if decimals or self.rounded else 0.0
+        allowed = max(shown, ROUNDING * abs(self.left_value), 1e-9)
         parts = (1.0, 100.0, 0.01) if "/100" in self.left + self.right else (1.0,)
         return any(abs(self.left_value - part * self.right_value) <= allowed for part in parts)
 
 
 def equations(text: str) -> list[Equation]:
-    """Return what a text calculates; what cannot be read as numbers and operators is left out.
+    """Return what a text calculates outside of its code; what cannot be read as numbers and operators is left out.
+
+    So are dates and times, and what does not come out but has units of different size ("1 hour + 30 minutes").
 
     >>> [(one.left, one.right, one.holds) for one in equations("so 3 apples * 4 = 12, and 12 - 5 = 8.")]
     [('3 * 4', '12', True), ('12 - 5', '8', False)]
@@ -54,12 +71,13 @@ def equations(text: str) -> list[Equation]:
     []
     """
     found = []
-    for line in re.split(r"\n|<<|>>", text):
-        if "=" in line:
-            sides = _plain(line).split("=")
-            for before, after in pairwise(sides):
+    for line in re.split(r"\n|<<|>>", _CODE.sub(" ", text)):
+        if "=" in line or "≈" in line:
+            line = _DATE_OR_TIME.sub("_", _BULLET.sub("", line))
+            written = pairwise(re.split("[=≈]", line))
+            for (before, after), (left, right) in zip(pairwise(_plain(line).split("=")), written, strict=True):
                 equation = _equation(before, after)
-                if equation is not None:
+                if equation is not None and (equation.holds or not _converts(left, right)):
                     found.append(equation)
     return found
 
@@ -120,20 +138,29 @@ class _Reader:
 def _plain(line: str) -> str:
     """Write a line without currencies, units and digit groups, and with one sign for each operator."""
     line = _CURRENCY.sub("", _GROUPED.sub("", line))
-    line = line.replace("−", "-").replace("–", "-").replace("÷", "/").replace("≈", "=")
-    line = _TIMES.sub("*", line)
-    line = _PERCENT.sub(r"\1/100", _PERCENT_OF.sub(r"\1/100 * ", line))
-    return _KOREAN_UNIT.sub("", _UNIT.sub("", line))
+    line = line.replace("−", "-").replace("–", "-").replace("÷", "/").replace("≈", "=~")
+    line = _PERCENT_OF.sub("% * ", _TIMES.sub("*", line))
+    return _PERCENT.sub(r"(\1/100)", _KOREAN_UNIT.sub("", _UNIT.sub("", line)))
+
+
+def _converts(left: str, right: str) -> bool:
+    left, right = _SENTENCE.split(left[-LONGEST:])[-1], _SENTENCE.split(right[:LONGEST])[0]
+    return of_different_size(f"{left} = {right}")
 
 
 def _equation(before: str, after: str) -> Equation | None:
-    before, after = before[-LONGEST - 1 :], after[: LONGEST + 1]
+    rounded = after.startswith("~")
+    before, after = before[-LONGEST - 1 :], after[rounded : LONGEST + 1]
     left, right = _LEFT.search(before), _RIGHT.search(after)
     if left is None or right is None:
         return None
     # What stands before the numbers must not belong to them: a variable, a power, another operator.
     ahead = before[: left.start()][-1:]
-    if ahead and (ahead.isalnum() or ahead in "_^%<>!") and not left.group().startswith((" ", "\t")):
+    if ahead and (ahead.isalnum() or ahead in "_^%<>!,:'’²³√") and not left.group().startswith((" ", "\t")):
+        return None
+    if ahead and not re.search(r"[-+*/]", left.group().strip()[1:]):  # the number of a label: "the total of 3 = 2 + 6"
+        return None
+    if _MORE.match(after, len(right.group().rstrip())):
         return None
     one, other = left.group().strip(), right.group().strip()
     # The sentence may go on after a number: "= 8." and "= 8 - which is".
@@ -141,9 +168,12 @@ def _equation(before: str, after: str) -> Equation | None:
         other = other[:-1].rstrip()
     while other.count("(") < other.count(")") and other.endswith(")"):
         other = other[:-1].rstrip()
-    if one[:1] in "+*/)." or not re.search(r"[-+*/]", one[1:] + other[1:]):
+    if one.startswith(("+", "*", "/", ")", ".", "- ")) or not re.search(r"[-+*/]", one[1:] + other[1:]):
+        return None
+    # "100 - 20%" is 80 to most who write it.
+    if _PERCENT_ADDED.search(one) and not all("/100" in term for term in re.split("[-+]", one) if term.strip()):
         return None
     values = evaluate(one), evaluate(other)
     if values[0] is None or values[1] is None:
         return None
-    return Equation(one, other, values[0], values[1])
+    return Equation(one, other, values[0], values[1], rounded)
