@@ -165,7 +165,10 @@ def _turns_before_mark(messages: Sequence[BaseMessage]) -> int | None:
 
 
 def _turn(message: BaseMessage) -> Turn:
-    return Turn(_ROLES.get(message.type, "other"), str(message.text), told_target(message))
+    made = getattr(message, "tool_calls", None) or ()
+    calls = [{"name": call["name"], "args": call["args"]} for call in made]
+    text = json.dumps(calls, ensure_ascii=False, default=str) if calls else ""
+    return Turn(_ROLES.get(message.type, "other"), str(message.text), told_target(message), text)
 
 
 def told_target(message: BaseMessage) -> str | None:

@@ -152,7 +152,7 @@ def whole_text(message: ChatMessage) -> str:
     """Return the text of a message with the tool calls it makes and what it says besides."""
     pieces = list(_texts(message))
     calls = message.additional_kwargs.get("tool_calls") or ()
-    pieces += [_call(call) for call in calls]
+    pieces += [call_text(call) for call in calls]
     if "tool_call_id" in message.additional_kwargs:
         pieces.append(str(message.additional_kwargs["tool_call_id"]))
     return "\n".join(piece for piece in pieces if piece)
@@ -165,11 +165,12 @@ def _texts(message: ChatMessage) -> Iterator[str]:
         elif block.block_type == "thinking":
             yield block.content or ""
         elif block.block_type == "tool_call":
-            yield f"{block.tool_name}({_json(block.tool_kwargs)})"
+            yield call_text({"name": block.tool_name, "arguments": block.tool_kwargs})
         yield from (str(value) for name in ("title", "source") if (value := vars(block).get(name)))
 
 
-def _call(call: object) -> str:
+def call_text(call: object) -> str:
+    """Return a tool call of a message, in whatever form an integration keeps it, as text."""
     data = call if isinstance(call, Mapping) else call.model_dump() if isinstance(call, BaseModel) else {"input": call}
     inner = data.get("function")
     function = inner if isinstance(inner, Mapping) else data

@@ -13,6 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool
 
 from lc_costkit.cache.declared import current_question
+from lc_costkit.llama_index.budget_claim import call_text
 from lc_costkit.llama_index.budget_claim import model_of as named
 from lc_costkit.llama_index.call_events import provider_of
 from lc_costkit.marks import MARK, ROUTE_KEY
@@ -89,7 +90,7 @@ def route_request(
     return RouteRequest(
         question=declared.text if declared is not None and declared.text.strip() in text else text,
         turns=tuple(
-            Turn(_ROLES.get(message.role, "other"), message.content or "")
+            Turn(_ROLES.get(message.role, "other"), message.content or "", calls=_calls(message))
             for message in messages
             if message.role not in _INSTRUCTIONS
         ),
@@ -170,6 +171,12 @@ def told_route(response: ChatResponse) -> tuple[str | None, ChatResponse]:
 def _media(messages: Iterable[ChatMessage]) -> tuple[str, ...]:
     kinds = [block.block_type for message in messages for block in message.blocks]
     return tuple(dict.fromkeys(_MEDIA.get(kind, kind) for kind in kinds if kind not in _NOT_MEDIA))
+
+
+def _calls(message: ChatMessage) -> str:
+    blocks = [block for block in message.blocks if block.block_type == "tool_call"]
+    made = [{"name": block.tool_name, "arguments": block.tool_kwargs} for block in blocks]
+    return "\n".join(map(call_text, made or message.additional_kwargs.get("tool_calls") or ()))
 
 
 def _cache_marks(message: ChatMessage) -> list[Mapping[str, Any]]:

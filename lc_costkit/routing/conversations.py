@@ -81,8 +81,8 @@ class Conversations:
     only where its answers tell. A forked process goes on with a copy. Copies of a router (``bind_tools`` and the like)
     share one memory; tools and a schema are part of the beginning, as they are for the provider.
 
-    Not seen: the arguments of earlier tool calls and what is no text. Requests that differ in nothing else pass for the
-    same. A call that raised, and was not sent elsewhere, counts as sent. Safe to use from many threads.
+    Not seen: what is no text. Requests that differ in nothing else pass for the same. A call that raised, and was not
+    sent elsewhere, counts as sent. Safe to use from many threads.
 
     Args:
         remembered: how many beginnings, about 300 bytes each.
@@ -171,8 +171,8 @@ def _digested(request: RouteRequest) -> Seen:
     tokens = quick_tokens(request.tool_text) + quick_tokens(request.system)
     digests, counts = [digest], [tokens]
     for turn in request.turns:
-        digest = hash((digest, turn.role, turn.text))
-        tokens += quick_tokens(turn.text)
+        digest = hash((digest, turn.role, turn.text, turn.calls))
+        tokens += quick_tokens(turn.text) + quick_tokens(turn.calls)
         digests.append(digest)
         counts.append(tokens)
     return Seen(tuple(digests), tuple(counts))

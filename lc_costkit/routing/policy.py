@@ -21,11 +21,13 @@ class Turn:
         role: who spoke.
         text: what was said.
         target: the target that said it, where its answer still tells.
+        calls: the tools it called, with their arguments, as text.
     """
 
     role: Role
     text: str
     target: str | None = None
+    calls: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

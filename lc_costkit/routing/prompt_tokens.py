@@ -18,7 +18,8 @@ TURN_TOKENS = 4
 
 
 def prompt_tokens(request: RouteRequest) -> int:
-    """Estimate the tokens of the system prompt, the tools and all turns; images, audio and files are not counted.
+    """Estimate the tokens of the system prompt, the tools and all turns; images, audio, files and earlier reasoning are
+    not counted.
 
     A prompt of up to 1,536 characters is counted by ``approximate_tokens``. Of a longer one 12 pieces are, and the
     count is scaled to its length: of 220 prompts of some 8,000 characters (English, Korean, German and Chinese texts,
@@ -28,7 +29,8 @@ def prompt_tokens(request: RouteRequest) -> int:
     >>> prompt_tokens(RouteRequest(question="", system="Be brief. " * 1_000))
     2836
     """
-    parts = [text for text in (request.system, request.tool_text, *(turn.text for turn in request.turns)) if text]
+    said = (f"{turn.text}\n{turn.calls}" if turn.calls else turn.text for turn in request.turns)
+    parts = [text for text in (request.system, request.tool_text, *said) if text]
     if not request.turns and request.question:
         parts.append(request.question)
     return TURN_TOKENS * len(parts) + tokens_of("\n".join(parts))

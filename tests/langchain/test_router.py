@@ -144,6 +144,7 @@ def test_the_policy_sees_the_conversation_the_tools_and_the_metadata() -> None:
     assert request.question == "Find the note."
     assert request.system == "Be brief."
     assert [turn.role for turn in request.turns] == ["human", "assistant", "tool"]
+    assert [turn.calls for turn in request.turns] == ["", '[{"name": "search", "args": {"query": "note"}}]', ""]
     assert request.tools == ("search",)
     assert request.metadata["user"] == "u1"
     assert request.targets == ("small",)

@@ -19,6 +19,7 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     LLMMetadata,
     TextBlock,
+    ToolCallBlock,
 )
 from llama_index.core.llms import MockLLM
 from llama_index.core.memory import ChatMemoryBuffer
@@ -388,3 +389,23 @@ def test_a_conversation_stays_where_its_cached_prompt_is_worth_more(
     history.append(llm.chat(history).message)
     llm.chat([*history, ChatMessage("And now?")])
     assert [call.model for call in provider.log] == ["gpt-4.1", "gpt-4.1" if stays else "claude-haiku-4-5"]
+
+
+def test_tools_that_were_called_are_read_wherever_an_integration_keeps_them() -> None:
+    seen: list[RouteRequest] = []
+
+    def policy(request: RouteRequest) -> str:
+        seen.append(request)
+        return "small"
+
+    kept = {"tool_calls": [{"id": "1", "function": {"name": "weather", "arguments": '{"city": "Köln"}'}}]}
+    block = ToolCallBlock(tool_call_id="1", tool_name="weather", tool_kwargs={"city": "Köln"})
+    asked = ChatMessage("What is the weather in Köln?")
+    for said in (
+        ChatMessage(role="assistant", content="", additional_kwargs=kept),
+        ChatMessage(role="assistant", blocks=[block]),
+        ChatMessage(role="assistant", blocks=[block], additional_kwargs=kept),
+    ):
+        result = ChatMessage(role="tool", content="Sunny.", additional_kwargs={"tool_call_id": "1"})
+        routed_llm({"small": MockLLM()}, policy).chat([asked, said, result])
+    assert [[turn.calls for turn in request.turns] for request in seen] == [["", 'weather({"city": "Köln"})', ""]] * 3

@@ -477,3 +477,15 @@ def test_it_knows_what_a_list_of_all_requests_would_know(sent: list[tuple[list[s
 )
 def test_a_model_caches_alike_whoever_sells_it(name: str, same: str) -> None:
     assert caching_of(name) == caching_of(same) != caching_of(None)
+
+
+def test_conversations_that_called_tools_with_other_arguments_are_two() -> None:
+    memory = Conversations()
+
+    def run(order: int) -> RouteRequest:
+        call = Turn("assistant", "", calls=f'[{{"name": "look_up", "args": {{"order": {order}}}}}]')
+        return RouteRequest(question="Where is it?", turns=(Turn("human", "Where is it?"), call, Turn("tool", "Sent.")))
+
+    memory.note(run(1), "strong")
+    assert memory.read(run(1)) is not None
+    assert memory.read(run(2)) is None

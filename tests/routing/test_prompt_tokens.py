@@ -55,6 +55,7 @@ def test_all_that_is_sent_counts() -> None:
         "system": RouteRequest(question="", turns=(question,), system="Be brief."),
         "tools": RouteRequest(question="", turns=(question,), tool_text='[{"name": "search"}]'),
         "turns": RouteRequest(question="", turns=(Turn("human", "Hello"), question)),
+        "calls": RouteRequest(question="", turns=(Turn("assistant", "", calls='[{"name": "search"}]'), question)),
     }
     assert {what: prompt_tokens(request) > alone + TURN_TOKENS for what, request in more.items()} == dict.fromkeys(
         more, True
