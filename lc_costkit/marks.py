@@ -109,6 +109,7 @@ class RouteMark(_Mark):
             cache had it answered the whole conversation.
         before: the target that answered the conversation before; ``None`` if that is not known.
         cache_marked: the request asks the provider to cache parts of it.
+        shown_tokens: about how many tokens of the prompt are an answer that was thrown away, shown to this target.
     """
 
     target: str
@@ -130,6 +131,7 @@ class RouteMark(_Mark):
     warm: float = 0.0
     before: str | None = None
     cache_marked: bool = False
+    shown_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

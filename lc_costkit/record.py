@@ -35,7 +35,8 @@ class Saving:
         usd: saved, net of what saving it cost (USD); negative where it cost more than it
             saved; ``None`` where no price is known.
         basis: how far ``usd`` can be trusted.
-        tokens: tokens that were not sent or not generated.
+        tokens: tokens that were not sent or not generated; below 0 for those that only the kit sent: an answer that
+            was thrown away, shown to the next target.
         hypothetical: nothing was saved; observe mode says what would have been.
         model: whose price it was worked out at, besides that of the model that answered.
         provider: the provider of ``model``.

@@ -23,7 +23,7 @@ from lc_costkit.marks import CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import Cost, PriceBook
 from lc_costkit.record import Saving
 from lc_costkit.usage import Basis, UsageReading
-from lc_costkit.warmth import cached_elsewhere, with_cached
+from lc_costkit.warmth import cached_elsewhere, with_cached, without_input
 
 ROUTED = ("route", "cascade")
 """Parts that send a request to one of several targets."""
@@ -72,14 +72,17 @@ def route_saving(
     else:
         model, provider = mark.baseline_model, mark.baseline_provider
         if is_strong(mark) or (model is not None and model == reading.model):
-            # What it would have cost without the kit differs by its prompt cache only.
+            # What it would have cost without the kit differs by its prompt cache, and a draft it was shown, only.
             model, provider = reading.model, reading.provider
-            if not cached_elsewhere(mark, reading.usage, model=model):
+            if not mark.shown_tokens and not cached_elsewhere(mark, reading.usage, model=model):
                 return None
     if model is None:
         return Saving(part=mark.part, usd=None, basis="unpriced", hypothetical=mark.observed)
     cached = cached_elsewhere(mark, reading.usage, model=model)
-    usd = _difference(cost, reading, prices, at, model=model, provider=provider, cached_tokens=cached)
+    shown = mark.shown_tokens
+    usd = _difference(
+        cost, reading, prices, at, model=model, provider=provider, cached_tokens=cached, shown_tokens=shown
+    )
     if usd is not None and not usd and not reading.usage.total:
         return None
     if mark.observed and usd is not None:
@@ -88,6 +91,7 @@ def route_saving(
         part=mark.part,
         usd=usd,
         basis="unpriced" if usd is None else "estimated",
+        tokens=-shown,
         hypothetical=mark.observed,
         model=model,
         provider=provider,
@@ -104,13 +108,16 @@ def _difference(
     model: str,
     provider: str | None,
     cached_tokens: int,
+    shown_tokens: int,
 ) -> Decimal | None:
-    """Return what a call would have cost more with another model (USD)."""
+    """Return what a call would have cost more with another model, and without a draft that was shown to it (USD)."""
     other = reading
     if (model, provider) != (reading.model, reading.provider):
         other = replace(reading, model=model, provider=provider, also=(), open_calls=())
     if cached_tokens:
         other = replace(other, usage=with_cached(other.usage, cached_tokens))
+    if shown_tokens:
+        other = replace(other, usage=without_input(other.usage, shown_tokens))
     there = prices.price(other, at=at)
     return None if there.usd is None or cost.usd is None else _minus(there.usd, cost.usd)
 
@@ -225,6 +232,7 @@ def saving_again(
             model=saving.model,
             provider=saving.provider,
             cached_tokens=saving.cached_tokens,
+            shown_tokens=-saving.tokens,
         )
         if saving.hypothetical and usd is not None:
             usd = usd.copy_negate()

@@ -71,6 +71,21 @@ def with_cached(usage: TokenUsage, tokens: int) -> TokenUsage:
     return replace(usage, **counts)
 
 
+def without_input(usage: TokenUsage, tokens: int) -> TokenUsage:
+    """Leave out tokens at the end of the prompt, of which the provider read none from its cache as long as it can.
+
+    >>> without_input(TokenUsage(input_tokens=50, cache_write_5m_tokens=100, cache_read_tokens=900), 70).to_dict()
+    {'cache_read_tokens': 900, 'cache_write_5m_tokens': 80}
+    """
+    counts: dict[str, Any] = {}
+    left = tokens
+    for name in (*reversed(_WRITTEN), "cache_read_tokens"):
+        taken = min(left, getattr(usage, name))
+        counts[name] = getattr(usage, name) - taken
+        left -= taken
+    return replace(usage, **counts)
+
+
 def _is_cached(mark: RouteMark, usage: TokenUsage, tokens: int, model: str | None) -> bool:
     # Here, for the meter is loaded without the router, and no call without one has such a mark.
     from lc_costkit.routing.prompt_caching import caching_of

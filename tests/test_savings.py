@@ -314,6 +314,25 @@ def test_observe_mode_takes_nothing_back() -> None:
         assert spent_and_saved(ledger) == 2 * bill("large")
 
 
+@pytest.mark.parametrize("target", ["large", "middle"])
+def test_a_draft_that_is_shown_to_the_next_target_is_not_what_the_strong_one_would_have_been_sent(target: str) -> None:
+    with Ledger() as ledger:
+        met(ledger, mark("small"))
+        shown = replace(USAGE, input_tokens=1200)
+        route = mark(target, attempt=2, rejected=1, shown_tokens=200)
+        record = met(ledger, route, usage=shown)
+        assert spent_and_saved(ledger) == bill("large")
+        assert next(saving.tokens for saving in record.saved if not saving.takes_back) == -200
+        ledger.reprice(OTHER)
+        assert spent_and_saved(ledger) == bill("large", prices=OTHER)
+
+
+def test_no_more_is_left_out_than_was_sent() -> None:
+    with Ledger() as ledger:
+        met(ledger, mark("large", attempt=2, shown_tokens=10**6))
+        assert spent_and_saved(ledger) == bill("large", replace(USAGE, input_tokens=0))
+
+
 # -- any order ---------------------------------------------------------------------------------
 
 USAGES = st.builds(

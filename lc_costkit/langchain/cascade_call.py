@@ -26,7 +26,7 @@ from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Tr
 from lc_costkit.routing.choose import Choice, TargetChooser
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
-from lc_costkit.routing.trail import told
+from lc_costkit.routing.trail import shown_tokens, told
 
 if TYPE_CHECKING:
     from lc_costkit.langchain.cascade import Cascade
@@ -215,7 +215,8 @@ class CascadeCall:
         return self._input if step.draft is None else shown(self._input, step.draft, step.reasons)
 
     def _marked(self, step: Try) -> RunnableConfig:
-        config = self._config_of(step.target, step.attempt, step.rejected, reasons=step.reasons)
+        shown = shown_tokens(step.draft, step.reasons)
+        config = self._config_of(step.target, step.attempt, step.rejected, reasons=step.reasons, shown_tokens=shown)
         if step.live:
             return config
         quiet, heard = unstreamed(config), Overheard(self._config)
@@ -226,14 +227,14 @@ class CascadeCall:
         return quiet
 
     def _config_of(
-        self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False
+        self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False, **more: Any
     ) -> RunnableConfig:
         # In observe mode nothing says which drafts would have been accepted, so that no other target was "chosen".
         decision = replace(self._choice.decision, target=target, reasons=reasons)
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
-        told: dict[str, Any] = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside}
-        mark = self._cascade._mark(choice, self._given, self._config, **told, **({"target": ""} if aside else {}))
+        fields = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside, **more}
+        mark = self._cascade._mark(choice, self._given, self._config, **fields, **({"target": ""} if aside else {}))
         config = self._cascade._marked(self._config, mark)
         return unstreamed(config) if aside else config
 

@@ -26,7 +26,7 @@ from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Tr
 from lc_costkit.routing.choose import Choice, TargetChooser
 from lc_costkit.routing.drive import Walk, async_drive, sync_drive
 from lc_costkit.routing.policy import RouteRequest
-from lc_costkit.routing.trail import told
+from lc_costkit.routing.trail import shown_tokens, told
 from lc_costkit.streams import aclosing, closing
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ class CascadeCall(Generic[R]):
 
     @contextmanager
     def _marked(self, step: Try) -> Iterator[None]:
-        mark = self._mark_of(step.target, step.attempt, step.rejected, reasons=step.reasons)
+        shown = shown_tokens(step.draft, step.reasons)
+        mark = self._mark_of(step.target, step.attempt, step.rejected, reasons=step.reasons, shown_tokens=shown)
         dispatcher.event(RouteEvent(mark=mark))
         with marked(mark):
             yield
@@ -177,13 +178,13 @@ class CascadeCall(Generic[R]):
             yield
 
     def _mark_of(
-        self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False
+        self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False, **more: Any
     ) -> dict[str, Any]:
         # In observe mode nothing says which drafts would have been accepted, so that no other target was "chosen".
         decision = replace(self._choice.decision, target=target, reasons=reasons)
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
-        fields: dict[str, Any] = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside}
+        fields = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside, **more}
         return self._cascade._mark(choice, self._sent.options, **fields, **({"target": ""} if aside else {}))
 
     # -- deciding --------------------------------------------------------------------------------

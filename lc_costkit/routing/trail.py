@@ -8,6 +8,7 @@ from typing import Any
 
 from lc_costkit.routing.answer import Answer
 from lc_costkit.routing.attempts import Attempt
+from lc_costkit.routing.prompt_tokens import TURN_TOKENS, tokens_of
 
 
 def told(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
@@ -37,3 +38,8 @@ def draft_note(draft: Answer, reasons: Sequence[str]) -> str:
     said = draft.text + ("\n" + json.dumps(calls, ensure_ascii=False, default=str) if calls else "")
     why = reasons[0] if reasons else "it was not good enough"
     return f"Another model answered:\n\n{said}\n\nThis was not accepted ({why}). Give a right answer, and only that."
+
+
+def shown_tokens(draft: Answer | None, reasons: Sequence[str]) -> int:
+    """Estimate the tokens of what the next target is told; 0 where it is told nothing."""
+    return 0 if draft is None else TURN_TOKENS + tokens_of(draft_note(draft, reasons))

@@ -36,6 +36,7 @@ from tests.conftest import chat_anthropic, chat_openai
 from tests.whole.support import EASY, HARD, assert_agrees, calls, metered, saved
 
 MILLION = Decimal(1_000_000)
+MILLIONTH = 1 / MILLION
 RATES = {
     "gpt-4o-mini": (Decimal("0.15"), Decimal("0.60")),
     "gpt-4o": (Decimal("2.50"), Decimal("10.00")),
@@ -291,6 +292,24 @@ def test_a_draft_out_of_the_cache_that_is_thrown_away_saved_nothing(
     assert (draft.cache, hit.cache) == ("miss", "hit")
     assert spent_and_saved(ledger) == exact_sum((cost(strong), cost(again)))
     assert ledger.report().total.saved_by_part == {"cascade": -cost(draft), "cache": 0}
+
+
+def test_a_draft_that_is_shown_is_not_in_the_strong_targets_bill(provider: FakeProvider) -> None:
+    """Its tokens are an estimate, good to a tenth."""
+
+    def after(**options: Any) -> tuple[Decimal, CallRecord]:
+        with Ledger() as ledger:
+            cascade = Cascade(
+                {"cheap": chat_openai(provider), "strong": chat_openai(provider, "gpt-4o")}, [good], **options
+            )
+            cascade.invoke(EASY, metered(ledger))
+            return spent_and_saved(ledger), calls(ledger)[-1]
+
+    alone, plain = after()
+    found, shown = after(pass_draft=True)
+    more = shown.usage.input_tokens - plain.usage.input_tokens
+    assert more > 20
+    assert abs(found - alone) < MILLIONTH * more * RATES["gpt-4o"][0] / 10
 
 
 def test_where_the_strong_target_fails_the_draft_is_given_and_nothing_is_said_to_be_saved(
