@@ -96,6 +96,10 @@ def usage_reader(
     blocks = _blocks(message)
     # LangChain copies what is said of the whole answer into its message only where that is the one choice.
     totals = (response.llm_output if response is not None else None) or {}
+    if totals:
+        # LangChain marks what it serves from a cache on the very object that it stored, which the call that made it
+        # may just be handing on. Only that one has something to say of the whole answer.
+        usage.pop("total_cost", None)
     whole = {**(getattr(generation, "generation_info", None) or {}), **totals, **details}
     if error is not None and not (details.get("finish_reason") or details.get("stop_reason")):
         return lambda: read_usage(_came_with(error), running.call.provider)

@@ -526,6 +526,24 @@ def test_a_hit_of_another_cache_is_free_too(ledger: Ledger, handler: CostCallbac
     assert (call.saved[0].usd, call.saved[0].basis) == (COST, "estimated")
 
 
+def test_a_call_whose_answer_is_served_again_before_it_ended_is_paid_for(
+    model: Any, handler: CostCallbackHandler, ledger: Ledger, provider: FakeProvider
+) -> None:
+    """LangChain's cache in memory hands out the very object that the first call is about to hand on."""
+    from langchain_core.caches import InMemoryCache
+
+    class Busy(InMemoryCache):
+        def update(self, prompt: str, llm_string: str, return_val: Any) -> None:
+            super().update(prompt, llm_string, return_val)
+            asking.invoke("Where is my card?", {"callbacks": [handler]})
+
+    asking = model.model_copy(update={"cache": Busy()})
+    asking.invoke("Where is my card?", {"callbacks": [handler]})
+    served, made = calls(ledger)
+    assert (served.cache, made.cache) == ("hit", "none")
+    assert ledger.report().total.usd == provider.billed_usd > 0
+
+
 def test_langchains_own_cache(ledger: Ledger, handler: CostCallbackHandler, provider: FakeProvider) -> None:
     from langchain_core.caches import InMemoryCache
 
