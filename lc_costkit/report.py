@@ -127,8 +127,7 @@ class Report:
         ax.barh(positions, spent, color="#3b6ea5", label="spent")
         ax.barh(positions, saved, left=[amount if more > 0 else 0 for amount, more in zip(spent, saved, strict=True)],
                 color="#8fbf7f", label="saved, net")  # fmt: skip
-        # Not mathtext: a group may be named "$x$".
-        ax.set_yticks(positions, [_shortened(row.group).replace("$", r"\$") for row in shown])
+        ax.set_yticks(positions, [plain_text(_shortened(row.group)) for row in shown])
         unpriced = self.total.unpriced_calls
         ax.set_xlabel(f"USD ({_calls_text(unpriced)} without a price not shown)" if unpriced else "USD")
         ax.spines[["top", "right"]].set_visible(False)
@@ -198,6 +197,15 @@ def usd_text(amount: Decimal) -> str:
     if amount and abs(amount) < Decimal("0.00001"):
         places = 1 - amount.adjusted()
     return f"{amount:.{places}f}"
+
+
+def plain_text(text: str) -> str:
+    """Write a text for matplotlib that is not mathtext: a group may be named ``$x$``.
+
+    >>> plain_text("$x$")
+    '\\\\$x\\\\$'
+    """
+    return text.replace("$", r"\$")
 
 
 _LOSSES = {

@@ -93,6 +93,8 @@ def compare(
         pays = False if enough and best is cheapest_first[0] else None
     else:
         saved = best.cost - mixed_usd
+        # Shares of one price need not add up to it.
+        saved = 0.0 if math.isclose(best.cost, mixed_usd, rel_tol=_CLOSE) else saved
         pays = saved > 0
     near, less = None, (0.0, 0.0, 0.0)
     for one in cheapest_first if pays else ():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError, MissingDependency
-from lc_costkit.report import usd_text
+from lc_costkit.report import plain_text, usd_text
 from lc_costkit.routing.alone import Comparison, SingleTarget, compare
 from lc_costkit.routing.calibrated import CalibratedPolicy, uncalibrated
 from lc_costkit.routing.curve import GapCurve, apgr_interval
@@ -264,8 +264,9 @@ class RoutingReport:
         ax.plot([_across(self.now)], [self.now.quality], "o", color="#2e7d32", label="at its threshold")
         if best.cost is not None:
             ax.plot(*zip(*singles, strict=True), "s", color="#888888", markersize=4, label="one target alone")
-            ax.plot([best.cost], [best.quality], "D", mfc="none", color="#b5482a", label=f"best alone: {best.target}")
-            ax.set_title(_verdict_text(self.comparison), fontsize="small", wrap=True)
+            name = plain_text(f"best alone: {best.target}")
+            ax.plot([best.cost], [best.quality], "D", mfc="none", color="#b5482a", label=name)
+            ax.set_title(plain_text(_verdict_text(self.comparison)), fontsize="small", wrap=True)
         ax.hlines(self.qualities[-1], *ends, color="#b5482a", linestyle=":", linewidth=1, label="strongest target")
         ax.set_xlabel("not for the cheapest target" if self.now.cost is None else "USD for a call")
         ax.set_ylabel("mean outcome")
@@ -341,6 +342,8 @@ def _verdict_text(found: Comparison) -> str:
         alone = f"{name} alone, which is the best target and not as good (quality {quality})"
     if found.saved_usd is None or found.best.cost is None:
         return f"routing does not pay: {alone}, does"
+    if not found.saved_usd:
+        return f"routing does not pay: it costs as much as {alone}"
     amount = usd_text(Decimal(str(abs(found.saved_usd))))
     share = f" ({abs(found.saved_usd) / found.best.cost:.1%})" if found.best.cost else ""
     if found.pays:

@@ -102,6 +102,23 @@ def test_the_plot_shows_each_target_alone_and_says_whether_it_pays() -> None:
     matplotlib.pyplot.close(axes.figure)
 
 
+def test_the_plot_writes_names_as_they_are() -> None:
+    rows = [LabelledPrompt(prompt=str(n), outcomes={"$cheap": 1.0, "$strong{": 0.5}) for n in range(60)]
+    axes = RoutingReport.of(ByNumber(), rows, costs={"$cheap": 1e-5, "$strong{": 1e-3}).plot()
+    axes.figure.canvas.draw()
+    assert r"best alone: \$cheap" in {line.get_label() for line in axes.lines}
+    assert r"\$cheap alone" in axes.get_title()
+    matplotlib.pyplot.close(axes.figure)
+
+
+def test_targets_at_one_price_do_not_pay_by_a_rounding_error() -> None:
+    rows = [LabelledPrompt(prompt=str(n), outcomes={"a": 1.0, "b": 1.0}) for n in range(60)]
+    for cents in range(1, 40):
+        report = RoutingReport.of(ByNumber(), rows, costs=dict.fromkeys("ab", cents / 700))
+        assert (report.pays, report.saved_usd) == (False, 0)
+        assert "routing does not pay: it costs as much as a alone" in repr(report)
+
+
 @pytest.mark.parametrize("overhead", [-1, float("nan"), float("inf"), "1", True])
 def test_what_is_no_amount_is_refused(overhead: float) -> None:
     with pytest.raises(ConfigurationError, match="overhead_usd must be an amount"):
