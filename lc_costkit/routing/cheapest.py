@@ -29,7 +29,6 @@ from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.experience import CONFIDENCE, Experience, TargetExperience, experience, mean_output
 from lc_costkit.routing.offer import Offer, Quality, cheapest_offer
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
-from lc_costkit.routing.prompt_caching import caching_of
 from lc_costkit.routing.prompt_tokens import prompt_tokens
 from lc_costkit.routing.target_model import TargetModel
 
@@ -212,23 +211,21 @@ class Cheapest:
         output, output_source = self._output(name, request, all_known)
         seconds, seconds_source = self._seconds(name, known)
         ability = ability_of(model, request, input_tokens=tokens, output_tokens=output)
-        warm_share = request.conversation.warm_at.get(name, 0.0) if request.conversation is not None else 0.0
-        warm = int(tokens * min(1.0, warm_share))
-        if not caching_of(model.model).caches(warm, marked=request.cache_marked):
-            warm = 0
-        call = ExpectedCall(
+        there = request.conversation
+        call = ExpectedCall.of(
+            request,
+            model,
             input_tokens=tokens,
-            warm_tokens=warm,
             output_tokens=output,
+            warm_share=there.warm_at.get(name, 0.0) if there is not None else 0.0,
             seconds=seconds,
-            cache_marked=request.cache_marked,
-            cache_seconds=request.cache_seconds,
         )
         cost = self._cost(name, model, call)
         quality = self._scored(known) if quality is None else quality
         against = [f"cannot do it ({', '.join(ability.missing)})"] if ability.missing else []
         against += self._against(cost, quality, known)
-        prompt = f"{tokens:,} tokens of prompt (quick count{f', {warm:,} from the cache' if warm else ''})"
+        cached = f", {call.warm_tokens:,} from the cache" if call.warm_tokens else ""
+        prompt = f"{tokens:,} tokens of prompt (quick count{cached})"
         told = [f"for {prompt} and {output:,} of answer ({output_source})"]
         if cost.price is not None and cost.price.per_hour is not None:
             told.append(f"paid for {seconds:.2f} s ({seconds_source})")

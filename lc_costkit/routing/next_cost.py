@@ -33,12 +33,8 @@ def next_cost(
     if model is None or not model.model:
         return None
     said = tokens_of(_text(draft))
-    call = ExpectedCall(
-        input_tokens=prompt_tokens(request) + (said if shown else 0),
-        output_tokens=said,
-        cache_marked=request.cache_marked,
-        cache_seconds=request.cache_seconds,
-    )
+    tokens = prompt_tokens(request) + (said if shown else 0)
+    call = ExpectedCall.of(request, model, input_tokens=tokens, output_tokens=said)
     return expected_cost(prices, model, call).usd
 
 

@@ -14,7 +14,6 @@ from lc_costkit.routing.able import missing_at
 from lc_costkit.routing.around import Around, ask, ask_async
 from lc_costkit.routing.expected_cost import ExpectedCall, expected_cost
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
-from lc_costkit.routing.prompt_caching import caching_of
 from lc_costkit.routing.prompt_tokens import prompt_tokens
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.routing.text_size import quick_tokens
@@ -191,16 +190,7 @@ class Sticky(Around):
 
     def _cost(self, request: RouteRequest, name: str, tokens: int, output: int, share: float) -> Decimal | None:
         model = request.models.get(name, TargetModel())
-        warm = int(tokens * share)
-        if not caching_of(model.model).caches(warm, marked=request.cache_marked):
-            warm = 0
-        call = ExpectedCall(
-            input_tokens=tokens,
-            warm_tokens=warm,
-            output_tokens=output,
-            cache_marked=request.cache_marked,
-            cache_seconds=request.cache_seconds,
-        )
+        call = ExpectedCall.of(request, model, input_tokens=tokens, output_tokens=output, warm_share=share)
         return expected_cost(self.prices, model, call).usd
 
     def _output(self, request: RouteRequest) -> int:
