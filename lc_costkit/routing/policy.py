@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -110,7 +110,7 @@ class RouteDecision:
         target: name of the target to call.
         score: how much the request asks for, 0 (anything will do) to 1; ``None`` if the policy has no score.
         reasons: why, in words, most important first. They travel in callback metadata and may be
-            stored, so they hold none of the user's text beyond the policy's own vocabulary.
+            stored, so they hold none of the user's text beyond the policy's own vocabulary. A single text is one.
         expected_cost: what the policy expects the call to cost, USD; ``None`` if it does not say.
         expected_quality: by target, how good the policy expects its answer to be, 0 to 1; empty if it does not say.
         unfit: targets that the policy does not want called for this request, whatever that saves: too slow, say.
@@ -129,6 +129,8 @@ class RouteDecision:
     waited_usd: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
+        given: Iterable[object] = self.reasons
+        object.__setattr__(self, "reasons", (given,) if isinstance(given, str) else tuple(map(str, given)))
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ConfigurationError(f"a route score lies between 0 and 1, not {self.score!r}")
 

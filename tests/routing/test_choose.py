@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -186,3 +187,10 @@ def test_what_the_failed_target_would_have_cost_is_not_said_of_another() -> None
     following = chooser.instead(chooser.choose(REQUEST), ("middle",), ValueError())
     assert following is not None
     assert following.decision.expected_cost is None
+
+
+@pytest.mark.parametrize("reasons", ["it is short", ["it is short"]])
+def test_a_reason_may_be_a_text_of_its_own(reasons: Any) -> None:
+    choice = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="small", reasons=reasons)).choose(REQUEST)
+    assert choice.decision.reasons == ("it is short",)
+    assert RouteDecision(target="small", reasons=(ValueError(), 3)).reasons == ("", "3")  # type: ignore[arg-type]
