@@ -7,10 +7,7 @@ answer without JSON only if JSON was not asked for.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +16,8 @@ from typing import Any
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.arithmetic import equations
-from lc_costkit.routing.final import asks_for_a_count, final_number, final_text, numbers
+from lc_costkit.routing.code_blocks import blocks, fault, read_json
+from lc_costkit.routing.final import amounts, asks_for_a_count, final_count, final_number, final_text, numbers
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.schema import violations
 from lc_costkit.routing.unknowns import unsolved
@@ -28,12 +26,15 @@ from lc_costkit.routing.wording import hedge, refusal
 CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "incomplete"})
 BLOCKED = frozenset({"content_filter", "refusal", "safety", "blocked"})
 """Finish reasons of OpenAI, Anthropic and Google for an answer that is not whole."""
+ENDED = frozenset({"stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "function_call", "completed"})
+"""Those for one that the model ended itself: how its last sentence looks says nothing then."""
 
-LONGEST_CODE = 100_000
-"""Characters of a code block that is parsed; a longer one passes."""
+SHORTEST_QUOTE = 12
+"""Characters of a quotation that is looked for in the context: shorter ones are terms and names."""
 
-_OPEN_END = re.compile(r"(?:[-+*/=(\[{,:<]|\b(?:and|or|the|a|an|of|to|is|are|with|so|because|for))\s*\Z", re.IGNORECASE)
-_QUOTE = re.compile(r"[\"“«「『]([^\"”»」』\n]{12,400})[\"”»」』]")
+_OPEN_END = re.compile(r"(?:[(\[{,:<]|[^\S\n][-+*/=]|\b(?:and|or|the|a|an|of|to|is|are|with|so|because|for))[^\S\n]*\Z")
+_OPEN_CALCULATION = re.compile(r"<<[\d.+\-*/()=$, ]*\Z")
+_QUOTE = re.compile(r"[\"“«「『]([^\"”»」』\n]{0,400})[\"”»」』]")
 _REFERENCE = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -45,11 +46,11 @@ def complete(request: RouteRequest, answer: Answer, /) -> Verdict:
     text = answer.text.strip()
     if not text:
         return PASSED if answer.tool_calls else failed("it is empty")
-    if text.count("```") % 2:
+    if any(not block.closed for block in blocks(text)):
         return failed("a code block is open at its end")
-    if text.count("<<") > text.count(">>") and "```" not in text:
+    if _OPEN_CALCULATION.search(text[-100:]):
         return failed("a calculation is open at its end")
-    if _OPEN_END.search(text[-40:]) and not text.endswith(("```", "**", "*/", "->")):
+    if reason not in ENDED and _OPEN_END.search(text[-40:]):
         return failed("it ends in the middle of a sentence")
     return PASSED
 
@@ -84,44 +85,49 @@ def whole_counts(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer to "how many" whose final number is negative or no whole number, unless it asks for a part."""
     if not asks_for_a_count(request.question):
         return PASSED
-    number = final_number(answer.text)
+    number = final_count(answer.text)
     if number is not None and (number < 0 or abs(number - round(number)) > 1e-6):
         return failed(f"a count cannot be {number:g}")
     return PASSED
 
 
 def uses_what_is_given(request: RouteRequest, answer: Answer, /) -> Verdict:
-    """Fail an answer that calculates without a number of the question; one of 1 and 2 may be used in words ("half")."""
+    """Fail an answer that calculates without a number of the question.
+
+    One of 1 and 2 may be used in words ("half"). Years, dates, hours and numbers of orders or accounts are
+    no amounts.
+    """
     if not equations(answer.text):
         return PASSED
     seen = set(numbers(answer.text))
     # A per cent may be written as a share, and a share as per cent.
     seen |= {round(one * part, 9) for one in seen for part in (100, 0.01)}
-    unused = [one for one in dict.fromkeys(numbers(request.question)) if one not in seen]
+    unused = [one for one in dict.fromkeys(amounts(request.question)) if one not in seen]
     wrong = len(unused) > 1 or any(one > 2 for one in unused)
     return failed(f"it does not use {len(unused)} of the question's numbers") if wrong else PASSED
 
 
 def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:
-    """Fail an answer that calculates, and comes to a number that stands nowhere else in it."""
-    if not equations(answer.text):
+    """Fail an answer that calculates, and says on a line of its own what it comes to: a number nowhere else in it."""
+    calculated = equations(answer.text)
+    last = answer.text.strip().rpartition("\n")[2]
+    if not calculated or len(numbers(last)) != 1 or equations(last):
         return PASSED
     said = numbers(answer.text)
-    return failed(f"it comes to {said[-1]:g}, which it does not show") if said.count(said[-1]) < 2 else PASSED
+    shown = {value for one in calculated for value in (one.left_value, one.right_value)}
+    return (
+        PASSED
+        if said.count(said[-1]) > 1 or said[-1] in shown
+        else failed(f"it comes to {said[-1]:g}, which it does not show")
+    )
 
 
 def code_compiles(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer with a Python or JSON block that cannot be parsed. Nothing is executed."""
-    for language, source in _blocks(answer.text):
-        if len(source) > LONGEST_CODE:
-            continue
-        fault = None
-        if language.lower() in ("python", "py", "python3"):
-            fault = _python_fault(source)
-        elif language.lower() == "json":
-            fault = _json(source)[1]
-        if fault:
-            return failed(f"a {language.lower()} block does not parse: {fault}")
+    for block in blocks(answer.text):
+        wrong = fault(block)
+        if wrong:
+            return failed(f"a {block.language} block does not parse: {wrong}")
     return PASSED
 
 
@@ -129,8 +135,8 @@ def json_parses(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer that is not JSON, alone or in one code block."""
     if answer.tool_calls and not answer.text.strip():
         return PASSED
-    fault = _json(bare(answer.text))[1]
-    return PASSED if fault is None else failed(f"it is no JSON: {fault}")
+    wrong = read_json(bare(answer.text))[1]
+    return PASSED if wrong is None else failed(f"it is no JSON: {wrong}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +151,9 @@ class SchemaValid:
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
-        value, fault = _json(bare(answer.text))
-        if fault is not None:
-            return failed(f"it is no JSON: {fault}")
+        value, wrong = read_json(bare(answer.text))
+        if wrong is not None:
+            return failed(f"it is no JSON: {wrong}")
         faults = violations(value, self.schema)
         return failed(f"it breaks the schema: {'; '.join(faults)}") if faults else PASSED
 
@@ -171,9 +177,9 @@ class ToolsValid:
         for call in answer.tool_calls:
             if call.name not in self.schemas:
                 return failed("it asks for a tool that there is not")
-            value, fault = _json(call.arguments) if isinstance(call.arguments, str) else (call.arguments, None)
-            if fault is not None:
-                return failed(f"the arguments of {call.name} are no JSON: {fault}")
+            value, wrong = read_json(call.arguments) if isinstance(call.arguments, str) else (call.arguments, None)
+            if wrong is not None:
+                return failed(f"the arguments of {call.name} are no JSON: {wrong}")
             faults = violations(value, self.schemas[call.name])
             if faults:
                 return failed(f"the arguments of {call.name} break its schema: {'; '.join(faults)}")
@@ -281,7 +287,8 @@ class CitesContext:
         """Look at one answer."""
         told = _whole_context(request) if self.context is None else self.context(request)
         plain = _plain(told)
-        quotes, references = _QUOTE.findall(answer.text), set(_REFERENCE.findall(answer.text))
+        quotes = [quote for quote in _QUOTE.findall(answer.text) if len(quote) >= SHORTEST_QUOTE]
+        references = set(_REFERENCE.findall(answer.text))
         if self.required and not quotes and not references:
             return failed("it cites nothing")
         if any(_plain(quote).strip(" .,;:") not in plain for quote in quotes):
@@ -350,44 +357,8 @@ def check_all(checks: Sequence[Check], request: RouteRequest, answer: Answer) ->
 
 def bare(text: str) -> str:
     """Return what stands in an answer's code block, if it has just one, else all of it."""
-    blocks = _blocks(text)
-    return blocks[0][1] if len(blocks) == 1 else text
-
-
-def _blocks(text: str) -> list[tuple[str, str]]:
-    """Return the language and the source of each code block; the last may be open."""
-    found = []
-    for block in text.split("```")[1::2]:
-        first, line, source = block.partition("\n")
-        if line:
-            found.append((first.strip().split(" ")[0], source))
-    return found
-
-
-def _json(text: str) -> tuple[Any, str | None]:
-    try:
-        return json.loads(text), None
-    except RecursionError:
-        return None, "it is nested too deeply"
-    except ValueError as error:
-        place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        return None, f"not valid{place}"
-
-
-def _python_fault(source: str) -> str | None:
-    lines = source.splitlines()
-    if any(line.startswith((">>> ", "... ")) for line in lines):
-        lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
-    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse("\n".join(line[margin:] for line in lines))
-    except SyntaxError as error:
-        return f"line {error.lineno}"
-    except (ValueError, RecursionError, MemoryError):
-        return "it cannot be read"
-    return None
+    found = blocks(text)
+    return found[0].source if len(found) == 1 else text
 
 
 def _whole_context(request: RouteRequest) -> str:

@@ -23,6 +23,16 @@ _NO_COUNT = re.compile(
 )
 
 
+_NO_AMOUNT = re.compile(
+    r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?|(?<![\w.,$€£₩¥])(?:(?:19|20)\d\d(?!\d|[,.]\d)|\d{6,}(?![,.]\d))"
+    r"|\d+(?:st|nd|rd|th)\b|#\d+"
+)
+_OF_A_MEASURE = re.compile(
+    rf"\s*(?:(?:{'|'.join(_MEASURES)}|k|m|bn|thousand|million|billion|trillion|dozen|°\w?)\b|%|[천만억조]|퍼센트|도\b)",
+    re.IGNORECASE,
+)
+
+
 def numbers(text: str) -> list[float]:
     """Return the numbers that a text writes in digits, in order.
 
@@ -33,6 +43,15 @@ def numbers(text: str) -> list[float]:
     return [number for number in found if math.isfinite(number)]
 
 
+def amounts(text: str) -> list[float]:
+    """Return the numbers of a text without years, dates, hours and those that name something.
+
+    >>> amounts("Order 1234567 of 2024-05-03, 9:30: 3 apples for $1,250,000 in 2024")
+    [3.0, 1250000.0]
+    """
+    return numbers(_NO_AMOUNT.sub(" ", text))
+
+
 def final_number(text: str) -> float | None:
     """Return the last number of a text; ``None`` if it has none.
 
@@ -41,6 +60,16 @@ def final_number(text: str) -> float | None:
     """
     found = numbers(text)
     return found[-1] if found else None
+
+
+def final_count(text: str) -> float | None:
+    """Return the last number of a text, where it may count things: no "9.4 million", "2.5 %" or "3.5 km".
+
+    >>> final_count("12 people came: 2.5%"), final_count("12.5 people")
+    (None, 12.5)
+    """
+    found = list(_NUMBER.finditer(text))
+    return None if not found or _OF_A_MEASURE.match(text, found[-1].end()) else final_number(found[-1].group())
 
 
 def final_text(text: str) -> str:

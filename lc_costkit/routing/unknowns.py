@@ -44,7 +44,7 @@ def unsolved(text: str) -> tuple[str, str] | None:
     known = {letter: next(iter(values)) for letter, values in found.items() if len(values) == 1}
     rounded = any("." in value for value in known.values())
     for left, right in sides:
-        if not _LETTER.search(left + right):
+        if not _LETTER.search(left + right) or _sets_anew(left, right):
             continue
         one, other = _value(left, known), _value(right, known)
         if one is None or other is None:
@@ -70,6 +70,11 @@ def _equations(text: str) -> Iterator[tuple[str, str]]:
             if joined or behind in _BROKEN:
                 continue
             yield one, other.rstrip("+-*/( ")
+
+
+def _sets_anew(left: str, right: str) -> bool:
+    """Tell whether a letter is given another value from its own: "n = n - 1"."""
+    return _LETTER.fullmatch(left) is not None and left in right
 
 
 def _value(side: str, known: dict[str, str]) -> float | None:
