@@ -20,6 +20,7 @@ from lc_costkit.llama_index.route_request import stamped
 from lc_costkit.llama_index.routed import RouteEvent
 from lc_costkit.llama_index.spending import Spending, count, counted_by
 from lc_costkit.llama_index.stand_ins import without_tools
+from lc_costkit.llama_index.streaming import atagged, tagged
 from lc_costkit.llama_index.uncached import uncached
 from lc_costkit.routing.answer import Answer
 from lc_costkit.routing.attempts import Attempt, Draw, Drawn, Settled, Tried, Try, Unreadable
@@ -94,14 +95,14 @@ class CascadeCall(Generic[R]):
         """Stream the answer of a call that is accepted whatever it is."""
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
         with self._marked(step):
-            chunks = asked.stream(target)
+            chunks = tagged(asked.stream(target))
         return self._passed_on(chunks, walk, step)
 
     async def astream(self, walk: Walk, step: Try) -> AsyncGenerator[R, None]:
         """Stream the answer of a call that is accepted whatever it is."""
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
         with self._marked(step):
-            chunks = await asked.astream(target)
+            chunks = atagged(await asked.astream(target))
         return self._apassed_on(chunks, walk, step)
 
     def settled(self, settled: Settled) -> R:
@@ -146,8 +147,12 @@ class CascadeCall(Generic[R]):
 
     def _tried(self, response: R, name: str) -> Tried:
         target = self._cascade.targets[name]
-        fault = fault_of(response, target, self._tools)
-        return Tried(output=response, answer=answer_of(response, target, self._tools), fault=fault)
+        try:
+            fault = fault_of(response, target, self._tools)
+            return Tried(output=response, answer=answer_of(response, target, self._tools), fault=fault)
+        except Exception as error:
+            self._cascade.faults.record(f"reading an answer of {name!r}", error, "drafts like it are thrown away")
+            return Tried(output=response, answer=Answer(text=""), fault=f"it cannot be read ({type(error).__name__})")
 
     def _passed_on(self, chunks: Generator[R, None, None], walk: Walk, step: Try) -> Generator[R, None, None]:
         trail = self._live_trail(step)
@@ -219,7 +224,8 @@ class CascadeCall(Generic[R]):
             self._plan.chooser.conversations.note(self._choice.seen, target)
 
     def _stamped(self, response: R, trail: dict[str, Any]) -> R:
-        return stamped(response, trail, observed=self._choice.observed)
+        # Where the strong target failed, the answer has to say whose it is.
+        return stamped(response, trail, observed=self._choice.observed and len(trail["attempts"]) == 1)
 
     def _live_trail(self, step: Try) -> dict[str, Any]:
         attempts = (*step.attempts, Attempt(target=step.target, passed=None))

@@ -24,6 +24,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMCompletionInProgressEvent,
     LLMCompletionStartEvent,
 )
+from llama_index.core.llms.structured_llm import StructuredLLM
 
 from lc_costkit.cache.aside import current_aside, in_lookup
 from lc_costkit.ledger import Ledger
@@ -132,8 +133,8 @@ class CostEventHandler(BaseEventHandler):
                 running.token("")
                 running.last_piece = event.response
                 running.usage_piece = with_piece(running.usage_piece, event.response)
-        elif isinstance(event, (LLMChatStartEvent, LLMCompletionStartEvent)) and is_part_of_a_lookup(event):
-            return  # the lookup reports what a judge costs, and its end finds no call
+        elif isinstance(event, (LLMChatStartEvent, LLMCompletionStartEvent)) and _is_no_call(event):
+            return  # its end finds no call
         elif isinstance(event, (EmbeddingStartEvent, EmbeddingEndEvent)) and in_lookup():
             return  # likewise of the question's embedding
         elif isinstance(event, LLMChatStartEvent):
@@ -258,6 +259,15 @@ class CostEventHandler(BaseEventHandler):
         self._parents.pop(span, None)
         self._embeddings.pop(span, None)
         self._calls.leave(span)
+
+
+def _is_no_call(event: LLMChatStartEvent | LLMCompletionStartEvent) -> bool:
+    """Tell whether a start event is of no call of its own.
+
+    A lookup reports what its judge costs. A structured LLM has another one asked, which of a stream happens after the
+    span of the structured one has ended, when its first piece is asked for.
+    """
+    return is_part_of_a_lookup(event) or event.model_dict.get("class_name") == StructuredLLM.class_name()
 
 
 def _on_an_event_loop() -> bool:

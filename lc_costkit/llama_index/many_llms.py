@@ -147,7 +147,7 @@ class ManyLLMs(DelegatingLLM):
 class ManyFunctionCallingLLMs(ManyLLMs, DelegatingFunctionCallingLLM):
     """A ``ManyLLMs`` whose targets all call tools.
 
-    A call with tools is prepared anew for each target that is called, when it is known which that is.
+    A call with tools is prepared for each target that is called, when it is known which that is.
     """
 
     def _prepare_chat_with_tools(
@@ -168,11 +168,15 @@ class ManyFunctionCallingLLMs(ManyLLMs, DelegatingFunctionCallingLLM):
         }
         history = tuple(chat_history or ())
         with_tools = WithTools(tools=tools, user_msg=user_msg, chat_history=history, settings=settings)
-        # As the strong target has it: a cache before this LLM reads the tools from here.
-        prepared = self._tool_target(self.strong)._prepare_chat_with_tools_compat(
-            tools, user_msg=user_msg, chat_history=list(history), **settings
-        )
-        return {**prepared, PREPARED: with_tools}
+        # The tools in nobody's format are for a cache before this LLM.
+        return {"messages": with_tools.messages, "tools": self._told(tools), **settings, PREPARED: with_tools}
+
+    def _told(self, tools: Sequence[BaseTool]) -> str:
+        try:
+            return described(tools).text
+        except Exception as error:
+            self.faults.record("reading the tools", error, "no cache before it keeps answers to such calls")
+            return repr(tools)  # an object's address in it says so
 
     def _answered_by(self, response: ChatResponse) -> FunctionCallingLLM:
         name, _ = told_route(response)

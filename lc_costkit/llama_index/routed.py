@@ -17,7 +17,7 @@ from lc_costkit.errors import BudgetExceeded
 from lc_costkit.llama_index.delegating import R, Request
 from lc_costkit.llama_index.many_llms import ManyFunctionCallingLLMs, ManyLLMs, checked_llms, made, told
 from lc_costkit.llama_index.route_request import stamped
-from lc_costkit.llama_index.streaming import abegun, begun
+from lc_costkit.llama_index.streaming import abegun, atagged, begun, tagged
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
 from lc_costkit.routing.policy import Policy
 from lc_costkit.routing.rules import Rules
@@ -101,7 +101,7 @@ class _Way:
             return response
         decision = self.choice.decision
         route = {"target": self.name, "score": decision.score, "reasons": list(decision.reasons)}
-        return stamped(response, route, observed=self.choice.observed)
+        return stamped(response, route, observed=self.choice.observed and not self.failed)
 
 
 class RoutedLLM(ManyLLMs):
@@ -146,7 +146,7 @@ class RoutedLLM(ManyLLMs):
         while True:
             try:
                 with self._calling(way, request) as (target, asked):
-                    chunks = _stamped(asked.stream(target), way)
+                    chunks = _stamped(tagged(asked.stream(target)), way)
                     return chunks if self._on_error == "raise" else begun(chunks)
             except Exception as error:
                 following = self._instead(way, error)
@@ -159,7 +159,7 @@ class RoutedLLM(ManyLLMs):
         while True:
             try:
                 with self._calling(way, request) as (target, asked):
-                    chunks = _astamped(await asked.astream(target), way)
+                    chunks = _astamped(atagged(await asked.astream(target)), way)
                     return chunks if self._on_error == "raise" else await abegun(chunks)
             except Exception as error:
                 following = self._instead(way, error)

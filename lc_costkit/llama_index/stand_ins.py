@@ -32,17 +32,20 @@ class WithTools:
     chat_history: tuple[ChatMessage, ...]
     settings: Mapping[str, Any]
 
+    @property
+    def messages(self) -> list[ChatMessage]:
+        """The chat without its tools."""
+        last = ChatMessage(self.user_msg) if isinstance(self.user_msg, str) else self.user_msg
+        return [*self.chat_history, *([last] if last is not None else ())]
+
     def followed_by(self, text: str) -> WithTools:
         """Return the same with one more message of the user."""
-        last = ChatMessage(self.user_msg) if isinstance(self.user_msg, str) else self.user_msg
-        history = (*self.chat_history, *([last] if last is not None else ()))
-        return replace(self, user_msg=text, chat_history=history)
+        return replace(self, user_msg=text, chat_history=tuple(self.messages))
 
     def request_for(self, llm: LLM) -> ChatRequest:
         """Return the chat as another LLM wants it; one that calls no tools is asked without them."""
         if not isinstance(llm, FunctionCallingLLM):
-            last = ChatMessage(self.user_msg) if isinstance(self.user_msg, str) else self.user_msg
-            return ChatRequest(messages=[*self.chat_history, *([last] if last is not None else ())])
+            return ChatRequest(messages=self.messages)
         prepared = llm._prepare_chat_with_tools_compat(
             self.tools, user_msg=self.user_msg, chat_history=list(self.chat_history), **self.settings
         )

@@ -1,18 +1,33 @@
-"""How does one find out that a stream fails before anybody has been given a piece of it?"""
+"""How is a stream of another LLM passed on?"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
 from lc_costkit.streams import aclosing, closing
 
 T = TypeVar("T")
 
 
+def tagged(chunks: Iterator[T]) -> Generator[T, None, None]:
+    """Return a stream each piece of which is fetched with the tags that are active now.
+
+    Some LLMs call the provider only when the first piece is asked for: those of ``as_structured_llm``.
+    """
+    return _tagged(iter(chunks), active_instrument_tags.get())
+
+
+def atagged(chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """Do what ``tagged`` does for an asynchronous stream."""
+    return _atagged(aiter(chunks), active_instrument_tags.get())
+
+
 def begun(chunks: Iterator[T]) -> Generator[T, None, None]:
-    """Return a stream whose first piece has come.
+    """Return a stream whose first piece has come: one that fails does so before anybody has been given a piece.
 
     Raises:
         Exception: what the stream raised before that.
@@ -47,4 +62,26 @@ async def _abegun(chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         for chunk in first:
             yield chunk
         async for chunk in chunks:
+            yield chunk
+
+
+def _tagged(chunks: Iterator[T], tags: dict[str, Any]) -> Generator[T, None, None]:
+    with closing(chunks):
+        while True:
+            with instrument_tags(tags):
+                try:
+                    chunk = next(chunks)
+                except StopIteration:
+                    return
+            yield chunk
+
+
+async def _atagged(chunks: AsyncIterator[T], tags: dict[str, Any]) -> AsyncGenerator[T, None]:
+    async with aclosing(chunks):
+        while True:
+            with instrument_tags(tags):
+                try:
+                    chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    return
             yield chunk

@@ -16,6 +16,7 @@ from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.llms import CustomLLM, MockLLM
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index_instrumentation.dispatcher import instrument_tags
+from pydantic import BaseModel
 
 from lc_costkit.cache.declared import question
 from lc_costkit.errors import ConfigurationError
@@ -421,3 +422,20 @@ def test_all_calls_of_one_span_are_of_one_trace(llm: OpenAIFunctionLLM, ledger: 
     whole()
     assert len(calls(ledger)) == 3
     assert len({record.trace_id for record in calls(ledger)}) == 1
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LlamaIndex's structured streams
+async def test_a_structured_stream_is_one_call(provider: FakeProvider, ledger: Ledger, llm: OpenAIFunctionLLM) -> None:
+    structured = llm.as_structured_llm(City)
+    assert list(structured.stream_chat(HELLO))
+    structured.complete("Which city?")
+    assert [chunk async for chunk in await structured.astream_chat(HELLO)]
+    structured.chat(HELLO)
+    assert len(calls(ledger)) == provider.calls == 4
+    assert_agrees(ledger, provider)
