@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -208,7 +209,7 @@ def main() -> None:
     }
     head = f"{'cheap, strong':36}{'conversations':14}{'strong wanted':14}" + "".join(f"{name:>12}" for name in policies)
     print(head + f"{'unmet':>8}")
-    ratios, above = [], 0
+    ratios, above, dear = [], 0, Counter[str]()
     for pair in PAIRS[:4:3] if quick else PAIRS:
         for shape in SHAPES:
             for name, pattern in PATTERNS.items():
@@ -219,13 +220,15 @@ def main() -> None:
                 print(f"{', '.join(pair):36}{shape.name:14}{name:14}{shares}{bills['first'][1]:8.0%}", flush=True)
                 ratios.append((bills["sticky"][0] / bills["policy"][0], bills["sticky"][0] / whole))
                 above += bills["policy"][0] > whole
+                dear[", ".join(pair)] += bills["sticky"][0] > whole
     against = sorted(ratio for ratio, _ in ratios)
     print(f"\nsticky against the policy alone, {len(against)} rows: cheaper by 1 % or more in", end=" ")
     print(f"{sum(ratio <= Decimal('0.99') for ratio in against)}, dearer in", end=" ")
     print(f"{sum(ratio >= Decimal('1.01') for ratio in against)}; best {against[0] - 1:+.0%}, median", end=" ")
     print(f"{against[len(against) // 2] - 1:+.0%}, worst {against[-1] - 1:+.0%}")
     print(f"rows that cost more than the strong model alone: policy {above},", end=" ")
-    print(f"sticky {sum(share > 1 for _, share in ratios)}")
+    print(f"sticky {dear.total()}, at worst {max(share for _, share in ratios) - 1:+.0%};", end=" ")
+    print("; ".join(f"{count} of {pair}" for pair, count in dear.items() if count))
 
 
 if __name__ == "__main__":
