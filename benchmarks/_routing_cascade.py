@@ -51,6 +51,12 @@ def show_cascade(path: Path, *, splits: int) -> None:
         print(f"\nGSM8K answers, {title}: {places.sum()} prompts, checks one after the other")
         print(f"  {'check':<24}{'of wrong':>10}{'of right':>10}{'strong calls':>14}{'PGR':>7}")
         _rules(names, failed[places], weak[places], strong[places])
+    dear = [Answer(text=row["strong_answer"]) for row, right in zip(rows, strong, strict=True) if right]
+    asked = [request for request, right in zip(requests, strong, strict=True) if right]
+    alarms = [
+        not all(check(one, answer).passed for check in GENERAL_CHECKS) for one, answer in zip(asked, dear, strict=True)
+    ]
+    print(f"\nGPT-4's right answers that the general checks take for wrong: {np.mean(alarms):.1%} of {len(alarms)}")
     _fitted(requests, answers, weak, strong, splits)
 
 
