@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, TypeVar
@@ -148,6 +149,30 @@ class DelegatingLLM(LLM):
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Complete a prompt in pieces."""
         return await self._astream(CompletionRequest(prompt=prompt, formatted=formatted, options=kwargs))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # LlamaIndex leaves out what cannot be pickled, and a copy without its cache, budgets or targets would not work.
+        needed = {name: value for name, value in vars(self).items() if name not in LLM.model_fields}
+        for name, value in {**needed, **(self.__pydantic_private__ or {})}.items():
+            try:
+                pickle.dumps(value)
+            except Exception as error:
+                what = name.strip("_")
+                raise TypeError(
+                    f"{self.class_name()} cannot be pickled: its {what} cannot ({error}); make one in each process"
+                ) from error
+        return super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for name, value in (state.get("__pydantic_private__") or {}).items():
+            setattr(self, name, value)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy the LLM; the copy has the same cache, budgets, policy and checks."""
+        memo = {} if memo is None else memo
+        memo.update({id(value): value for value in (self.__pydantic_private__ or {}).values()})
+        return super().__deepcopy__(memo)
 
     def _send(self, request: Request[R]) -> R:
         raise NotImplementedError

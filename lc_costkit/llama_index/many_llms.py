@@ -112,19 +112,6 @@ class ManyLLMs(DelegatingLLM):
             return target, plain
         return target, cast("Request[R]", tools.request_for(target))  # only a chat is prepared with tools
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        kept = state.get("__pydantic_private__") or {}
-        lost = [name for name in self.__pydantic_private__ or {} if name not in kept]
-        if lost:  # LlamaIndex leaves out what cannot be pickled, and the copy could choose nothing
-            raise TypeError(f"{self.class_name()} cannot be pickled: its policy, checks or options cannot")
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for name, value in (state.get("__pydantic_private__") or {}).items():
-            setattr(self, name, value)
-
     if not TYPE_CHECKING:  # for type checkers an unknown attribute stays an error
 
         def __getattr__(self, name: str) -> Any:

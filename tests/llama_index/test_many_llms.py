@@ -119,9 +119,9 @@ def test_an_answer_that_cannot_be_read_is_a_bad_draft_and_a_good_last_answer() -
     with FakeProvider(answer=text) as plain:
         unread = Unread(model="gpt-4o", base_url=plain.openai_base_url)
         read = OpenAIFunctionLLM(model=CHEAP, base_url=plain.openai_base_url)
-        last = cascade_llm({"cheap": read, "strong": unread}, [lambda request, answer: failed("no")])
+        last: Any = cascade_llm({"cheap": read, "strong": unread}, [lambda request, answer: failed("no")])
         assert last.chat_with_tools([WEATHER], user_msg="Hi").message.content == "gpt-4o says so"
-        first = cascade_llm({"cheap": unread, "strong": read})
+        first: Any = cascade_llm({"cheap": unread, "strong": read})
         assert first.chat_with_tools([WEATHER], user_msg="Hi").message.content == f"{CHEAP} says so"
         assert last.faults.counts == {"reading an answer of 'strong': KeyError": 1}
         assert first.faults.counts == {"reading an answer of 'cheap': KeyError": 1}
