@@ -66,7 +66,8 @@ def uncalibrated(policy: ThresholdPolicy | CalibratedPolicy) -> ThresholdPolicy:
     """
     inner = policy.policy if isinstance(policy, CalibratedPolicy) else policy
     if not isinstance(inner, ThresholdPolicy):
-        raise ConfigurationError(
-            f"{type(inner).__name__} has no threshold to choose; give it needs(question, targets) and at(threshold)"
-        )
+        advice = "give it needs(question, targets) and at(threshold)"
+        if isinstance(inner, Around):
+            advice = "calibrate the policy inside it, and put it around what comes of that"
+        raise ConfigurationError(f"{type(inner).__name__} has no threshold to choose; {advice}")
     return inner

@@ -78,3 +78,9 @@ def test_what_is_only_explained_is_no_traffic() -> None:
     for _ in range(30):
         chooser.choose(RouteRequest(question=HARD[0][0]))
     assert (policy.drift().decisions, policy.drift().drifted) == (30, True)
+
+
+@pytest.mark.parametrize("policy", [sticky(Rules()), canary(Rules(), 0.5), first_sure(Rules(), Rules())])
+def test_what_stands_around_a_policy_is_not_calibrated(policy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="calibrate the policy inside it"):
+        calibrate(policy, ["Hello"] * 60, share=0.3)
