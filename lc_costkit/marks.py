@@ -107,6 +107,7 @@ class RouteMark(_Mark):
             given its answer, and all it costs is a cost of the kit. ``target`` is empty then.
         warm: part of the prompt, 0 to 1, that the strong target would have read from its provider's prompt
             cache had it answered the whole conversation.
+        kept: part of the prompt, 0 to 1, that the strong target was in fact sent so lately that it may read it there.
         before: the target that answered the conversation before; ``None`` if that is not known.
         cache_marked: the request asks the provider to cache parts of it.
         shown_tokens: about how many tokens of the prompt are an answer that was thrown away, shown to this target.
@@ -129,6 +130,7 @@ class RouteMark(_Mark):
     rejected: int = 0
     aside: bool = False
     warm: float = 0.0
+    kept: float = 0.0
     before: str | None = None
     cache_marked: bool = False
     shown_tokens: int = 0

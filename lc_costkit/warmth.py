@@ -7,13 +7,16 @@ another target gives that up, and what it saved is that much less. The rule:
   far gone to it. It counts where its provider caches so long a prefix, unasked or because the request is marked for
   it (``routing.prompt_caching`` has the lengths and their sources).
 * Tokens that the called model read from its own provider's cache count already.
-* Where the strong target is called and had answered the conversation before, or it is not known who had, nothing was
-  given up: what it does not find in its cache now it would not have found without the kit.
+* Where the strong target is called and had answered the conversation before, or this is the first request of one,
+  only what other targets had been sent in its place was given up (``RouteMark.kept`` is what it had been sent itself):
+  what else it does not find in its cache now it would not have found without the kit.
 * In observe mode the strong target reads its own cache. The target the policy chose would have had the conversation
   in its own only if the policy had chosen it for the answer before, too.
 
 This is an assumption to the router's disadvantage: caches are promises of nobody, and that some providers bill what
-they write to them is left out. So it never overstates a saving.
+they write to them is left out. So what was saved is rather more than is said. The shares are estimated by the lengths
+of texts, which may say a little more of a saving than there was: against the real bill of the strong target alone,
+conversations at random over ``FakeProvider`` with switches in the midst of them came out at most 3 % above it.
 """
 
 from __future__ import annotations
@@ -43,12 +46,13 @@ def cached_elsewhere(mark: RouteMark, usage: TokenUsage, *, model: str | None) -
     warm = int(min(1.0, mark.warm) * usage.total_input)
     if mark.observed:
         return 0 if mark.before == mark.chosen else -min(warm, usage.cache_read_tokens)
-    if mark.target == mark.strong and mark.before in (None, mark.strong):
-        return 0
     if not _is_cached(mark, usage, warm, model):
         return 0
+    kept = 0
+    if mark.target == mark.strong and mark.before in (None, mark.strong):
+        kept = int(min(1.0, mark.kept) * usage.total_input)
     there: int = sum(getattr(usage, name) for name in _WRITTEN)
-    return min(max(0, warm - usage.cache_read_tokens), there)
+    return min(max(0, warm - max(kept, usage.cache_read_tokens)), there)
 
 
 def with_cached(usage: TokenUsage, tokens: int) -> TokenUsage:

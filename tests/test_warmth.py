@@ -51,9 +51,12 @@ def test_anthropics_models_cache_what_is_marked(usage: TokenUsage, marked: bool,
     assert more(replace(FROM_MINI, cache_marked=marked), usage, "claude-sonnet-4-5") == expected
 
 
-@pytest.mark.parametrize(("before", "expected"), [(None, 0), ("large", 0), ("small", 6000)])
-def test_the_strong_target_lost_what_it_would_have_had_without_the_switch(before: str | None, expected: int) -> None:
-    assert more(mark("large", warm=0.75, before=before)) == expected
+@pytest.mark.parametrize(("kept", "expected"), [(0.75, 0), (0.5, 2000), (0.0, 6000)])
+def test_the_strong_target_lost_what_others_were_sent_in_its_place(kept: float, expected: int) -> None:
+    assert more(mark("large", warm=0.75, kept=kept)) == expected
+    assert more(mark("large", warm=0.75, kept=kept, before="large")) == expected
+    assert more(mark("large", warm=0.75, kept=kept, before="small")) == 6000
+    assert more(mark("small", warm=0.75, kept=kept)) == 6000
 
 
 def test_in_observe_mode_the_other_target_reads_nothing_it_would_not_have() -> None:
@@ -78,13 +81,15 @@ USAGES = st.builds(
     usage=USAGES,
     warm=st.floats(0, 1),
     target=st.sampled_from(["small", "large"]),
+    kept=st.floats(0, 1),
     before=st.sampled_from([None, "small", "large"]),
     observed=st.booleans(),
 )
 def test_no_token_comes_or_goes_and_no_saving_grows(
-    usage: TokenUsage, warm: float, target: str, before: str | None, observed: bool
+    usage: TokenUsage, warm: float, target: str, kept: float, before: str | None, observed: bool
 ) -> None:
-    route = mark(target, warm=warm, before=before, observed=observed, chosen="small", baseline_model="gpt-4o")
+    seen = {"warm": warm, "kept": kept, "before": before, "observed": observed}
+    route = mark(target, chosen="small", baseline_model="gpt-4o", **seen)
     tokens = more(route, usage)
     moved = with_cached(usage, tokens)
     assert (moved.total_input, moved.total_output) == (usage.total_input, usage.total_output)

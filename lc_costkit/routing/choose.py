@@ -58,6 +58,11 @@ class Choice:
             return self.seen.warm
         return self.conversation.warm if self.conversation is not None else 0.0
 
+    def warm_at(self, target: str) -> float:
+        """Return the part of the request that a target's provider may have in its cache, 0 to 1."""
+        known = self.seen if self.seen is not None else self.conversation
+        return known.warm_at.get(target, 0.0) if known is not None else 0.0
+
 
 class TargetChooser:
     """Asks a policy, and answers with a target that exists.
@@ -220,6 +225,7 @@ def route_mark(choice: Choice, *, strong: str, baseline: TargetModel, chosen: Ta
         decision_seconds=choice.seconds,
         attempt=choice.attempt,
         warm=choice.warm,
+        kept=choice.warm_at(strong),
         before=choice.conversation.target if choice.conversation is not None else None,
         cache_marked=choice.cache_marked,
     )

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -55,12 +55,14 @@ class Seen:
         conversation: where its conversation stood; ``None`` for the first request of one.
         warm: part of its text that the strong target would still have in its provider's prompt cache, if that caches
             it and it had got all calls so far, 0 to 1.
+        warm_at: by target, part of its text that the target's provider may have in its prompt cache, 0 to 1.
     """
 
     digests: tuple[int, ...]
     tokens: tuple[int, ...]
     conversation: Conversation | None = None
     warm: float = 0.0
+    warm_at: Mapping[str, float] = field(default_factory=dict)
     _call: _Call | None = None
     _before: list[tuple[_Call, ...]] = field(default_factory=list)
 
@@ -108,7 +110,7 @@ class Conversations:
                 found = self._beginnings.get(seen.digests[place])
                 if found is not None:
                     reading.add(place, found)
-        seen.warm = reading.warm
+        seen.warm, seen.warm_at = reading.warm, reading.warm_at
         if len(request.turns) > 1:
             seen.conversation = reading.conversation()
         return seen
@@ -190,7 +192,7 @@ class _Reading:
         self._single = self._caching(request.targets[-1] if request.targets else "")
         self._last: _Call | None = None
         self._longest: dict[str, tuple[int, _Call]] = {}
-        self._warm_at: dict[str, float] = {}
+        self.warm_at: dict[str, float] = {}
         self._added: tuple[_Call, ...] = ()
 
     def add(self, place: int, beginning: _Beginning) -> None:
@@ -205,11 +207,11 @@ class _Reading:
             self._longest.setdefault(call.target, (place, call))
             if not self.warm and self._single.kept(age, asked_seconds=asked):
                 self.warm = self._tokens(place, self._single) / self._whole
-            if not self._warm_at.get(call.target):
+            if not self.warm_at.get(call.target):
                 own = self._caching(call.target)
                 tokens = self._tokens(place, own)
                 there = own.kept(age, asked_seconds=asked) and own.caches(tokens, marked=marked)
-                self._warm_at[call.target] = tokens / self._whole if there else 0.0
+                self.warm_at[call.target] = tokens / self._whole if there else 0.0
 
     def conversation(self) -> Conversation | None:
         target = self._target()
@@ -221,7 +223,7 @@ class _Reading:
             seconds=math.inf if call is None else self._now - call.at,
             share=0.0 if place is None else self._seen.tokens[place] / self._whole,
             warm=self.warm,
-            warm_at=self._warm_at,
+            warm_at=self.warm_at,
             waited_usd=self._last.waited_usd if self._last is not None and self._last.target == target else Decimal(0),
         )
 

@@ -476,3 +476,23 @@ def test_nor_where_the_request_marks_what_is_to_be_cached(order: list[str], chea
         assert ("routing did not pay" in repr(report)) == (report.total.saved_usd < 0)
         if order == ["cheap", "strong", "strong", "strong"]:
             assert report.total.saved_usd < 0, "what the first answer saved is less than the cache it did without"
+
+
+@pytest.mark.parametrize("order", [["cheap", "strong"], ["strong", "strong"], ["strong", "cheap"]], ids="-".join)
+def test_a_system_prompt_that_conversations_share_is_lost_too_where_another_target_was_sent_it(
+    order: list[str], ledger: Ledger
+) -> None:
+    with FakeProvider(answer=lambda request: "The same answer, whoever gives it.") as provider:
+        for _ in order:
+            conversation(chat_openai(provider, "gpt-4o"), {}, [""])
+        assert provider.wait_idle()
+        alone = provider.billed_usd
+    with FakeProvider(answer=lambda request: "The same answer, whoever gives it.") as provider:
+        router = ModelRouter({"cheap": chat_openai(provider), "strong": chat_openai(provider, "gpt-4o")})
+        for target in order:
+            conversation(router, metered(ledger), [target])
+        assert_agrees(ledger, provider)
+    found = spent_and_saved(ledger)
+    assert alone * Decimal("0.97") <= found <= alone
+    if "cheap" not in order:
+        assert (found, ledger.report().total.saved_usd) == (alone, 0)
