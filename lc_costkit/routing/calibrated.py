@@ -64,7 +64,7 @@ def uncalibrated(policy: ThresholdPolicy | CalibratedPolicy) -> ThresholdPolicy:
     Raises:
         ConfigurationError: it has none.
     """
-    inner = policy.policy if isinstance(policy, CalibratedPolicy) else policy
+    inner: object = policy.policy if isinstance(policy, CalibratedPolicy) else policy
     if not isinstance(inner, ThresholdPolicy):
         advice = "give it needs(question, targets) and at(threshold)"
         if isinstance(inner, Around):
