@@ -124,8 +124,8 @@ class TargetChooser:
         return self._choice(request, seen if remember else None, decision, started)
 
     def instead(self, choice: Choice, failed: Sequence[str], error: BaseException) -> Choice | None:
-        """Return where a request goes after targets failed: the next dearer one, else the next cheaper; ``None`` if
-        there is none left.
+        """Return where a request goes after targets failed: the next dearer one, else the next cheaper, of those the
+        policy finds fit before the others; ``None`` if there is none left.
 
         Args:
             choice: the first.
@@ -136,6 +136,7 @@ class TargetChooser:
         left = [name for name in (*self.targets[place + 1 :], *self.targets[:place][::-1]) if name not in failed]
         if not left:
             return None
+        left.sort(key=choice.decision.unfit.__contains__)
         # An answer that did not fit a schema is quoted in the error.
         self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}", may_quote=True)
         reason = f"{failed[-1]} failed ({type(error).__name__})"

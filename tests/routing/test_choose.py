@@ -194,3 +194,13 @@ def test_a_reason_may_be_a_text_of_its_own(reasons: Any) -> None:
     choice = TargetChooser(NAMES, policy=lambda request: RouteDecision(target="small", reasons=reasons)).choose(REQUEST)
     assert choice.decision.reasons == ("it is short",)
     assert RouteDecision(target="small", reasons=(ValueError(), 3)).reasons == ("", "3")  # type: ignore[arg-type]
+
+
+def test_a_target_that_the_policy_does_not_want_takes_over_last() -> None:
+    names = ["small", "weak", "middle", "large"]
+    ruled = RouteDecision(target="middle", unfit=("weak", "large"))
+    chooser = TargetChooser(names, policy=lambda request: ruled)
+    first, failed = chooser.choose(REQUEST), ["middle"]
+    while (following := chooser.instead(first, failed, ValueError())) is not None:
+        failed.append(following.target)
+    assert failed == ["middle", "small", "large", "weak"]
