@@ -49,7 +49,7 @@ def completion_request(llm: LLM, prompt: str, options: Mapping[str, Any], *, for
 
 def _request(llm: LLM, turns: tuple[Turn, ...], options: Mapping[str, Any], *, plain_text: bool) -> CacheRequest:
     llm = _answering(llm)
-    settings = _canonical({"llm": _describe(llm), "options": _kept(options)})
+    settings = canonical({"llm": _describe(llm), "options": _kept(options)})
     temperature = options.get("temperature", getattr(llm, "temperature", None))
     return CacheRequest(
         turns=turns,
@@ -72,7 +72,8 @@ def _describe(llm: LLM) -> dict[str, Any]:
     llm = _answering(llm)
     fields = {name: getattr(llm, name) for name in type(llm).model_fields}
     kind = f"{type(llm).__module__}.{type(llm).__qualname__}"
-    return {"class": kind, "model": llm.metadata.model_name, **_kept(fields)}
+    decided = {"decided_by": llm.decided_by} if isinstance(llm, DelegatingLLM) and llm.decided_by else {}
+    return {"class": kind, "model": llm.metadata.model_name, **decided, **_kept(fields)}
 
 
 def _kept(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _turn(message: ChatMessage, calls: dict[str, int]) -> Turn:
         role=message.role.value,
         text="\n".join(texts),
         tool_calls=tuple(call for _, call in found),
-        other=_canonical([others, extras]) if others or extras else "",
+        other=canonical([others, extras]) if others or extras else "",
         has_media=has_media,
     )
 
@@ -122,10 +123,11 @@ def _arguments(value: object) -> str:
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = json.loads(value)
-    return _canonical(value)
+    return canonical(value)
 
 
-def _canonical(value: object) -> str:
+def canonical(value: object) -> str:
+    """Write settings as text, the same ones always alike."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
 
 

@@ -118,6 +118,11 @@ class CascadeLLM(ManyLLMs):
         """What decides who is asked next."""
         return self._escalation
 
+    def _deciders(self) -> Sequence[object]:
+        plan = self._escalation
+        limits = (plan.max_usd and str(plan.max_usd), plan.max_seconds)
+        return [*super()._deciders(), *plan.checks, plan.stream_chooser.policy, plan.pass_draft, limits]
+
     def _send(self, request: Request[R]) -> R:
         if disabled():
             target, asked = self._for_target(self.strong, request)

@@ -118,6 +118,11 @@ class DelegatingLLM(LLM):
         """The LLM that gives the same answers, where this one changes none."""
         return self
 
+    @property
+    def decided_by(self) -> str:
+        """What tells its answers from those of another LLM with the same fields; empty if nothing does."""
+        return ""
+
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a chat."""
         return self._send(ChatRequest(messages=list(messages), options=kwargs))

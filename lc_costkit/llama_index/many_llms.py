@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,8 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
+from lc_costkit.llama_index.cache_request import canonical
+from lc_costkit.llama_index.deciding import how_it_decides
 from lc_costkit.llama_index.delegating import (
     ChatRequest,
     CompletionRequest,
@@ -49,6 +52,7 @@ class ManyLLMs(DelegatingLLM):
     strong: str = Field(description="Name of the target for whatever cannot be decided.")
 
     _chooser: TargetChooser = PrivateAttr()
+    _decided_by: str = PrivateAttr(default="")
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -61,6 +65,20 @@ class ManyLLMs(DelegatingLLM):
                 and all(each.is_function_calling_model for each in all_metadata),
             }
         )
+
+    @property
+    def decided_by(self) -> str:
+        """A digest of the policy and the checks, as they were when it was first asked for, and what the caller
+        names as the target."""
+        if not self._decided_by:
+            settings = canonical([how_it_decides(each) for each in self._deciders()])
+            self._decided_by = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        named = active_instrument_tags.get().get(ROUTE_KEY)
+        return f"{self._decided_by} {named}" if isinstance(named, str) else self._decided_by
+
+    def _deciders(self) -> Sequence[object]:
+        """Return what decides which target answers: policies, checks, options."""
+        return [self._chooser.policy, self._chooser.mode]
 
     @property
     def faults(self) -> Faults:

@@ -9,11 +9,13 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
 from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel
 
+from lc_costkit.cache import Cache
 from lc_costkit.ledger import Ledger
-from lc_costkit.llama_index import cascade_llm, instrument, routed_llm
-from lc_costkit.routing.answer import failed
+from lc_costkit.llama_index import cached_llm, cascade_llm, instrument, routed_llm
+from lc_costkit.routing.answer import PASSED, failed
 from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCall, Fault
 from tests.support.llama_anthropic import AnthropicFunctionLLM
 from tests.support.llama_openai import OpenAIFunctionLLM
@@ -140,3 +142,29 @@ async def test_streams_of_structured_targets_are_metered_as_the_targets(
     records = list(ledger.records())
     assert [record.route for record in records] == ["strong"] * 2
     assert sum(record.cost.usd or 0 for record in records) == provider.billed_usd > 0
+
+
+def test_a_cache_keeps_apart_what_is_decided_in_other_ways(targets: dict[str, LLM]) -> None:
+    cache = Cache()
+    different = [
+        cascade_llm(targets, [lambda request, answer: PASSED]),
+        cascade_llm(targets, [lambda request, answer: failed("no")]),
+        routed_llm(targets, always("cheap")),
+        routed_llm(targets, always("strong")),
+        routed_llm(targets, always("cheap"), mode="observe"),
+    ]
+    said = [cached_llm(llm, cache).chat(HELLO).message.content for llm in different]
+    assert said == ["cheap says so", "strong says so"] * 2 + ["strong says so"]
+
+
+@BOTH
+def test_a_cache_keeps_apart_what_the_caller_asks_of_a_target(
+    make: Make, targets: dict[str, LLM], provider: FakeProvider
+) -> None:
+    cached = cached_llm(make(targets, policy=always("cheap")), Cache())
+    said = []
+    for name in (["strong"], "strong", "huge", "strong", None):
+        with instrument_tags({"route": name}):
+            said.append(cached.chat(HELLO).message.content)
+    assert said == ["cheap says so", "strong says so", "strong says so", "strong says so", "cheap says so"]
+    assert [call.model for call in provider.log] == [CHEAP, STRONG, STRONG]
