@@ -13,7 +13,8 @@ REQUESTS_LIMIT = 10_000
 """Requests remembered at once, as many as calls under way; the oldest are forgotten past it."""
 
 CALLS_LIMIT = 64
-"""Calls remembered for one request: a target may be a chain that makes several."""
+"""Calls remembered for one request: a target may be a chain that makes several. Of one that makes more, the answers
+that are thrown away are taken for unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,4 +104,5 @@ class Drafts:
             for one in replaced:
                 one.taken_by = call_id
             attempts = {(one.counted.attempt, one.counted.rejected) for one in earlier}
-        return tuple(one.counted for one in replaced), len(attempts)
+        forgotten = len(known) >= CALLS_LIMIT
+        return tuple(one.counted for one in replaced), 0 if forgotten else len(attempts)

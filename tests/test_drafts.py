@@ -74,7 +74,8 @@ def test_memory_is_bounded_and_the_oldest_go_first() -> None:
     assert drafts.take_back("r0", call_id="b", attempt=2, rejected=1) == ((), 0)
     for number in range(CALLS_LIMIT + 5):
         drafts.note("r", counted(f"c{number}"))
-    assert len(ids(drafts, "b", attempt=2)[0]) == CALLS_LIMIT
+    taken, attempts = ids(drafts, "b", attempt=2, rejected=1)
+    assert (len(taken), attempts) == (CALLS_LIMIT, 0), "what was forgotten is not said to be known"
 
 
 def test_many_threads_take_each_answer_back_once() -> None:
