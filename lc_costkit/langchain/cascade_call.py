@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +212,9 @@ class CascadeCall:
         )
 
     def _sent(self, step: Try) -> LanguageModelInput:
-        return self._input if step.draft is None else shown(self._input, step.draft, step.reasons)
+        if step.draft is None or isinstance(self._input, Mapping):  # what fills a prompt template takes no more
+            return self._input
+        return shown(self._input, step.draft, step.reasons)
 
     def _marked(self, step: Try) -> RunnableConfig:
         shown = shown_tokens(step.draft, step.reasons)

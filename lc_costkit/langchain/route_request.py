@@ -21,6 +21,9 @@ from lc_costkit.routing.target_model import TargetModel
 
 _ROLES: dict[str, Role] = {"human": "human", "ai": "assistant", "tool": "tool", "function": "tool"}
 _NOT_MEDIA = frozenset({"text", "reasoning", "thinking", "tool_use", "tool_call", "tool_result", "cachePoint"})
+_ASKED = ("question", "input", "query")
+"""Names under which a prompt template usually takes what is asked."""
+
 _LONGEST = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 _LIFETIMES = {"5m": 300.0, "1h": 3600.0}
@@ -64,12 +67,14 @@ def route_request(
 ) -> RouteRequest:
     """Reduce a model's input to the plain data a policy reads.
 
-    The question is the last human text, or the part of it that a ``question(...)`` block names.
+    The question is the last human text, or the part of it that a ``question(...)`` block names. Where the targets are
+    chains that begin with a prompt template, it is the only text among the fields, or the one called ``question``,
+    ``input`` or ``query``; other texts count as the system prompt.
 
     Raises:
         ValueError, TypeError, NotImplementedError: it is no input a language model takes.
     """
-    messages = as_messages(source)
+    messages = _filled_in(source) if isinstance(source, Mapping) else as_messages(source)
     humans = [message for message in messages if message.type == "human"]
     asked = humans[-1] if humans else messages[-1] if messages else HumanMessage("")
     unread = sum(1 for part in asked.content if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
@@ -150,7 +155,24 @@ def as_messages(source: LanguageModelInput) -> list[BaseMessage]:
         return [HumanMessage(source)]
     if isinstance(source, PromptValue):
         return source.to_messages()
+    if isinstance(source, Mapping):
+        raise TypeError("a mapping is input for a prompt template, not for a model")
     return convert_to_messages(source)
+
+
+def _filled_in(fields: Mapping[Any, Any]) -> list[BaseMessage]:
+    """Return what fills a prompt template as messages, the question last."""
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    history = [one for value in fields.values() if isinstance(value, list | tuple) for one in value]
+    asked = next((name for name in _ASKED if name in texts), next(iter(texts), None) if len(texts) == 1 else None)
+    if asked is None and (texts or not history):
+        raise TypeError("which of its fields is the question? Call one of them 'question', 'input' or 'query'")
+    others = "\n\n".join(text for name, text in texts.items() if name != asked)
+    return [
+        *([SystemMessage(others)] if others else []),
+        *(one for one in history if isinstance(one, BaseMessage)),
+        *([] if asked is None else [HumanMessage(texts[asked])]),
+    ]
 
 
 def _turns_before_mark(messages: Sequence[BaseMessage]) -> int | None:

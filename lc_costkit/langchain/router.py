@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
@@ -301,7 +301,8 @@ class ModelRouter(ManyModels):
             return None
         failed = (*route.failed, route.name)
         choice = self._chooser.instead(route.choice, failed, error)
-        return None if choice is None else self._way(choice, route.config, kwargs, failed, route.request)
+        config = cast(RunnableConfig, {**route.config, "run_id": None})  # the failed call has it
+        return None if choice is None else self._way(choice, config, kwargs, failed, route.request)
 
     def _invoked(self, route: _Route, input: LanguageModelInput, kwargs: dict[str, Any]) -> Any:
         try:

@@ -96,9 +96,9 @@ def test_the_message_tells_who_answered_and_why() -> None:
     assert told(answer) == {
         "target": "strong",
         "score": None,
-        "reasons": ["cheap was not good enough: it declines (I'm sorry)"],
+        "reasons": ["cheap was not good enough: it declines (sorry, but I cannot)"],
         "attempts": [
-            {"target": "cheap", "passed": False, "reasons": ["it declines (I'm sorry)"]},
+            {"target": "cheap", "passed": False, "reasons": ["it declines (sorry, but I cannot)"]},
             {"target": "strong", "passed": None},
         ],
     }

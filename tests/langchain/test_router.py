@@ -14,7 +14,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from pydantic import BaseModel
 
@@ -153,6 +153,39 @@ def test_the_policy_sees_the_conversation_the_tools_and_the_metadata() -> None:
 class _WithTools(FakeListChatModel):
     def bind_tools(self, tools: Any, **kwargs: Any) -> Runnable[Any, Any]:
         return self.bind(tools=tools, **kwargs)
+
+
+PROMPT = ChatPromptTemplate.from_messages(
+    [("system", "Use: {context}"), MessagesPlaceholder("history", optional=True), ("human", "{question}")]
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seen"),
+    [
+        ({"q": HARD}, RouteRequest(question=HARD)),
+        ({"context": "Many pages.", "question": HARD}, RouteRequest(question=HARD, system="Many pages.")),
+        ({"history": [HumanMessage("Hi"), AIMessage("Hello")], "input": HARD}, RouteRequest(question=HARD)),
+        ({"messages": [HumanMessage(HARD)]}, RouteRequest(question=HARD)),
+    ],
+)
+def test_what_fills_the_prompts_of_chains_is_read(fields: dict[str, Any], seen: RouteRequest) -> None:
+    requests: list[RouteRequest] = []
+    chains = {name: RunnableLambda(lambda _: "answer") | model for name, model in fakes().items()}
+    chosen = ModelRouter(chains, policy=lambda request: requests.append(request) or "small")  # type: ignore[func-returns-value]
+    chosen.invoke(fields)  # type: ignore[arg-type]
+    assert (requests[0].question, requests[0].system) == (seen.question, seen.system)
+    assert chosen.faults.total == 0
+
+
+def test_chains_with_prompts_are_targets_and_unclear_fields_go_to_the_strong_one() -> None:
+    watcher = Watcher()
+    chosen = ModelRouter({name: PROMPT | model for name, model in fakes().items()})
+    for fields in ({"context": "c", "question": HARD}, {"context": "c", "question": "hi"}):
+        chosen.invoke(fields, {"callbacks": [watcher]})  # type: ignore[arg-type]
+    assert [mark and mark.target for mark in watcher.marks] == ["large", "small"]
+    assert chosen.explain({"a": "hi", "b": "hello"}).choice.target == "large"  # type: ignore[arg-type]
+    assert chosen.faults.counts == {"reading the input: TypeError": 1}
 
 
 def test_images_are_left_out_and_noted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.prompts import ChatPromptTemplate
 
-from lc_costkit import Budget, BudgetExceeded, Ledger, budgeted
+from lc_costkit import Budget, BudgetExceeded, CostCallbackHandler, Ledger, budgeted
 from lc_costkit.langchain.router import ModelRouter
 from lc_costkit.testing import FakeProvider, Fault
 from tests.conftest import chat_anthropic, chat_openai
@@ -160,6 +161,29 @@ async def test_a_budgets_refusal_goes_to_no_other_target(
         assert isinstance(refused[0], BudgetExceeded)
     assert provider.calls == 0
     assert persistent.faults.total == 0
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "batch", "abatch"])
+async def test_a_run_id_is_the_failed_calls_and_both_calls_are_in_the_ledger(
+    provider: FakeProvider, persistent: ModelRouter, tmp_path: Path, way: str
+) -> None:
+    run_id = uuid.uuid4()
+    provider.fail_next(Fault.server_error())
+    with Ledger(tmp_path / "costs.db") as ledger:
+        meter = CostCallbackHandler(ledger)
+        config: Any = {"run_id": run_id, "callbacks": [meter], "metadata": {"feature": "search"}}
+        if way == "invoke":
+            persistent.invoke(EASY, config)
+        elif way == "stream":
+            list(persistent.stream(EASY, config))
+        elif way == "batch":
+            persistent.batch([EASY], config)
+        else:
+            await persistent.abatch([EASY], config)
+        calls = list(ledger.records())
+    assert [call.model for call in calls] == ["gpt-4o-mini", "claude-sonnet-4-6"]
+    assert [call.feature for call in calls] == ["search"] * 2
+    assert [call.call_id == str(run_id) for call in calls] == [True, False]
 
 
 # -- the caller's word ---------------------------------------------------------------------------
