@@ -147,7 +147,8 @@ def test_a_draft_follows_the_last_message() -> None:
     draft = Answer(text="5", tool_calls=(ToolCall(name="add", arguments={"a": 2}),))
     completed = shown(CompletionRequest(prompt="2 + 2?"), draft, ("too much",))
     assert isinstance(completed, CompletionRequest)
-    assert completed.prompt.startswith("2 + 2?\n\nAnother model answered:\n\n5\n")
+    assert completed.prompt.startswith("2 + 2?\n\nAnother model answered:\n\n<draft-")
+    assert "\n5\n" in completed.prompt
     assert '"add"' in completed.prompt
     chat = ChatRequest(messages=[ChatMessage("2 + 2?")], options={"temperature": 0, PREPARED: tools(verbose=True)})
     told: Any = shown(chat, draft, ())
