@@ -63,7 +63,8 @@ class Course:
             except Exception as error:
                 left = self._left_after(target, left, error)
                 stopped = self._limit(left[0], self._draft) if left else self._reasons[0]
-                if not left and self._draft is None:
+                # A draft that nobody can be given is no better than the error of who was asked after it.
+                if not left and (self._draft is None or self._draft.fault):
                     if isinstance(error, Unreadable) and error.__cause__ is not None:
                         raise error.__cause__ from error.__cause__.__cause__
                     raise

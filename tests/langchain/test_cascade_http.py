@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -298,6 +299,25 @@ def test_what_the_last_target_cannot_parse_is_what_it_is_without_the_cascade(
         except Exception as error:
             outcomes.append(type(error))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_what_fails_last_is_raised_where_no_draft_parses(
+    provider: FakeProvider, models: dict[str, Any], down: bool
+) -> None:
+    strong = chat_openai(provider, "gpt-4o", max_retries=0)
+    model = Cascade({"cheap": models["cheap"], "strong": strong}).with_structured_output(Report, method="json_mode")
+    if down:
+        provider.fail_next(Fault.server_error(), match=lambda request: not is_cheap(request))
+        alone: Any = "The server had an error"
+    else:
+        with pytest.raises(OutputParserException) as raised:
+            strong.with_structured_output(Report, method="json_mode").invoke(HARD)
+        alone = re.escape(str(raised.value)[:40])
+        assert alone not in REFUSED
+    with pytest.raises(Exception, match=alone):
+        model.invoke(HARD)
+    assert asked(provider)[-2:] == ["openai", "openai"]
 
 
 def test_a_draft_that_does_not_parse_is_raised_as_such_where_nothing_else_is_left(

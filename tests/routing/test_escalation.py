@@ -281,6 +281,14 @@ def test_the_draft_is_the_answer_where_the_last_target_fails() -> None:
     assert [one.target for one in settled.attempts] == NAMES
 
 
+def test_a_draft_that_nobody_can_be_given_does_not_hide_the_last_targets_error() -> None:
+    unread = Tried(output=None, answer=Answer(text="{"), fault="it does not parse")
+    with pytest.raises(TimeoutError, match="late"):
+        settle(World({"cheap": unread, "middle": ValueError("down"), "strong": TimeoutError("late")}), plan())
+    settled = settle(World({"cheap": unread, "middle": BAD, "strong": TimeoutError("late")}), plan())
+    assert settled.target == "middle"
+
+
 def test_the_last_error_is_raised_where_nobody_answers() -> None:
     world = World({name: ValueError(f"{name} is down") for name in NAMES})
     with pytest.raises(ValueError, match="strong is down"):
