@@ -77,7 +77,8 @@ def route_request(
     messages = _filled_in(source) if isinstance(source, Mapping) else as_messages(source)
     humans = [message for message in messages if message.type == "human"]
     asked = humans[-1] if humans else messages[-1] if messages else HumanMessage("")
-    unread = sum(1 for part in asked.content if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
+    asked_parts = [] if isinstance(asked.content, str) else asked.content
+    unread = sum(1 for part in asked_parts if isinstance(part, dict) and part.get("type") not in _NOT_MEDIA)
     settings = settings or {}
     parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
     marked = [settings, *(part for part in parts if isinstance(part, dict))]

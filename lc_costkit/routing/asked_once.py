@@ -106,10 +106,13 @@ class AskedOnce(Generic[T]):
                     self._tasks[place] = mine
             if other is None:
                 break
+            task = asyncio.current_task()
+            before = task.cancelling() if task is not None else 0
             try:
                 return await asyncio.shield(other), True
             except asyncio.CancelledError:
-                if not other.cancelled():
+                # Both may have been cancelled at once; one that only waited for a cancelled one asks again.
+                if not other.cancelled() or (task is not None and task.cancelling() > before):
                     raise
         try:
             answer = await ask()

@@ -180,6 +180,25 @@ async def test_a_task_that_is_cancelled_takes_no_other_with_it() -> None:
         await first
 
 
+async def test_those_who_wait_are_cancelled_with_the_one_who_asks() -> None:
+    once, asked = AskedOnce[str](), []
+    begun = asyncio.Event()
+
+    async def slow() -> str:
+        asked.append("a")
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    tasks = [asyncio.create_task(once.aread(b"a", slow)) for _ in range(4)]
+    await begun.wait()
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=30)
+    assert [type(result) for result in results] == [asyncio.CancelledError] * 4
+    assert asked == ["a"]
+
+
 async def test_a_thread_of_the_loop_does_not_wait_for_a_task_of_it() -> None:
     once = AskedOnce[str]()
     begun, go = asyncio.Event(), asyncio.Event()
