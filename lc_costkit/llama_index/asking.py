@@ -13,7 +13,7 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.llama_index.delegating import ChatRequest
 from lc_costkit.llama_index.many_llms import told
 from lc_costkit.llama_index.route_request import model_of
-from lc_costkit.llama_index.spending import count
+from lc_costkit.llama_index.spending import asend, send
 from lc_costkit.llama_index.uncached import uncached
 from lc_costkit.marks import RouteMark
 
@@ -49,16 +49,14 @@ class AskLLM:
         """Return what the LLM answers."""
         request = self._request(prompt)
         with told(self._mark()):
-            response = request.send(self._llm)
-        count(response, self._llm, request)
+            response = send(request, self._llm)
         return response.message.content or ""
 
     async def acall(self, prompt: str, /) -> str:
         """Do the same without blocking the event loop."""
         request = self._request(prompt)
         with told(self._mark()):
-            response = await request.asend(self._llm)
-        count(response, self._llm, request)
+            response = await asend(request, self._llm)
         return response.message.content or ""
 
     def _request(self, prompt: str) -> ChatRequest:

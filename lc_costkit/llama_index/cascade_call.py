@@ -18,7 +18,7 @@ from lc_costkit.llama_index.delegating import R, Request
 from lc_costkit.llama_index.many_llms import told as marked
 from lc_costkit.llama_index.route_request import stamped
 from lc_costkit.llama_index.routed import RouteEvent
-from lc_costkit.llama_index.spending import Spending, count, counted_by
+from lc_costkit.llama_index.spending import asend, counted_by, send, spending_within
 from lc_costkit.llama_index.stand_ins import without_tools
 from lc_costkit.llama_index.streaming import atagged, tagged
 from lc_costkit.llama_index.uncached import uncached
@@ -55,7 +55,7 @@ class CascadeCall(Generic[R]):
         self._read = cascade._reader(request)
         self._request = RouteRequest(question="")
         self._choice: Choice
-        self._spending = None if self._plan.max_usd is None else Spending(self._plan.prices)
+        self._spending = None if self._plan.max_usd is None else spending_within(self._plan.prices)
 
     # -- steps -----------------------------------------------------------------------------------
 
@@ -116,34 +116,37 @@ class CascadeCall(Generic[R]):
     def _call(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
         with self._marked(step), _read_by(target, step):
-            response = asked.send(target)
-        count(response, target, asked)
+            response = send(asked, target)
         return self._tried(response, step.target)
 
     async def _acall(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
         with self._marked(step), _read_by(target, step):
-            response = await asked.asend(target)
-        count(response, target, asked)
+            response = await asend(asked, target)
         return self._tried(response, step.target)
 
     def _draw(self, step: Draw) -> Drawn:
         target, asked = self._cascade._for_target(step.target, self._sent)
-        alone, responses = uncached(target), []
+        alone = uncached(target)
         with self._aside(step):
-            for _ in range(step.samples):
-                responses.append(asked.send(alone))
-                count(responses[-1], target, asked)
+            responses = [send(asked, alone) for _ in range(step.samples)]
         return Drawn(answers=tuple(self._tried(one, step.target).answer for one in responses))
 
     async def _adraw(self, step: Draw) -> Drawn:
         target, asked = self._cascade._for_target(step.target, self._sent)
         alone = uncached(target)
         with self._aside(step):
-            responses = await asyncio.gather(*(asked.asend(alone) for _ in range(step.samples)))
-        for response in responses:
-            count(response, target, asked)
+            sending = [asend(asked, alone) for _ in range(step.samples)]
+            # All are waited for, so that none is still being asked when the next target is.
+            got = await asyncio.gather(*sending, return_exceptions=True)
+        responses = [self._given(one) for one in got]
         return Drawn(answers=tuple(self._tried(one, step.target).answer for one in responses))
+
+    @staticmethod
+    def _given(result: R | BaseException) -> R:
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def _tried(self, response: R, name: str) -> Tried:
         target = self._cascade.targets[name]
@@ -185,11 +188,12 @@ class CascadeCall(Generic[R]):
     def _mark_of(
         self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False, **more: Any
     ) -> dict[str, Any]:
-        # In observe mode nothing says which drafts would have been accepted, so that no other target was "chosen".
         decision = replace(self._choice.decision, target=target, reasons=reasons)
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
         fields = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside, **more}
+        if self._choice.observed:  # which drafts would have passed is not known, and so not who was "chosen"
+            fields |= {"chosen": None, "chosen_model": None, "chosen_provider": None}
         return self._cascade._mark(choice, self._sent.options, **fields, **({"target": ""} if aside else {}))
 
     # -- deciding --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from lc_costkit.errors import BudgetExceeded
 from lc_costkit.llama_index.delegating import R, Request
 from lc_costkit.llama_index.many_llms import ManyFunctionCallingLLMs, ManyLLMs, checked_llms, made, told
 from lc_costkit.llama_index.route_request import stamped
+from lc_costkit.llama_index.spending import asend, send
 from lc_costkit.llama_index.streaming import abegun, atagged, begun, tagged
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
 from lc_costkit.routing.policy import Policy
@@ -122,7 +123,7 @@ class RoutedLLM(ManyLLMs):
         while True:
             try:
                 with self._calling(way, request) as (target, asked):
-                    return way.stamped(asked.send(target))
+                    return way.stamped(send(asked, target))
             except Exception as error:
                 following = self._instead(way, error)
                 if following is None:
@@ -134,7 +135,7 @@ class RoutedLLM(ManyLLMs):
         while True:
             try:
                 with self._calling(way, request) as (target, asked):
-                    return way.stamped(await asked.asend(target))
+                    return way.stamped(await asend(asked, target))
             except Exception as error:
                 following = self._instead(way, error)
                 if following is None:

@@ -1,0 +1,91 @@
+"""Is all counted that a request has cost, each call once?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.llms import LLM
+
+from lc_costkit.cache import Cache
+from lc_costkit.llama_index import LLMClassifier, cached_llm, cascade_llm, routed_llm
+from lc_costkit.llama_index.delegating import ChatRequest
+from lc_costkit.llama_index.spending import Spending, asend, counted_by, send
+from lc_costkit.marks import MARK, ROUTE_KEY
+from lc_costkit.pricing import PriceBook
+from lc_costkit.routing.answer import failed
+from lc_costkit.routing.checks import SelfConsistent
+from lc_costkit.testing import FakeProvider, FakeRequest, Fault
+from tests.support.llama_openai import OpenAIFunctionLLM
+
+HELLO = ChatRequest(messages=[ChatMessage("What is the capital?")])
+
+Make = Callable[..., OpenAIFunctionLLM]
+
+
+def no(request: Any, answer: Any) -> Any:
+    return failed("no")
+
+
+def cascade(make: Make) -> LLM:
+    return cascade_llm({"cheap": make("gpt-4o"), "strong": make("gpt-4o-mini")}, [no])
+
+
+KINDS: dict[str, Callable[[Make], LLM]] = {
+    "plain": lambda make: make(),
+    "cascade": cascade,
+    "cascade with its own limit": lambda make: cascade_llm({"a": make("gpt-4o"), "b": make()}, [no], max_usd=1),
+    "cascade with samples": lambda make: cascade_llm({"a": make(), "b": make()}, [SelfConsistent(samples=2), no]),
+    "cascade in a cascade": lambda make: cascade_llm({"a": cascade(make), "b": make()}, [no]),
+    "router that asks": lambda make: routed_llm({"a": cascade(make), "b": make()}, LLMClassifier(make())),
+    "cache before a cascade": lambda make: cached_llm(cascade(make), Cache()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+async def test_what_is_counted_is_what_is_billed(
+    kind: Callable[[Make], LLM], make_llama_llm: Make, provider: FakeProvider
+) -> None:
+    llm, spending = kind(make_llama_llm), Spending(PriceBook())
+    with counted_by(spending):
+        send(HELLO, llm)
+        await asend(HELLO, llm)
+    assert spending() == provider.billed_usd > 0
+
+
+def test_a_limit_counts_the_drafts_of_a_cascade_below(make_llama_llm: Make, provider: FakeProvider) -> None:
+    cascade(make_llama_llm).chat(HELLO.messages)
+    draft, last = (call.usd or 0 for call in provider.log)
+    assert draft > 3 * last
+    targets = {"cheap": cascade(make_llama_llm), "strong": make_llama_llm("gpt-4o-mini")}
+    route = cascade_llm(targets, [no], max_usd=str(draft)).chat(HELLO.messages).additional_kwargs[MARK][ROUTE_KEY]
+    assert route["stopped"] == f"strong would take it past {draft} USD"
+
+
+def test_an_answer_whose_cost_cannot_be_read_is_not_lost(make_llama_llm: Make, provider: FakeProvider) -> None:
+    class Broken(PriceBook):
+        def price(self, *args: Any, **options: Any) -> Any:
+            raise ZeroDivisionError
+
+    spending = Spending(Broken())
+    with counted_by(spending):
+        assert send(HELLO, make_llama_llm()).message.content
+    assert spending() is None
+
+
+async def test_all_samples_are_waited_for_where_one_fails() -> None:
+    def answer(request: FakeRequest) -> str:
+        if request.model == "gpt-4o-mini" and slow.log:
+            time.sleep(0.2)
+        return "4"
+
+    with FakeProvider(answer=answer) as slow:
+        url = slow.openai_base_url
+        cheap, strong = OpenAIFunctionLLM(base_url=url), OpenAIFunctionLLM(model="gpt-4o", base_url=url)
+        llm = cascade_llm({"cheap": cheap, "strong": strong}, [SelfConsistent(samples=3)])
+        slow.fail_next(Fault.server_error(), match=lambda request: len(slow.log) == 1)
+        assert (await llm.achat(HELLO.messages)).message.content == "4"
+        assert [call.model for call in slow.log] == ["gpt-4o-mini"] * 4 + ["gpt-4o"]
