@@ -53,8 +53,9 @@ class Cascade(ManyModels):
         policy: names the target to begin with; by default the cheapest.
         strong: the target that is asked last, and the one savings are counted against; by default the one called
             ``strong``, else the last.
-        mode: ``observe`` sends everything to the strong target alone. It claims no saving: which drafts would have
-            been good enough is not known without making them.
+        mode: ``observe`` sends everything to the strong target alone, and spends nothing. So it claims no saving: which
+            drafts would have been good enough is not known without paying for them. To find that out on a share of
+            the users, put the cascade beside the strong target in a ``ModelRouter`` with a ``canary``.
         pass_draft: show the next target the answer that was thrown away, and why.
         stream_first: ``stream`` gives the answer of the target that ``policy`` (``Rules()`` if there is none) names,
             unchecked, as it is made.

@@ -231,11 +231,12 @@ class CascadeCall:
     def _config_of(
         self, target: str, attempt: int, rejected: int, *, reasons: tuple[str, ...], aside: bool = False, **more: Any
     ) -> RunnableConfig:
-        # In observe mode nothing says which drafts would have been accepted, so that no other target was "chosen".
         decision = replace(self._choice.decision, target=target, reasons=reasons)
         seconds = self._choice.seconds if attempt == 1 and not aside else 0.0
         choice = replace(self._choice, target=target, decision=decision, attempt=attempt, seconds=seconds)
         fields = {"part": "cascade", "request": self._id, "rejected": rejected, "aside": aside, **more}
+        if self._choice.observed:  # which drafts would have passed is not known, and so not who was "chosen"
+            fields |= {"chosen": None, "chosen_model": None, "chosen_provider": None}
         mark = self._cascade._mark(choice, self._given, self._config, **fields, **({"target": ""} if aside else {}))
         config = self._cascade._marked(self._config, mark)
         return unstreamed(config) if aside else config

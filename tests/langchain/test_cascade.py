@@ -517,7 +517,7 @@ async def test_observe_mode_calls_the_strong_target_alone_and_claims_nothing() -
     assert "".join([chunk.content async for chunk in asked.astream("hi")]) == "strong answer"
     (mark,) = watcher.marks
     assert mark is not None
-    assert (mark.target, mark.chosen, mark.observed) == ("strong", "strong", True)
+    assert (mark.target, mark.chosen, mark.chosen_model, mark.observed) == ("strong", None, None, True)
 
 
 async def test_switched_off_the_strong_target_answers_without_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:

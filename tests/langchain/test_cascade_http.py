@@ -23,7 +23,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
-from lc_costkit import Budget, BudgetExceeded, Cascade, CostCallbackHandler, Ledger, budgeted
+from lc_costkit import Budget, BudgetExceeded, Cascade, CostCallbackHandler, Ledger, ModelRouter, budgeted, canary
 from lc_costkit.routing import RouteRequest
 from lc_costkit.routing.answer import PASSED, Answer, Verdict, failed
 from lc_costkit.routing.checks import GENERAL_CHECKS, SelfConsistent, ToolsValid, complete, no_refusal
@@ -417,6 +417,22 @@ def test_a_cascade_that_observes_claims_no_saving(provider: FakeProvider, models
     Cascade(models, mode="observe").invoke(EASY, {"callbacks": [CostCallbackHandler(ledger)]})
     (call,) = ledger.records()
     assert (call.route, call.saved, asked(provider)) == ("strong", (), ["anthropic"])
+    assert "route_observed" not in call.metadata, "who would have answered is not known"
+
+
+def test_a_cascade_can_be_tried_on_a_share_of_the_users(provider: FakeProvider, models: dict[str, Any]) -> None:
+    policy = canary(lambda request: "trial", share=0.5)
+    trial = ModelRouter({"trial": Cascade(models), "strong": models["strong"]}, policy=policy)
+    ledger = Ledger()
+    for user in range(12):
+        config: Any = {"callbacks": [CostCallbackHandler(ledger)], "metadata": {"user": str(user)}}
+        assert trial.invoke(EASY, config).text in (EASY_ANSWER, HARD_ANSWER)
+        assert trial.invoke(HARD, config).text == HARD_ANSWER
+    ways: dict[str, set[str | None]] = {}
+    for call in ledger.records():
+        ways.setdefault(str(call.user), set()).add(call.route)
+    assert {frozenset(way) for way in ways.values()} == {frozenset({"cheap", "strong"}), frozenset({"strong"})}
+    assert ledger.report().total.provider_usd == provider.billed_usd
 
 
 def test_a_limit_of_cost_counts_what_was_spent_and_what_the_next_call_will_take(

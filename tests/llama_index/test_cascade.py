@@ -530,7 +530,7 @@ async def test_observe_mode_asks_the_strong_target_alone(
         answer = await finished(way(llm))
         assert MARK not in (answer[-1] if isinstance(answer, list) else answer).additional_kwargs
     assert asked(provider) == [STRONG] * 8
-    assert all(event.mark["observed"] for event in watcher.of(RouteEvent))
+    assert all(event.mark["observed"] and event.mark.get("chosen") is None for event in watcher.of(RouteEvent))
 
 
 async def test_switched_off_the_strong_target_answers_without_a_mark(
