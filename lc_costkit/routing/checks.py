@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lc_costkit.errors import ConfigurationError
@@ -18,10 +18,37 @@ from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.arithmetic import equations
 from lc_costkit.routing.code_blocks import blocks, fault, read_json
 from lc_costkit.routing.final import amounts, asks_for_a_count, final_count, final_number, final_text, numbers
+from lc_costkit.routing.given_schema import Schema, breaks, checked_schema, checked_tools
 from lc_costkit.routing.policy import RouteRequest
-from lc_costkit.routing.schema import violations
 from lc_costkit.routing.unknowns import unsolved
 from lc_costkit.routing.wording import hedge, refusal
+
+__all__ = [
+    "BLOCKED",
+    "CUT_SHORT",
+    "ENDED",
+    "GENERAL_CHECKS",
+    "SHORTEST_QUOTE",
+    "CitesContext",
+    "FinalNumber",
+    "Length",
+    "Matches",
+    "SchemaValid",
+    "SelfConsistent",
+    "ToolsValid",
+    "arithmetic_recomputes",
+    "bare",
+    "check_all",
+    "code_compiles",
+    "complete",
+    "conclusion_is_shown",
+    "json_parses",
+    "no_hedging",
+    "no_refusal",
+    "unknowns_solve",
+    "uses_what_is_given",
+    "whole_counts",
+]
 
 CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "incomplete"})
 BLOCKED = frozenset({"content_filter", "refusal", "safety", "blocked"})
@@ -144,17 +171,24 @@ class SchemaValid:
     """Fails an answer that is not JSON of a schema.
 
     Attributes:
-        schema: JSON schema; what ``schema.violations`` does not know is not checked.
+        schema: JSON schema, of which what ``schema.violations`` does not know is not checked; or a pydantic model
+            (version 2), which validates the answer itself.
+
+    Raises:
+        ConfigurationError: the schema is none.
     """
 
-    schema: Mapping[str, Any]
+    schema: Schema
+
+    def __post_init__(self) -> None:
+        checked_schema(self.schema)
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
         value, wrong = read_json(bare(answer.text))
         if wrong is not None:
             return failed(f"it is no JSON: {wrong}")
-        faults = violations(value, self.schema)
+        faults = breaks(value, self.schema)
         return failed(f"it breaks the schema: {'; '.join(faults)}") if faults else PASSED
 
 
@@ -163,24 +197,32 @@ class ToolsValid:
     """Fails an answer that asks for a tool there is not, or with arguments that break its schema.
 
     Attributes:
-        schemas: of each tool's arguments, by name.
+        schemas: of each tool's arguments, by name, as for ``SchemaValid``; or a list of tools in OpenAI's or
+            Anthropic's format, as a model is bound to.
         required: an answer that asks for no tool fails as well.
+
+    Raises:
+        ConfigurationError: the tools are in no such form.
     """
 
-    schemas: Mapping[str, Mapping[str, Any]]
+    schemas: Mapping[str, Schema] | Sequence[Mapping[str, Any]]
     required: bool = False
+    _known: Mapping[str, Schema] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", checked_tools(self.schemas))
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
         if self.required and not answer.tool_calls:
             return failed("it asks for no tool")
         for call in answer.tool_calls:
-            if call.name not in self.schemas:
+            if call.name not in self._known:
                 return failed("it asks for a tool that there is not")
             value, wrong = read_json(call.arguments) if isinstance(call.arguments, str) else (call.arguments, None)
             if wrong is not None:
                 return failed(f"the arguments of {call.name} are no JSON: {wrong}")
-            faults = violations(value, self.schemas[call.name])
+            faults = breaks(value, self._known[call.name])
             if faults:
                 return failed(f"the arguments of {call.name} break its schema: {'; '.join(faults)}")
         return PASSED
@@ -226,12 +268,22 @@ class FinalNumber:
         most: it can be; ``None`` for no limit.
         whole: it has no decimals.
         required: an answer without a number fails as well.
+
+    Raises:
+        ConfigurationError: ``least`` is above ``most``, or one of them no number.
     """
 
     least: float | None = None
     most: float | None = None
     whole: bool = False
     required: bool = True
+
+    def __post_init__(self) -> None:
+        for limit in (self.least, self.most):
+            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit != limit):
+                raise ConfigurationError(f"least and most must be numbers, or None for no limit, not {limit!r}")
+        if self.least is not None and self.most is not None and self.most < self.least:
+            raise ConfigurationError(f"numbers go from least to most; got {self.least!r} to {self.most!r}")
 
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""

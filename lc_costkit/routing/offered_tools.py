@@ -8,11 +8,9 @@ from typing import Any
 
 from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.checks import GENERAL_CHECKS
+from lc_costkit.routing.given_schema import tool_schema
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.schema import violations
-
-_SCHEMAS = ("parameters", "input_schema", "parametersJsonSchema")
-"""Where OpenAI's, Anthropic's and Google's formats keep the schema of a tool's arguments."""
 
 
 def tools_as_offered(request: RouteRequest, answer: Answer, /) -> Verdict:
@@ -53,10 +51,7 @@ def _offered(text: str) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
         for tool in tools if isinstance(tools, list) else ():
             if not isinstance(tool, Mapping):
                 continue
-            inner = tool.get("function")
-            told = inner if isinstance(inner, Mapping) else tool
-            schema = next((told[name] for name in _SCHEMAS if isinstance(told.get(name), Mapping)), None)
-            yield str(told.get("name") or tool.get("type")), schema
+            yield tool_schema(tool)
 
 
 def _arguments(given: Mapping[str, Any] | str) -> Any:
