@@ -12,6 +12,10 @@ KNOWN_VOCABULARY, HIDDEN_VOCABULARY = 1.2, 1.5
 """How much longer than the quick count a prompt may be: the count was up to 14 % too low (``prompt_tokens``), and
 Claude took 16 to 30 % more tokens than GPT-4o (published comparisons of Claude 3.5)."""
 
+LEAST_OF_QUARTER = 0.7
+"""Tokens of a text are at least that part of a quarter of its bytes: texts of a kind together were up to 22 % off
+(``benchmarks/tokens.py``)."""
+
 _OWN_COUNT = ("gpt-", "chatgpt", "o1", "o3", "o4")
 
 
@@ -28,7 +32,9 @@ class Ability:
     unknown: tuple[str, ...] = ()
 
 
-def ability_of(model: TargetModel, request: RouteRequest, *, input_tokens: int, output_tokens: int) -> Ability:
+def ability_of(
+    model: TargetModel, request: RouteRequest, *, input_tokens: int, output_tokens: int, margin: bool = True
+) -> Ability:
     """Compare what a model's profile says with what a request asks for.
 
     An answer in a schema can be had by a tool call as well.
@@ -38,6 +44,7 @@ def ability_of(model: TargetModel, request: RouteRequest, *, input_tokens: int, 
         request: what is asked.
         input_tokens: of its prompt, by the quick count.
         output_tokens: how long an answer is expected.
+        margin: leave room in the window for what the quick count may have missed.
     """
     missing: list[str] = []
     unknown: list[str] = []
@@ -50,7 +57,7 @@ def ability_of(model: TargetModel, request: RouteRequest, *, input_tokens: int, 
 
     longest = max(output_tokens, request.max_output_tokens or 0)
     window = model.max_input_tokens
-    factor = KNOWN_VOCABULARY if _is_counted(model) else HIDDEN_VOCABULARY
+    factor = (KNOWN_VOCABULARY if _is_counted(model) else HIDDEN_VOCABULARY) if margin else 1.0
     most = math.ceil(input_tokens * factor) + output_tokens
     judge(None if window is None else most <= window, f"a window for {most:,} tokens")
     if model.max_output_tokens is not None:
@@ -76,6 +83,21 @@ def missing_at(name: str, request: RouteRequest, *, input_tokens: int, output_to
     """
     model = request.models.get(name, TargetModel())
     return ", ".join(ability_of(model, request, input_tokens=input_tokens, output_tokens=output_tokens).missing)
+
+
+def surely_missing_at(name: str, request: RouteRequest, *, tokens: int) -> str:
+    """Return what a target cannot do of what is asked, where there is no doubt; empty if it may do all of it.
+
+    Args:
+        name: of the target.
+        request: what is asked.
+        tokens: of its prompt, a quarter of its bytes.
+    """
+    model = request.models.get(name)
+    if model is None:
+        return ""
+    least = int(tokens * LEAST_OF_QUARTER)
+    return ", ".join(ability_of(model, request, input_tokens=least, output_tokens=0, margin=False).missing)
 
 
 def _is_counted(model: TargetModel) -> bool:

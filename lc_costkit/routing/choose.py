@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY, RouteMark
+from lc_costkit.routing.able import surely_missing_at
 from lc_costkit.routing.around import ask, ask_async
 from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
@@ -107,7 +108,7 @@ class TargetChooser:
         request, seen, decision = self._settled(source, explained=not remember)
         if decision is None:
             try:
-                decision = self._checked(ask(self.policy, request))
+                decision = self._able(request, seen, self._checked(ask(self.policy, request)))
             except Exception as error:
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
@@ -118,7 +119,7 @@ class TargetChooser:
         request, seen, decision = self._settled(source, explained=not remember)
         if decision is None:
             try:
-                decision = self._checked(await ask_async(self.policy, request))
+                decision = self._able(request, seen, self._checked(await ask_async(self.policy, request)))
             except Exception as error:
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
@@ -171,13 +172,33 @@ class TargetChooser:
             return request, seen, None
         if name in self.targets:
             return request, seen, RouteDecision(target=name, reasons=("the caller's metadata says so",))
-        unknown = LookupError(f"metadata names {name!r}; the targets are {list(self.targets)!r}")
-        return request, seen, self._strong(unknown, "the route in the metadata")
+        # The application may have a key of this name for itself.
+        unknown = LookupError(f"it is {name[:40]!r}, and the targets are {list(self.targets)!r}")
+        advice = "the policy decides; name a target there, or give the key another name if it is your own"
+        self.faults.record('reading metadata["route"]', unknown, advice)
+        return request, seen, None
 
     def _checked(self, decision: RouteDecision) -> RouteDecision:
         if decision.target not in self.targets:
             raise LookupError(f"the policy named {decision.target!r}; the targets are {list(self.targets)!r}")
+        if decision.fault:
+            advice = "if it goes on, what the policy asks is paid for in vain: mend or replace that part"
+            self.faults.record("part of the routing policy", LookupError(decision.fault), advice)
         return decision
+
+    def _able(self, request: RouteRequest, seen: Seen | None, decision: RouteDecision) -> RouteDecision:
+        """Return the decision, or the next dearer target's where the model's profile says that it cannot do it."""
+        tokens = seen.tokens[-1] if seen is not None else 0
+        missing = surely_missing_at(decision.target, request, tokens=tokens)
+        if not missing:
+            return decision
+        place = self.targets.index(decision.target)
+        others = (*self.targets[place + 1 :], *self.targets[:place][::-1])
+        able = next((name for name in others if not surely_missing_at(name, request, tokens=tokens)), None)
+        if able is None:
+            return decision
+        reasons = (f"{decision.target} cannot do it: {missing}", *decision.reasons)
+        return replace(decision, target=able, reasons=reasons, expected_cost=None)
 
     def _strong(self, error: Exception, where: str = "the routing policy") -> RouteDecision:
         advice = f"every such request goes to {self.strong!r}; mend or replace the policy"

@@ -301,11 +301,11 @@ async def test_the_caller_names_the_target(ledger: Ledger) -> None:
         assert_agrees(ledger, provider)
 
 
-def test_a_target_there_is_not_means_the_strong_one() -> None:
+def test_a_target_there_is_not_leaves_the_policy_to_decide() -> None:
     with FakeProvider(answer=weather_answer) as provider:
         middleware = RoutingMiddleware(two(provider))
         messages = routed(provider, middleware).invoke(asked(), {"metadata": {"route": "best"}})["messages"]
-        assert targets_of(messages) == ["strong"] * 2
+        assert targets_of(messages) == ["cheap"] * 2
         assert middleware.faults.total == 2
 
 

@@ -205,11 +205,14 @@ async def test_metadata_names_the_target(provider: FakeProvider, router: ModelRo
     assert router.faults.total == 0
 
 
-def test_a_name_that_is_no_targets_is_a_fault_and_the_strong_target_answers(router: ModelRouter) -> None:
+def test_a_name_that_is_no_targets_is_a_fault_and_the_policy_decides(
+    router: ModelRouter, caplog: pytest.LogCaptureFixture
+) -> None:
     watcher = Watcher()
     answer = router.invoke(EASY, {"metadata": {"route": "huge"}, "callbacks": [watcher]})
-    assert targets([answer]) == ["large"]
-    assert router.faults.counts == {"the route in the metadata: LookupError": 1}
+    assert targets([answer]) == ["small"]
+    assert router.faults.counts == {'reading metadata["route"]: LookupError': 1}
+    assert "it is 'huge', and the targets are ['small', 'large']" in caplog.text
     (mark,) = watcher.marks
     assert mark is not None
-    assert mark.reasons == ("the route in the metadata failed (LookupError)",)
+    assert mark.target == "small"

@@ -261,11 +261,11 @@ async def test_tags_are_the_metadata_and_name_the_target(llm: Any, notes: Notes,
     }
 
 
-def test_a_name_that_is_no_target_is_a_fault_and_the_strong_one_answers(llm: Any, provider: FakeProvider) -> None:
+def test_a_name_that_is_no_target_is_a_fault_and_the_policy_decides(llm: Any, provider: FakeProvider) -> None:
     with instrument_tags({"route": "huge"}):
         llm.chat([ChatMessage("hi")])
-    assert [call.model for call in provider.log] == ["claude-sonnet-4-6"]
-    assert llm.faults.counts == {"the route in the metadata: LookupError": 1}
+    assert [call.model for call in provider.log] == ["gpt-4o-mini"]
+    assert llm.faults.counts == {'reading metadata["route"]: LookupError': 1}
 
 
 def test_the_tag_is_for_the_outer_one_of_two_routers(provider: FakeProvider, make_llama_llm: Make) -> None:

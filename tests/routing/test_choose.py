@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -204,3 +205,45 @@ def test_a_target_that_the_policy_does_not_want_takes_over_last() -> None:
     while (following := chooser.instead(first, failed, ValueError())) is not None:
         failed.append(following.target)
     assert failed == ["middle", "small", "large", "weak"]
+
+
+# -- what a target cannot do -----------------------------------------------------------------------
+
+MODELS = {
+    "small": TargetModel("gpt-3.5-turbo", max_input_tokens=16_000, tool_calling=False, media=frozenset()),
+    "middle": TargetModel("gpt-4o-mini", max_input_tokens=128_000, tool_calling=True, media=frozenset({"image"})),
+    "large": TargetModel("unknown"),
+}
+
+
+@pytest.mark.parametrize(
+    ("request_", "missing"),
+    [
+        (RouteRequest(question="hi", tools=("search",)), "tools"),
+        (RouteRequest(question="hi", media=("image",)), "image input"),
+        (RouteRequest(question="hi", system="word " * 20_000), "a window for"),
+    ],
+    ids=["tools", "an image", "a long prompt"],
+)
+def test_a_target_whose_profile_says_that_it_cannot_is_passed_over(request_: RouteRequest, missing: str) -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: "small")
+    choice = chooser.choose(replace(request_, models=MODELS))
+    assert choice.target == "middle"
+    assert choice.decision.reasons[0].startswith(f"small cannot do it: {missing}")
+    assert chooser.faults.total == 0
+
+
+def test_a_target_that_may_be_able_is_called() -> None:
+    chooser = TargetChooser(NAMES, policy=lambda request: request.metadata["to"])  # type: ignore[arg-type,return-value]
+    fits = RouteRequest(question="hi", system="word " * 12_000, models=MODELS, metadata={"to": "small"})
+    assert chooser.choose(fits).target == "small"
+    untold = RouteRequest(question="hi", media=("image",), tools=("search",), models=MODELS, metadata={"to": "large"})
+    assert chooser.choose(untold).target == "large"
+
+
+def test_where_none_is_able_the_policy_is_followed_and_a_caller_always() -> None:
+    chooser = TargetChooser(["small"], policy=lambda request: "small")
+    asked = RouteRequest(question="hi", tools=("search",), models=MODELS)
+    assert chooser.choose(asked).target == "small"
+    told = TargetChooser(NAMES, policy=lambda request: "large")
+    assert told.choose(replace(asked, metadata={"route": "small"})).target == "small"
