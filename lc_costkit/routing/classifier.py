@@ -47,7 +47,8 @@ class Classifier:
     The model sees the question, cut to a size; what the application is, from the system prompt; and of a reply that
     leans on the conversation ("do it", "그래 해줘") the question before it. It does not see the tools. What it answers
     must be one target's name: anything else sends the request to the middle target (of two middle ones to the dearer),
-    with the reason, and is not remembered. So the most that text in a question can do is to name a target.
+    with the reason, is counted among the router's faults, and is not remembered. So the most that text in a question
+    can do is to name a target.
     A failure is raised, and a router calls its strong target then. There is no limit on its time: give the model one.
 
     Answers are remembered by a digest of what was asked. ``score`` is the target's place, 0 for the cheapest to 1; an
@@ -188,7 +189,7 @@ def _named(said: str, targets: tuple[str, ...]) -> str | None:
 def _decision(named: str | None, targets: tuple[str, ...], *, remembered: bool) -> RouteDecision:
     if named is None:
         reason = "the classifier's answer was unexpected, no target's name: the middle one is called"
-        return RouteDecision(target=targets[len(targets) // 2], reasons=(reason,))
+        return RouteDecision(target=targets[len(targets) // 2], reasons=(reason,), fault=reason)
     reason = f"the classifier says {named}" + (" (remembered)" if remembered else "")
     return RouteDecision(target=named, score=round(targets.index(named) / (len(targets) - 1), 4), reasons=(reason,))
 

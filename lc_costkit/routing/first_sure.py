@@ -53,7 +53,7 @@ class FirstSure(Around):
 
     def __call__(self, request: RouteRequest, /) -> RouteDecision:
         """Decide by the first policy that is sure."""
-        doubts: list[str] = []
+        doubts = _Doubts()
         for policy, band in zip(self.policies, self.unsure, strict=False):
             decision = _sure(policy, ask(policy, request), band, len(request.targets), doubts)
             if decision is not None:
@@ -62,7 +62,7 @@ class FirstSure(Around):
 
     async def acall(self, request: RouteRequest, /) -> RouteDecision:
         """Do the same, by each policy's ``acall`` if it has one."""
-        doubts: list[str] = []
+        doubts = _Doubts()
         for policy, band in zip(self.policies, self.unsure, strict=False):
             decision = _sure(policy, await ask_async(policy, request), band, len(request.targets), doubts)
             if decision is not None:
@@ -73,23 +73,36 @@ class FirstSure(Around):
         return f"first_sure({', '.join(map(repr, self.policies))}, unsure={list(self.unsure)!r})"
 
 
+class _Doubts:
+    """Why the policies asked so far were not sure, and what failed on the way."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.fault = ""
+
+    def added_to(self, decision: RouteDecision, decided: str) -> RouteDecision:
+        reasons = (decided, *self.reasons, *decision.reasons)
+        return replace(decision, reasons=reasons, fault=decision.fault or self.fault)
+
+
 def _sure(
-    policy: Policy, decision: RouteDecision, band: Band | None, targets: int, doubts: list[str]
+    policy: Policy, decision: RouteDecision, band: Band | None, targets: int, doubts: _Doubts
 ) -> RouteDecision | None:
     """Return a decision that stands; of another, note in ``doubts`` why it does not."""
+    doubts.fault = doubts.fault or decision.fault
     if decision.score is None:
-        doubts.append(f"{name_of(policy)} gave no score")
+        doubts.reasons.append(f"{name_of(policy)} gave no score")
         return None
     low, high = band or derived_band(policy, targets)
     if low < decision.score < high:
-        doubts.append(f"{name_of(policy)} was unsure ({decision.score:.3f}, between {low:.3f} and {high:.3f})")
+        doubts.reasons.append(f"{name_of(policy)} was unsure ({decision.score:.3f}, between {low:.3f} and {high:.3f})")
         return None
     why = f", which is sure ({decision.score:.3f}, not between {low:.3f} and {high:.3f})"
-    return replace(decision, reasons=(f"decided by {name_of(policy)}{why}", *doubts, *decision.reasons))
+    return doubts.added_to(decision, f"decided by {name_of(policy)}{why}")
 
 
-def _last(policy: Policy, decision: RouteDecision, doubts: list[str]) -> RouteDecision:
-    return replace(decision, reasons=(f"decided by {name_of(policy)}", *doubts, *decision.reasons))
+def _last(policy: Policy, decision: RouteDecision, doubts: _Doubts) -> RouteDecision:
+    return doubts.added_to(decision, f"decided by {name_of(policy)}")
 
 
 def _checked_bands(unsure: object, policies: Sequence[Policy]) -> tuple[Band | None, ...]:

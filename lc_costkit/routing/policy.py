@@ -115,6 +115,8 @@ class RouteDecision:
         expected_quality: by target, how good the policy expects its answer to be, 0 to 1; empty if it does not say.
         unfit: targets that the policy does not want called for this request, whatever that saves: too slow, say.
         waited_usd: what was not saved so far because the conversation was kept where it is, USD.
+        fault: what failed on the way to the decision, which stands all the same; empty if nothing did. A router counts
+            it among its faults and logs it once, so it holds none of the user's text.
 
     Raises:
         ConfigurationError: the score is outside 0..1.
@@ -127,6 +129,7 @@ class RouteDecision:
     expected_quality: Mapping[str, float] = field(default_factory=dict, hash=False)
     unfit: tuple[str, ...] = ()
     waited_usd: Decimal = Decimal(0)
+    fault: str = ""
 
     def __post_init__(self) -> None:
         given: Iterable[object] = self.reasons

@@ -15,7 +15,9 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing import RouteRequest
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.classifier import Classifier
+from lc_costkit.routing.first_sure import first_sure
 from lc_costkit.routing.policy import Turn
+from lc_costkit.routing.sticky import sticky
 
 TWO, THREE = ("small", "large"), ("small", "middle", "large")
 
@@ -81,6 +83,33 @@ def test_whatever_the_model_says_one_of_the_targets_is_called_and_nothing_of_it_
     assert decision.target in THREE
     shown = {f"the classifier says {name}" for name in THREE}
     assert decision.reasons[0] in shown or decision.reasons[0].startswith("the classifier's answer was unexpected")
+
+
+def test_what_was_unexpected_is_counted_by_the_router_and_logged_once_without_the_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    policies = (
+        Classifier(Model("I would say small")),
+        first_sure(lambda request: request.targets[0], Classifier(Model("I would say small")), unsure=(0.2, 0.8)),
+        first_sure(Classifier(Model("I would say small")), lambda request: "middle", unsure=(0.2, 0.8)),
+        sticky(Classifier(Model("I would say small"))),
+    )
+    for policy in policies:
+        caplog.clear()
+        chooser = TargetChooser(THREE, policy=policy)
+        choices = [chooser.choose(RouteRequest(question=f"Where is parcel {number}?")) for number in range(3)]
+        choices.append(asyncio.run(chooser.achoose(RouteRequest(question="Where is it?"))))
+        assert {choice.target for choice in choices} == {"middle"}
+        assert chooser.faults.counts == {"part of the routing policy: LookupError": 4}
+        assert [record.levelname for record in caplog.records].count("WARNING") == 1
+        assert "no target's name" in caplog.text
+        assert "I would say" not in caplog.text
+
+
+def test_what_is_named_is_no_fault() -> None:
+    chooser = TargetChooser(THREE, policy=Classifier(Model("small")))
+    chooser.choose(RouteRequest(question="hi"))
+    assert chooser.faults.total == 0
 
 
 def test_one_target_is_not_asked_about() -> None:
