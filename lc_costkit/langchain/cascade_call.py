@@ -195,7 +195,11 @@ class CascadeCall:
         target, config = self._sampled(step)
         configs = [config] * step.samples
         with deciding(config):
-            outputs = await target.abatch([self._input] * step.samples, configs, **self._kwargs)
+            # All are waited for, so that none is still being asked when the next target is.
+            outputs = await target.abatch([self._input] * step.samples, configs, return_exceptions=True, **self._kwargs)
+        for output in outputs:
+            if isinstance(output, BaseException):
+                raise output
         return Drawn(answers=tuple(self._tried(output, live=False).answer for output in outputs))
 
     def _target(self, step: Try) -> Model:

@@ -14,7 +14,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.callbacks.manager import ahandle_event, handle_event
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGenerationChunk, LLMResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, GenerationChunk, LLMResult
 from langchain_core.runnables import RunnableConfig
 
 from lc_costkit.langchain.answered import as_chunk
@@ -23,8 +23,10 @@ from lc_costkit.langchain.unstreamed import NO_STREAM, stream_handlers
 
 @dataclass(frozen=True, slots=True)
 class _Start:
+    name: str
+    ignore: str
     serialized: Any
-    messages: Any
+    asked: Any
     event: dict[str, Any]
 
 
@@ -63,7 +65,12 @@ class Overheard(BaseCallbackHandler):
     def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **event: Any) -> None:
         """Keep the start of a call."""
         with self._lock:
-            self._starts[run_id] = _Start(serialized, messages, event)
+            self._starts[run_id] = _Start("on_chat_model_start", "ignore_chat_model", serialized, messages, event)
+
+    def on_llm_start(self, serialized: Any, prompts: Any, *, run_id: UUID, **event: Any) -> None:
+        """Keep the start of a completion model's call."""
+        with self._lock:
+            self._starts[run_id] = _Start("on_llm_start", "ignore_llm", serialized, prompts, event)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **event: Any) -> None:
         """Keep the end of a call; the last one is the draft."""
@@ -85,19 +92,23 @@ class Overheard(BaseCallbackHandler):
             return []
         run_id, response = self._last
         start = self._starts[run_id]
-        message = getattr(response.generations[0][0], "message", None) if response.generations else None
-        if not isinstance(message, AIMessage):
+        chunk = _chunk(response)
+        if chunk is None:
             return []
         tags = [tag for tag in start.event.get("tags") or () if tag != NO_STREAM]
         about = {"run_id": run_id, "parent_run_id": self._parent, "tags": tags}
-        chunk = ChatGenerationChunk(message=as_chunk(message))
         return [
-            _Told(
-                "on_chat_model_start",
-                "ignore_chat_model",
-                (start.serialized, start.messages),
-                {**start.event, **about},
-            ),
+            _Told(start.name, start.ignore, (start.serialized, start.asked), {**start.event, **about}),
             _Told("on_llm_new_token", "ignore_llm", (chunk.text,), {"chunk": chunk, **about}),
             _Told("on_llm_end", "ignore_llm", (response,), about),
         ]
+
+
+def _chunk(response: LLMResult) -> GenerationChunk | ChatGenerationChunk | None:
+    """Return the answer as the one piece of a stream; ``None`` where no stream would have it."""
+    if not response.generations or not response.generations[0]:
+        return None
+    answer = response.generations[0][0]
+    if not isinstance(answer, ChatGeneration):
+        return GenerationChunk(text=answer.text, generation_info=answer.generation_info)
+    return ChatGenerationChunk(message=as_chunk(answer.message)) if isinstance(answer.message, AIMessage) else None

@@ -46,7 +46,6 @@ class Try:
         target: whom to call.
         attempt: which try at the request this is, from 1.
         rejected: how many answers to the request were thrown away before.
-        last: no other target is left.
         live: its answer is accepted whatever it is, so that it may be streamed as it comes.
         draft: the answer that was thrown away last, if drafts are passed on.
         reasons: why this target is called, the latest first.
@@ -56,7 +55,6 @@ class Try:
     target: str
     attempt: int
     rejected: int = 0
-    last: bool = False
     live: bool = False
     draft: Answer | None = None
     reasons: tuple[str, ...] = ()

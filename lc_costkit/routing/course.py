@@ -59,7 +59,7 @@ class Course:
             live = self.unchecked or not left
             self._began, self._spent_before, self._skipped = time.monotonic(), self._spent, None
             try:
-                tried = yield self._try(target, last=not left, live=live)
+                tried = yield self._try(target, live=live)
             except Exception as error:
                 left = self._left_after(target, left, error)
                 stopped = self._limit(left[0], self._draft) if left else self._reasons[0]
@@ -84,13 +84,12 @@ class Course:
                 return self._settled(self._drafted_by, self._draft, stopped)
             target, left = left[0], left[1:]
 
-    def _try(self, target: str, *, last: bool, live: bool) -> Try:
+    def _try(self, target: str, *, live: bool) -> Try:
         shown = self._draft.answer if self._draft is not None and self.plan.pass_draft else None
         return Try(
             target=target,
             attempt=len(self._attempts) + 1,
             rejected=self._rejected,
-            last=last,
             live=live,
             draft=shown,
             reasons=(*self._reasons, *self.choice.decision.reasons),
@@ -111,7 +110,7 @@ class Course:
         if not isinstance(error, Unreadable):
             if self.plan.on_error == "raise":
                 raise error
-            self._fault(f"target {target!r}", error, "the request went on without it")
+            self._fault(f"target {target!r}", error, "another target was asked, or a draft was given")
         self._reasons = (f"{target} failed ({kind})", *self._reasons)
         if left or self._draft is not None or self.request.metadata.get(ROUTE_KEY) == self.choice.target:
             return left
@@ -178,7 +177,7 @@ class Course:
         if spent is None or more is None:
             what = "what the calls so far have cost" if spent is None else f"what {following!r} costs"
             unknown = LookupError(f"{what} is not known")
-            self._fault("keeping max_usd", unknown, "the request went on; pass prices=PriceBook(overrides=...)")
+            self._fault("keeping max_usd", unknown, "pass prices=PriceBook(overrides=...)")
         if (spent or 0) + (more or 0) > self.plan.max_usd:
             return f"{following} would take it past {self.plan.max_usd} USD"
         return None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models.fake import FakeListLLM
 from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -321,6 +322,31 @@ def test_samples_are_marked_as_asides_and_ask_no_cache() -> None:
     assert len({mark.request for mark in marks}) == 1
 
 
+async def test_no_sample_is_still_drawn_when_the_next_target_is_asked() -> None:
+    asked: list[str] = []
+
+    class Cheap(FakeListChatModel):
+        async def _agenerate(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append("cheap")
+            if asked.count("cheap") == 2:  # the first sample
+                raise ConnectionError("down")
+            await asyncio.sleep(0.01)
+            asked.append("cheap answered")
+            return await super()._agenerate(messages, *args, **kwargs)
+
+    class Strong(FakeListChatModel):
+        async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+            asked.append("strong")
+            return await super()._agenerate(*args, **kwargs)
+
+    targets = {"cheap": Cheap(responses=["7"]), "strong": Strong(responses=["8"])}
+    made = Cascade(targets, [SelfConsistent(samples=3)])
+    answer = await made.ainvoke("3 + 5?")
+    assert (answer.text, asked[-1]) == ("8", "strong")
+    assert asked.count("cheap answered") == asked.count("cheap") - 1
+    assert made.faults.total == 1
+
+
 async def test_a_draft_that_is_thrown_away_reaches_no_stream() -> None:
     asked = cascade("Refused: " + BAD)
     events = [event async for event in asked.astream_events("hi", version="v2")]
@@ -349,6 +375,18 @@ async def test_an_accepted_draft_reaches_streams_in_one_piece() -> None:
     chain: Runnable[Any, Any] = RunnableLambda(lambda text: cascade("cheap answer").invoke(text).content)
     kinds = [event["event"] async for event in chain.astream_events("hi", version="v2")]
     assert kinds.count("on_chat_model_stream") == 1
+
+
+async def test_an_accepted_draft_of_a_completion_model_reaches_streams_too() -> None:
+    targets = {"cheap": FakeListLLM(responses=["cheap answer"]), "strong": FakeListLLM(responses=["strong answer"])}
+    events = [event async for event in Cascade(targets).astream_events("hi", version="v2")]
+    heard = [(event["event"], event["data"]) for event in events if event["event"].startswith("on_llm")]
+    assert [name for name, _ in heard] == ["on_llm_start", "on_llm_stream", "on_llm_end"]
+    assert heard[0][1]["input"] == {"prompts": ["hi"]}
+    assert heard[1][1]["chunk"].text == "cheap answer"
+    assert heard[2][1]["output"]["generations"][0][0]["text"] == "cheap answer"
+    targets["cheap"] = FakeListLLM(responses=["Refused: " + BAD])
+    assert "Refused" not in str([event async for event in Cascade(targets).astream_events("hi", version="v2")])
 
 
 async def test_a_model_that_always_streams_does_not_give_its_draft_away() -> None:
