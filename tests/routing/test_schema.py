@@ -77,3 +77,56 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
 def test_what_is_not_known_passes() -> None:
     assert violations("x", {"format": "email", "pattern": "(?P<", "$ref": "https://example.com/other"}) == []
     assert violations(5, {"exclusiveMinimum": True, "minimum": 5}) == []
+
+
+NODES = [
+    {"type": "object", "properties": {"left": {"$ref": "#/$defs/node"}, "sign": {"const": sign}}, "required": ["sign"]}
+    for sign in "+-*/"
+]
+TREE = {"$defs": {"node": {"anyOf": [{"type": "number"}, *NODES]}}, "$ref": "#/$defs/node"}
+
+
+@pytest.mark.parametrize(("sign", "fits"), [("/", True), ("!", False)])
+def test_a_tree_of_alternatives_is_read_once(sign: str, fits: bool) -> None:
+    value: Any = 1
+    for _ in range(12):
+        value = {"left": value, "sign": sign}
+    assert (violations(value, TREE) == []) is fits  # in 4 ** 12 steps it would not end
+
+
+def test_alternatives_that_lead_back_to_themselves_end() -> None:
+    for name in ("allOf", "anyOf"):
+        assert violations("x", {name: [{"$ref": "#"}, {"$ref": "#"}]}) == []
+
+
+def test_items_of_a_long_list_are_compared() -> None:
+    many: list[Any] = [{"n": number} for number in range(20_000)]
+    assert violations(many, {"uniqueItems": True}) == []
+    assert violations([*many, {"n": 7}], {"uniqueItems": True}) == ["the list has an item twice"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"required": True},
+        {"required": ["a", ["b"]]},
+        {"properties": None},
+        {"patternProperties": {"(": {"type": "string"}}},
+        {"patternProperties": None},
+        {"enum": None},
+        {"enum": 5},
+        {"minLength": "3", "maxLength": None, "minimum": 10**400, "multipleOf": 1e-320},
+        {"prefixItems": None, "minItems": True},
+        {"pattern": "x{1000000000000}"},
+        {"type": []},
+    ],
+)
+@pytest.mark.parametrize("value", [{"a": 1}, "x", 10**400, float("inf"), [1, 2], None])
+def test_a_keyword_that_makes_no_sense_names_no_fault_and_breaks_nothing(schema: dict[str, Any], value: Any) -> None:
+    found = violations(value, schema)
+    assert found == [] or "minimum" in schema
+
+
+def test_null_may_be_allowed_as_openapi_says_it() -> None:
+    assert violations(None, {"type": "string", "nullable": True}) == []
+    assert violations(None, {"type": "string"}) == ["the value is no string"]
