@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
+from pydantic import Field
 
 from lc_costkit.cache import Cache
 from lc_costkit.llama_index import LLMClassifier, cached_llm, cascade_llm, routed_llm
@@ -18,7 +19,7 @@ from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import failed
 from lc_costkit.routing.checks import SelfConsistent
-from lc_costkit.testing import FakeProvider, FakeRequest, Fault
+from lc_costkit.testing import FakeProvider
 from tests.support.llama_openai import OpenAIFunctionLLM
 
 HELLO = ChatRequest(messages=[ChatMessage("What is the capital?")])
@@ -76,19 +77,25 @@ def test_an_answer_whose_cost_cannot_be_read_is_not_lost(make_llama_llm: Make, p
     assert spending() is None
 
 
-async def test_all_samples_are_waited_for_where_one_fails() -> None:
-    given: list[str] = []
+class Noted(OpenAIFunctionLLM):
+    """Notes what it has answered; its second call fails, and those after it take a while."""
 
-    def answer(request: FakeRequest) -> str:
-        if request.model == "gpt-4o-mini" and given:
-            time.sleep(0.3)
-        given.append(request.model)
-        return "4"
+    noted: list[str] = Field(default_factory=list)
+    asked: int = 0
 
-    with FakeProvider(answer=answer) as slow:
-        url = slow.openai_base_url
-        cheap, strong = OpenAIFunctionLLM(base_url=url), OpenAIFunctionLLM(model="gpt-4o", base_url=url)
-        llm = cascade_llm({"cheap": cheap, "strong": strong}, [SelfConsistent(samples=3)])
-        slow.fail_next(Fault.server_error(), match=lambda request: bool(given))
-        assert (await llm.achat(HELLO.messages)).message.content == "4"
-        assert given == ["gpt-4o-mini"] * 3 + ["gpt-4o"]
+    async def _achat(self, *args: Any, **kwargs: Any) -> Any:
+        self.asked += 1
+        if self.asked == 2:
+            raise RuntimeError("the first sample")
+        await asyncio.sleep(0.05 if self.asked > 2 else 0)
+        response = await super()._achat(*args, **kwargs)
+        self.noted.append(self.model)
+        return response
+
+
+async def test_all_samples_are_waited_for_where_one_fails(provider: FakeProvider) -> None:
+    cheap, strong = (Noted(model=model, base_url=provider.openai_base_url) for model in ("gpt-4o-mini", "gpt-4o"))
+    cheap.noted = strong.noted = []
+    llm = cascade_llm({"cheap": cheap, "strong": strong}, [SelfConsistent(samples=3)])
+    await llm.achat(HELLO.messages)
+    assert cheap.noted == ["gpt-4o-mini"] * 3 + ["gpt-4o"]
