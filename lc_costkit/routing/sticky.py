@@ -111,7 +111,7 @@ class Sticky(Around):
             raise ConfigurationError(f"output_tokens must be a whole number of tokens, not {output_tokens!r}")
         self.policy = policy
         self.prices = prices if prices is not None else PriceBook()
-        self.expected_calls = expected_calls
+        self.expected_calls = float(expected_calls)
         self.output_tokens = output_tokens
         self.keep_runs = keep_runs
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,7 +126,8 @@ def test_what_was_not_saved_before_counts() -> None:
 
 def test_who_expects_more_calls_moves_sooner() -> None:
     assert sticky(wants("middle"), output_tokens=300)(asked()).target == "strong"
-    assert sticky(wants("middle"), output_tokens=300, expected_calls=10)(asked()).target == "middle"
+    for calls in (10, 10.0, np.float64(10)):
+        assert sticky(wants("middle"), output_tokens=300, expected_calls=calls)(asked()).target == "middle"
 
 
 def test_a_dearer_target_is_always_called() -> None:
@@ -262,7 +264,8 @@ async def test_a_policy_that_waits_is_awaited_by_its_acall() -> None:
 
 def test_it_stands_around_every_policy() -> None:
     prompts = [f"What is {n} plus {n + 1}?" for n in range(60)] + [f"Prove that {n} is prime." for n in range(60)]
-    outcomes = {"middle": [float("Prove" not in prompt) for prompt in prompts], "strong": [1.0] * len(prompts)}
+    easy = [float("Prove" not in prompt) for prompt in prompts]
+    outcomes = {"cheap": easy, "middle": easy, "strong": [1.0] * len(prompts)}
     labelled = [
         LabelledPrompt(prompt=prompt, outcomes={name: outcomes[name][n] for name in outcomes})
         for n, prompt in enumerate(prompts)
@@ -272,7 +275,7 @@ def test_it_stands_around_every_policy() -> None:
     policies = [
         Rules(),
         learned,
-        calibrate(Rules(), prompts, share=0.3),
+        calibrate(Rules(), prompts, share=0.3, targets=TARGETS),
         calibrate(learned, labelled, min_quality=0.5),
         Cheapest(min_quality=0.4, quality=quality),
         wants("cheap"),
@@ -315,7 +318,7 @@ def test_it_can_be_pickled() -> None:
     ("arguments", "message"),
     [
         ({"policy": "cheap"}, "a policy is called with a RouteRequest; 'cheap' cannot be"),
-        ({"policy": Rules}, "a policy is called with a RouteRequest; <class"),
+        ({"policy": Rules}, "is a class"),
         ({"prices": {}}, r"prices must be a PriceBook, not \{\}"),
         ({"expected_calls": 0}, "at least 1, not 0"),
         ({"expected_calls": True}, "at least 1, not True"),
