@@ -30,6 +30,7 @@ from lc_costkit.routing.drift import WINDOW
 from lc_costkit.routing.needs import ThresholdPolicy, chosen, middles, needs_of
 from lc_costkit.routing.outcomes import LabelledPrompt, columns_of, outcome_table
 from lc_costkit.routing.point import RoutingPoint
+from lc_costkit.routing.target_order import explicit_order, refuse_accidental_order
 
 FEWEST_PROMPTS = 50
 """Fewer say nothing: 50 leave a share of 0.3 uncertain by 0.13 either way."""
@@ -59,7 +60,8 @@ def calibrate(
             give it to about 4 points.
         min_quality: part of the strongest target's mean outcome to keep, above 0 and below 1.
         confidence: that the stated interval of the share holds, and that the quality is kept.
-        targets: names, cheapest first; needed where the policy does not know them and there are more than two.
+        targets: names, cheapest first, where the policy does not know them; the router's, in its order. Without them
+            the order of each prompt's outcomes counts; with ``share``, there are two targets of any name.
         window: decisions that the drift check looks at together.
 
     Returns:
@@ -68,7 +70,8 @@ def calibrate(
 
     Raises:
         ConfigurationError: not exactly one of ``share`` and ``min_quality``, one outside its range, a policy without
-            a threshold, too few prompts, or an outcome that is missing.
+            a threshold, too few prompts, an outcome that is missing, ``targets`` that are not the policy's, or an order
+            of the outcomes that differs between prompts or has a strongest target that is clearly worse than another.
     """
     policy = uncalibrated(policy)
     _check(share, min_quality, confidence)
@@ -99,6 +102,7 @@ def _for_share(
         share_interval=clopper_pearson(above[best], len(scores), confidence=confidence),
         confidence=confidence,
         asked_share=share,
+        targets=targets,
     )
 
 
@@ -110,16 +114,15 @@ def _for_quality(
     targets: tuple[str, ...] | None,
 ) -> RoutingPoint:
     texts, columns = columns_of(labelled)
-    names = tuple(columns) if targets is None else targets
-    unknown = set(names) ^ set(columns)
-    if unknown:
-        raise ConfigurationError(f"outcomes and targets differ in {sorted(unknown)!r}; the targets are {list(names)!r}")
+    names = tuple(columns) if targets is None else explicit_order(targets, columns)
     table = outcome_table(texts, {name: columns[name] for name in names})
     if not table.complete:
         row, place = np.argwhere(np.isnan(table.found))[0]
         raise ConfigurationError(
             f"min_quality needs an outcome of every target for every prompt; {names[place]!r} has none for prompt {row}"
         )
+    if targets is None:
+        refuse_accidental_order(table, labelled)
     needs = needs_of(policy, texts, len(names))
     # Bets look at what came before: sorted labels would be another test than shuffled ones.
     order = np.random.default_rng(0).permutation(len(texts))
@@ -135,6 +138,7 @@ def _for_quality(
         min_quality=min_quality,
         quality=float(table.found[np.arange(len(texts)), places].mean()),
         strong_quality=float(table.found[:, -1].mean()),
+        targets=names,
     )
 
 
@@ -162,8 +166,11 @@ def _check(share: float | None, min_quality: float | None, confidence: float) ->
 
 def _named(policy: ThresholdPolicy, targets: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the targets' names: those of the policy, else those given."""
-    known: tuple[str, ...] | None = getattr(policy, "targets", None)
-    names = known if known is not None else None if targets is None else tuple(targets)
+    declared: Sequence[str] | None = getattr(policy, "targets", None)
+    known = None if declared is None else tuple(declared)
+    names = known if targets is None else explicit_order(targets, targets)
+    if known is not None and names != known:
+        raise ConfigurationError(f"targets={list(names or ())!r}, but the policy's are {list(known)!r}; leave them out")
     if names is not None and len(names) < 2:
         raise ConfigurationError(f"there is nothing to choose between: {list(names)!r}")
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from lc_costkit.errors import ConfigurationError
@@ -31,6 +32,20 @@ class CalibratedPolicy(Around):
         self.policy = policy
         self.point = point
         self._watch = DriftWatch(point.share_interval, window=window)
+
+    @property
+    def targets(self) -> tuple[str, ...] | None:
+        """The targets that the threshold was chosen for, cheapest first, if they are known."""
+        return self.point.targets or super().targets
+
+    def check(self, targets: Sequence[str]) -> None:
+        """Raise ``ConfigurationError`` if these are not the targets it was calibrated for, in the same order."""
+        if self.point.targets is not None and tuple(targets) != self.point.targets:
+            raise ConfigurationError(
+                f"the threshold was chosen for the targets {list(self.point.targets)!r}, cheapest first, but the "
+                f"router's are {list(targets)!r}; calibrate again with targets={list(targets)!r}"
+            )
+        super().check(targets)
 
     def __call__(self, request: RouteRequest, /) -> RouteDecision:
         """Decide as the policy does, and count; not where it is only explained."""

@@ -18,6 +18,7 @@ from lc_costkit.routing.policy import RouteDecision, RouteRequest
 from lc_costkit.routing.quality import TargetQuality
 from lc_costkit.routing.recorded import recorded_outcomes
 from lc_costkit.routing.rules import MOST_TURNS
+from lc_costkit.routing.target_order import refuse_other_order
 from lc_costkit.tables import html_table, text_table
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Learned:
         prompts: Sequence[str],
         outcomes: Mapping[str, Sequence[float | None]],
         *,
+        targets: Sequence[str] | None = None,
         threshold: float | None = None,
     ) -> Learned:
         """Learn from prompts and how well each target answered them.
@@ -71,13 +73,15 @@ class Learned:
             prompts: questions as users ask them, without system prompts.
             outcomes: by target, cheapest first: one outcome for each prompt, 0 to 1; ``None`` where that
                 target was not asked. Outcomes of all targets for each prompt rank best.
+            targets: the names of ``outcomes``, cheapest first; ``None`` for the order they stand in there.
             threshold: see the class.
 
         Raises:
             ConfigurationError: fewer than two targets, fewer than 50 outcomes of one, an outcome outside 0..1,
-                or columns that do not match.
+                columns or ``targets`` that do not match, or, without ``targets``, a last one whose outcomes are
+                clearly worse than another's.
         """
-        return cls(fit_model(prompts, outcomes), threshold=threshold)
+        return cls(fit_model(prompts, outcomes, targets=targets), threshold=threshold)
 
     @classmethod
     def from_ledger(
@@ -111,7 +115,7 @@ class Learned:
         """
         labelled = recorded_outcomes(ledger, targets=targets, models=models, since=since, until=until, **equal)
         outcomes = {name: [one.outcomes.get(name) for one in labelled] for name in targets}
-        return cls.fit([one.prompt for one in labelled], outcomes, threshold=threshold)
+        return cls.fit([one.prompt for one in labelled], outcomes, targets=targets, threshold=threshold)
 
     @classmethod
     def load(cls, path: str | Path) -> Learned:
@@ -159,6 +163,15 @@ class Learned:
             reasons=tuple(reasons),
             expected_quality=shown,
         )
+
+    def check(self, targets: Sequence[str]) -> None:
+        """Raise ``ConfigurationError`` if there is none it was fitted on, or they stand in another order.
+
+        It may know more targets than there are, and fewer.
+        """
+        if not set(targets) & set(self.targets):
+            raise ConfigurationError(f"it was fitted on {list(self.targets)!r}, not on any of {list(targets)!r}")
+        refuse_other_order(self.targets, targets, "it was fitted on")
 
     def predict(self, question: str) -> dict[str, float]:
         """Return the expected outcome of each target for a question by itself, 0 to 1."""

@@ -15,6 +15,7 @@ from lc_costkit.routing.needs import chosen, middles
 from lc_costkit.routing.outcomes import OutcomeTable, outcome_table
 from lc_costkit.routing.quality import TargetQuality, judge_quality
 from lc_costkit.routing.ridge import fit_ridge
+from lc_costkit.routing.target_order import explicit_order, refuse_accidental_order
 
 FEWEST_LABELS = 50
 """Outcomes of each target that a fit asks for; below, a tenth of them is too few to show a calibration error on."""
@@ -59,7 +60,9 @@ class QualityModel:
         return np.array([link.quality(one) for link, one in zip(self.links, linear, strict=True)])
 
 
-def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | None]]) -> QualityModel:
+def fit_model(
+    prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | None]], *, targets: Sequence[str] | None = None
+) -> QualityModel:
     """Fit a model of each target's outcome.
 
     Where every target has an outcome for every prompt, the mean over the targets and the differences between
@@ -67,9 +70,14 @@ def fit_model(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float | No
     sets them apart, and only the differences rank. Else each target is fitted on what there is of it.
 
     Raises:
-        ConfigurationError: fewer than two targets, too few outcomes of one, or see ``outcome_table``.
+        ConfigurationError: fewer than two targets, too few outcomes of one, an order that only ``outcomes`` tell and
+            that has a strongest target clearly worse than another, or see ``outcome_table`` and ``explicit_order``.
     """
-    table = outcome_table(prompts, outcomes)
+    if targets is None:
+        table = outcome_table(prompts, outcomes)
+        refuse_accidental_order(table)
+    else:
+        table = outcome_table(prompts, {name: outcomes[name] for name in explicit_order(targets, outcomes)})
     return fit_features([read_features(prompt) for prompt in prompts], table)
 
 

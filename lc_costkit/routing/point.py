@@ -21,6 +21,7 @@ class RoutingPoint:
         quality: mean outcome on the labels at this threshold, 0 to 1, on the very prompts it was chosen on;
             ``None`` without labels.
         strong_quality: mean outcome of the strongest target on the labels.
+        targets: whose threshold it is, cheapest first; ``None`` if nobody named them.
     """
 
     threshold: float
@@ -32,11 +33,14 @@ class RoutingPoint:
     min_quality: float | None = None
     quality: float | None = None
     strong_quality: float | None = None
+    targets: tuple[str, ...] | None = None
 
     def rows(self) -> list[tuple[str, str]]:
         """The point as pairs of a heading and a text."""
         low, high = self.share_interval
+        named = [] if self.targets is None else [("targets", f"{', '.join(self.targets)} (the strongest)")]
         rows = [
+            *named,
             ("threshold", f"{self.threshold:.4f}"),
             ("chosen on", f"{self.prompts} prompts"),
             ("to dearer targets", f"{self.share:.1%}; of all such traffic {low:.1%} to {high:.1%}"),

@@ -12,6 +12,7 @@ from lc_costkit.routing.follow_up import is_follow_up
 from lc_costkit.routing.policy import RouteDecision, RouteRequest
 from lc_costkit.routing.rule_table import DEFAULT_RULES, NOTHING_FOUND
 from lc_costkit.routing.signals import Rule, length
+from lc_costkit.routing.target_order import refuse_other_order
 
 MOST_TEXT = 8_000
 """Characters of a question that rules read: its first and last halves. Length counts all of it."""
@@ -86,7 +87,10 @@ class Rules:
         return RouteDecision(target=targets[step], score=round(score, 4), reasons=reasons)
 
     def check(self, targets: Sequence[str]) -> None:
-        """Raise ``ConfigurationError`` if there is not one threshold for each step between ``targets``."""
+        """Raise ``ConfigurationError`` if there is not one threshold for each step between ``targets``.
+
+        Or if ``targets`` are in another order than those it was given.
+        """
         names = targets if self.targets is None else self.targets
         if not names:
             raise ConfigurationError("targets must name at least one target, or be left out for all of the router's")
@@ -95,6 +99,7 @@ class Rules:
                 f"{len(names)} targets {list(names)!r} need {len(names) - 1} thresholds, one for each step; "
                 f"there are {len(self.threshold)}: {list(self.threshold)!r}"
             )
+        refuse_other_order(names, targets, "the rules were given")
 
     def score(self, question: str) -> float:
         """Return how much ``question`` asks for by itself, 0 to 1."""
