@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from lc_costkit.errors import BudgetExceeded
 
@@ -44,10 +45,8 @@ def may_be_billed(error: BaseException) -> bool:
     """
     if isinstance(error, BudgetExceeded):
         return False  # raised before the call, perhaps while another one's timeout was being handled
-    chain = list(_causes(error))
-    if any(_status(cause) is not None for cause in chain):
-        return False
-    names = [type(cause).__name__ for cause in chain]
+    # Behind an error status there may be another call, after whose failure this one was made.
+    names = [type(cause).__name__ for cause in takewhile(lambda cause: _status(cause) is None, _causes(error))]
     if any(part in name for name in names for part in _NOT_SENT):
         return False
     return any(part in name for name in names for part in _CUT)

@@ -236,6 +236,7 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
         (TimeoutError(), True),
         (httpx.ReadTimeout("slow"), True),
         (caused(RuntimeError(), httpx.RemoteProtocolError("cut")), True),
+        (caused(httpx.ReadTimeout("slow"), status_error(500)), True),
         (asyncio.CancelledError(), True),
         (GeneratorExit(), True),
         (KeyboardInterrupt(), True),

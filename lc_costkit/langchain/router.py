@@ -305,24 +305,28 @@ class ModelRouter(ManyModels):
         return None if choice is None else self._way(choice, config, kwargs, failed, route.request)
 
     def _invoked(self, route: _Route, input: LanguageModelInput, kwargs: dict[str, Any]) -> Any:
-        try:
-            answer = self._target(route.name).invoke(input, route.config, **self._kwargs(kwargs))
-        except Exception as error:
-            following = self._instead(route, error, kwargs)
-            if following is None:
-                raise
-            return self._invoked(following, input, kwargs)
-        return stamped(answer, route.choice)
+        while True:
+            try:
+                answer = self._target(route.name).invoke(input, route.config, **self._kwargs(kwargs))
+            except Exception as error:
+                following = self._instead(route, error, kwargs)
+                if following is None:
+                    raise
+                route = following
+            else:
+                return stamped(answer, route.choice)
 
     async def _ainvoked(self, route: _Route, input: LanguageModelInput, kwargs: dict[str, Any]) -> Any:
-        try:
-            answer = await self._target(route.name).ainvoke(input, route.config, **self._kwargs(kwargs))
-        except Exception as error:
-            following = self._instead(route, error, kwargs)
-            if following is None:
-                raise
-            return await self._ainvoked(following, input, kwargs)
-        return stamped(answer, route.choice)
+        while True:
+            try:
+                answer = await self._target(route.name).ainvoke(input, route.config, **self._kwargs(kwargs))
+            except Exception as error:
+                following = self._instead(route, error, kwargs)
+                if following is None:
+                    raise
+                route = following
+            else:
+                return stamped(answer, route.choice)
 
 
 @dataclass(frozen=True, slots=True)

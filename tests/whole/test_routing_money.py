@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -151,6 +152,20 @@ async def test_what_failed_is_lost_and_what_answers_after_it_is_not(
     assert saved(broken, "route") == (None if fault.kind == "status" else -cost(broken))
     assert (cost(broken) > 0) == (fault.kind != "status")
     assert spent_and_saved(ledger) == at("gpt-4o", answered)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["invoke", "ainvoke"])
+async def test_a_broken_answer_is_billed_although_the_target_before_it_was_refused(
+    asynchronous: bool, provider: FakeProvider, ledger: Ledger
+) -> None:
+    router = ModelRouter({"cheap": chat_openai(provider), "strong": chat_openai(provider, "gpt-4o")}, on_error="next")
+    provider.fail_next(Fault.server_error())
+    provider.fail_next(Fault.malformed_json())
+    with pytest.raises(json.JSONDecodeError):
+        _ = await router.ainvoke(EASY, metered(ledger)) if asynchronous else router.invoke(EASY, metered(ledger))
+    refused, broken = calls(ledger)
+    assert (refused.route, broken.route) == ("cheap", "strong")
+    assert cost(refused) == 0 < cost(broken)
 
 
 class Fee(BaseModel):
