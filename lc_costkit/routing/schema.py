@@ -120,10 +120,10 @@ def _object(
         if name in known:
             yield from _faults(one, known[name], root, where, depth + 1)
             continue
-        matching = [pattern for pattern in patterns if _matches(pattern, str(name))]
+        matching = [pattern for pattern in patterns if _matches(pattern, str(name), unknown=False)]
         for pattern in matching:
             yield from _faults(one, patterns[pattern], root, where, depth + 1)
-        if not matching:
+        if not matching and all(map(_is_pattern, patterns)):
             yield from _faults(one, others, root, where, depth + 1)
 
 
@@ -140,15 +140,19 @@ def _array(value: Sequence[Any], schema: Mapping[str, Any], root: _Root, place: 
 def _text(value: str, schema: Mapping[str, Any], place: str) -> Iterator[_Fault]:
     yield from _bounds(len(value), schema, "minLength", "maxLength", f"{place or 'the text'} has", "characters")
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and not _matches(pattern, value):
+    if isinstance(pattern, str) and not _matches(pattern, value, unknown=True):
         yield place or "the text", "does not match its pattern"
 
 
 def _number(value: float, schema: Mapping[str, Any], place: str) -> Iterator[_Fault]:
     where = place or "the number"
-    if value < _limit(schema, "minimum", -math.inf) or value > _limit(schema, "maximum", math.inf):
-        yield where, "is out of range"
-    if value <= _limit(schema, "exclusiveMinimum", -math.inf) or value >= _limit(schema, "exclusiveMaximum", math.inf):
+    above, below = _limit(schema, "exclusiveMinimum", -math.inf), _limit(schema, "exclusiveMaximum", math.inf)
+    if (
+        value < _limit(schema, "minimum", value)
+        or value > _limit(schema, "maximum", value)
+        or -math.inf < value <= above
+        or below <= value < math.inf
+    ):
         yield where, "is out of range"
     step = _limit(schema, "multipleOf", 0.0)
     if step > 0 and not _is_multiple(value, step):
@@ -185,11 +189,17 @@ def _named(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return parts if isinstance(parts, Mapping) else {}
 
 
-def _matches(pattern: str, text: str) -> bool:
+def _matches(pattern: str, text: str, *, unknown: bool) -> bool:
+    return re.search(pattern, text) is not None if _is_pattern(pattern) else unknown
+
+
+def _is_pattern(pattern: str) -> bool:
+    """Tell whether Python reads a pattern; JSON Schema's dialect is JavaScript's."""
     try:
-        return re.search(pattern, text) is not None
-    except (re.error, OverflowError, RecursionError):  # a pattern of another dialect
-        return True
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _written(value: Any) -> str:

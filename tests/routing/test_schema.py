@@ -115,7 +115,7 @@ def test_items_of_a_long_list_are_compared() -> None:
         {"patternProperties": None},
         {"enum": None},
         {"enum": 5},
-        {"minLength": "3", "maxLength": None, "minimum": 10**400, "multipleOf": 1e-320},
+        {"minLength": "3", "maxLength": None, "maximum": "5", "multipleOf": 1e-320},
         {"prefixItems": None, "minItems": True},
         {"pattern": "x{1000000000000}"},
         {"type": []},
@@ -123,8 +123,7 @@ def test_items_of_a_long_list_are_compared() -> None:
 )
 @pytest.mark.parametrize("value", [{"a": 1}, "x", 10**400, float("inf"), [1, 2], None])
 def test_a_keyword_that_makes_no_sense_names_no_fault_and_breaks_nothing(schema: dict[str, Any], value: Any) -> None:
-    found = violations(value, schema)
-    assert found == [] or "minimum" in schema
+    assert violations(value, schema) == []
 
 
 def test_null_may_be_allowed_as_openapi_says_it() -> None:
