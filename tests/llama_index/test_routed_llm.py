@@ -10,7 +10,6 @@ from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ImageBlock, MessageRole, TextBlock
 from llama_index.core.embeddings import MockEmbedding
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.llm import (
@@ -22,6 +21,7 @@ from llama_index.core.instrumentation.events.llm import (
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, Field
 
 from lc_costkit.errors import ConfigurationError
@@ -167,7 +167,7 @@ async def test_a_function_agent_runs_through_it(
     llm: RoutedLLM, provider: FakeProvider, text: str, model: str, streaming: bool
 ) -> None:
     agent = FunctionAgent(tools=[WEATHER], llm=llm, streaming=streaming)
-    answer = await agent.run(text)
+    answer: Any = await agent.run(text)
     assert [call.tool_name for call in answer.tool_calls] == ["weather"]
     assert asked_models(provider) == [model] * 2
 
@@ -295,8 +295,8 @@ class EndlessLLM(MockLLM):
 
 
 async def test_closing_a_stream_closes_the_targets_at_once() -> None:
-    target = EndlessLLM()
-    chunks = await routed_llm({"only": target}).astream_chat([ChatMessage("Hi")])
+    target = EndlessLLM(max_tokens=None)
+    chunks: Any = await routed_llm({"only": target}).astream_chat([ChatMessage("Hi")])
     await anext(chunks)
-    await chunks.aclose()  # type: ignore[attr-defined]
+    await chunks.aclose()
     assert target.closed
