@@ -8,6 +8,7 @@ answer without JSON only if JSON was not asked for.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -418,4 +419,4 @@ def _whole_context(request: RouteRequest) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().replace("\u2019", "'").split())
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("\u2019", "'").split())

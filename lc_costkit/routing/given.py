@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,8 @@ class ValuesGiven:
     """Fails an answer in JSON, or a tool call, with a value that stands nowhere in the request.
 
     Texts must stand there in the same words, but for case, spaces and marks at their ends; numbers in digits, unless
-    the request writes some in words. ``None``, ``True`` and ``False`` pass, and so do the answers of tools: what they
-    said is part of the request. What is no JSON passes, as ``SchemaValid`` has its say about that.
+    the request writes some in words. ``None``, ``True`` and ``False`` pass. The system prompt is part of the
+    request, and so is what tools said. What is no JSON passes, as ``SchemaValid`` has its say about that.
 
     Attributes:
         fields: whose values are copied from the request; those that are worked out (a category, a date in another
@@ -48,7 +49,8 @@ class ValuesGiven:
     def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
         """Look at one answer."""
         asked = "\n".join([*(turn.text for turn in request.turns), request.question])
-        words, digits = _plain(asked), set(numbers(asked))
+        told = f"{request.system}\n{asked}"
+        words, digits = _plain(told), set(numbers(told))
         counted_in_words = bool(_IN_WORDS.search(asked))
         for name, value in self._values(answer):
             if isinstance(value, str):
@@ -89,4 +91,4 @@ def _read(text: str) -> Any:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().replace("\u2019", "'").split()).strip(" .,;:!?\"'")
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("\u2019", "'").split()).strip(" .,;:!?\"'")

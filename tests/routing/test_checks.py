@@ -145,6 +145,7 @@ CONTEXT = RouteRequest(
         ('The terms say "goods can be returned within  30 days".', ""),
         ("It is 30 days.", ""),
         ("Not if it was opened [7].", ""),
+        ('A "fee" is what the terms of the shop call a "charge".', ""),
         ("30 days [3].", "it refers to [3], which the context does not have"),
         ('The terms say "goods can be returned within 60 days".', "it quotes what the context does not say"),
     ],

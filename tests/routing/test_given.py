@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import unicodedata
 from typing import Any
 
 import pytest
@@ -105,3 +106,14 @@ def test_it_can_be_pickled() -> None:
 def test_bad_fields_are_refused(fields: Any) -> None:
     with pytest.raises(ConfigurationError, match="fields must be names"):
         ValuesGiven(fields=fields)
+
+
+def test_the_system_prompt_gives_values_but_counts_nothing_in_words() -> None:
+    request = RouteRequest(question="What is on my account?", system="Answer in one sentence. The account is 88123.")
+    check = ValuesGiven()
+    assert check(request, Answer(text='{"account": 88123}')).passed
+    assert not check(request, Answer(text='{"account": 88124}')).passed
+
+
+def test_hangul_written_in_letters_is_the_same() -> None:
+    assert judge({"to": "김민수"}, unicodedata.normalize("NFD", "김민수에게 보내 줘")).passed
