@@ -19,6 +19,7 @@ from lc_costkit.routing.able import surely_missing_at
 from lc_costkit.routing.around import ask, ask_async
 from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
+from lc_costkit.routing.price_order import warn_if_dear_first
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode, checked_mode
 
@@ -148,10 +149,12 @@ class TargetChooser:
         return replace(choice, target=left[0], decision=decision, attempt=len(failed) + 1)
 
     def check_models(self, models: Mapping[str, TargetModel]) -> None:
-        """Raise ``ConfigurationError`` if the policy cannot choose among these models."""
+        """Raise ``ConfigurationError`` if the policy cannot choose among these; warn if the first is the dearer one."""
         check = getattr(self.policy, "check_models", None)
         if check is not None:
             check(models)
+        first, last = self.targets[0], self.targets[-1]
+        warn_if_dear_first(first, models.get(first, TargetModel()), last, models.get(last, TargetModel()))
 
     def _settled(
         self, source: RouteRequest | Callable[[], RouteRequest], *, explained: bool

@@ -32,9 +32,7 @@ def test_the_dear_target_first_is_not_certified_as_the_cheapest() -> None:
 
 
 def test_the_order_of_the_alphabet_is_not_certified() -> None:
-    with pytest.raises(
-        ConfigurationError, match="is clearly worse than 'gpt-4o'"
-    ):
+    with pytest.raises(ConfigurationError, match="is clearly worse than 'gpt-4o'"):
         calibrate(Rules(), labelled("gpt-4o", "gpt-4o-mini", better="gpt-4o"), min_quality=0.95)
 
 
