@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from lc_costkit.report import usd_text
 from lc_costkit.routing.choose import Choice
 from lc_costkit.routing.target_model import TargetModel
+from lc_costkit.switch import DISABLE_VARIABLE, disabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -42,8 +44,12 @@ class RouteExplanation:
         """The explanation as pairs of a heading and a text."""
         score = "-" if self.score is None else f"{self.score:.3f}"
         chosen = self.choice.decision.target
-        observed = f" (observe mode; the policy chose {chosen})" if self.choice.observed else ""
-        rows = [("goes to", f"{self.target}{observed}"), ("score", score)]
+        note = f" (observe mode; the policy chose {chosen})" if self.choice.observed else ""
+        if disabled():
+            note += f" (but {DISABLE_VARIABLE} is set: all goes to {self.strong})"
+        rows = [("goes to", f"{self.target}{note}"), ("score", score)]
+        cost = self.choice.decision.expected_cost
+        rows += [("expected cost", f"{usd_text(cost)} USD")] if cost is not None else []
         rows += [("because" if n == 0 else "", reason) for n, reason in enumerate(self.reasons)]
         for name, identity in self.targets:
             rows.append(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
 from lc_costkit.routing import RouteDecision, RouteRequest
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.explain import RouteExplanation
@@ -34,7 +39,34 @@ def test_observe_mode_says_what_the_policy_chose() -> None:
     assert "large (observe mode; the policy chose small)" in str(explanation("observe"))
 
 
+def test_a_developer_is_told_what_went_wrong_and_records_are_not() -> None:
+    def fails(request: RouteRequest) -> str:
+        raise ZeroDivisionError("the share of no calls")
+
+    for policy, told in (
+        (fails, "the routing policy failed (ZeroDivisionError: the share of no calls)"),
+        (lambda request: "tiny", "failed (LookupError: the policy named 'tiny'; the targets are ['small', 'large'])"),
+    ):
+        chooser = TargetChooser(["small", "large"], policy=policy)
+        assert told in chooser.choose(RouteRequest(question="x"), remember=False).decision.reasons[0]
+        kept = chooser.choose(RouteRequest(question="x")).decision.reasons
+        assert kept == (f"the routing policy failed ({told.partition('(')[2].partition(':')[0]})",)
+
+
 def test_html_is_escaped() -> None:
     html = explanation()._repr_html_()
     assert "&lt;b&gt;plain" in html
     assert "<b>" not in html
+
+
+def test_what_the_call_is_expected_to_cost_is_said_where_it_is_known() -> None:
+    whole = explanation()
+    decision = replace(whole.choice.decision, expected_cost=Decimal("0.0012"))
+    priced = replace(whole, choice=replace(whole.choice, decision=decision))
+    assert ("expected cost", "0.001200 USD") in priced.rows()
+    assert "expected cost" not in dict(whole.rows())
+
+
+def test_it_says_where_the_kit_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_COSTKIT_DISABLE", "1")
+    assert "small (but LC_COSTKIT_DISABLE is set: all goes to large)" in str(explanation())
