@@ -191,16 +191,17 @@ class BudgetedFunctionCallingLLM(BudgetedLLM, DelegatingFunctionCallingLLM):
         **kwargs: Any,
     ) -> dict[str, Any]:
         # Whether another LLM stands in is known when the call is made: it may want its tools in another format.
-        settings = {
-            "verbose": verbose,
-            "allow_parallel_tool_calls": allow_parallel_tool_calls,
-            "tool_required": tool_required,
+        with_tools = WithTools.of(
+            tools,
+            user_msg,
+            chat_history,
+            verbose=verbose,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            tool_required=tool_required,
             **kwargs,
-        }
-        history = tuple(chat_history or ())
-        with_tools = WithTools(tools=tools, user_msg=user_msg, chat_history=history, settings=settings)
+        )
         prepared = self.llm._prepare_chat_with_tools_compat(
-            tools, user_msg=user_msg, chat_history=chat_history, **settings
+            tools, user_msg=user_msg, chat_history=chat_history, **with_tools.settings
         )
         return {**prepared, PREPARED: with_tools}
 

@@ -165,16 +165,18 @@ class ManyFunctionCallingLLMs(ManyLLMs, DelegatingFunctionCallingLLM):
         tool_required: bool = False,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        settings = {
-            "verbose": verbose,
-            "allow_parallel_tool_calls": allow_parallel_tool_calls,
-            "tool_required": tool_required,
+        with_tools = WithTools.of(
+            tools,
+            user_msg,
+            chat_history,
+            verbose=verbose,
+            allow_parallel_tool_calls=allow_parallel_tool_calls,
+            tool_required=tool_required,
             **kwargs,
-        }
-        history = tuple(chat_history or ())
-        with_tools = WithTools(tools=tools, user_msg=user_msg, chat_history=history, settings=settings)
+        )
         # The tools in nobody's format are for a cache before this LLM.
-        return {"messages": with_tools.messages, "tools": self._told(tools), **settings, PREPARED: with_tools}
+        told = {"messages": with_tools.messages, "tools": self._told(tools)}
+        return {**told, **with_tools.settings, PREPARED: with_tools}
 
     def _told(self, tools: Sequence[BaseTool]) -> str:
         try:

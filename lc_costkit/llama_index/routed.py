@@ -58,10 +58,13 @@ def routed_llm(
     """Return an LLM that sends each request to the target its policy finds enough.
 
     It is a ``FunctionCallingLLM`` when all targets are, so that agents can use it; the target that is
-    called gets tools in its own provider's format. The decision is told by a ``RouteEvent`` and in the
-    response's ``additional_kwargs["lc_costkit"]["route"]``. The caller has the last word:
-    ``with instrument_tags({"route": "strong"})`` names the target; a policy sees all tags as the request's
-    metadata.
+    called gets tools in its own provider's format. What an agent remembers of tool calls is as the target wrote
+    them: for targets of several providers take integrations that write LlamaIndex's ``ToolCallBlock``.
+
+    The decision is told by a ``RouteEvent`` and in the response's ``additional_kwargs["lc_costkit"]["route"]``. The
+    caller has the last word: ``with instrument_tags({"route": "strong"})`` names the target; a policy sees all tags
+    as the request's metadata. A cache before it (``cached_llm(routed_llm(...))``) keeps apart what is decided by other
+    settings, or named by other callers.
 
     Args:
         targets: LLMs by name, cheapest first; or pairs of name and LLM.

@@ -32,6 +32,17 @@ class WithTools:
     chat_history: tuple[ChatMessage, ...]
     settings: Mapping[str, Any]
 
+    @classmethod
+    def of(
+        cls,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None,
+        chat_history: Sequence[ChatMessage] | None,
+        **settings: Any,
+    ) -> WithTools:
+        """Keep what ``_prepare_chat_with_tools`` is given."""
+        return cls(tools=tools, user_msg=user_msg, chat_history=tuple(chat_history or ()), settings=settings)
+
     @property
     def messages(self) -> list[ChatMessage]:
         """The chat without its tools."""
