@@ -246,7 +246,8 @@ def route_mark(choice: Choice, *, strong: str, baseline: TargetModel, chosen: Ta
         baseline_provider=baseline.provider,
         chosen_model=chosen.model,
         chosen_provider=chosen.provider,
-        observed=choice.observed,
+        # Another target than the strong one is called in observe mode where that failed: this is acted on.
+        observed=choice.observed and choice.target == strong,
         decision_seconds=choice.seconds,
         attempt=choice.attempt,
         warm=choice.warm,

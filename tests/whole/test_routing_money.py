@@ -168,6 +168,18 @@ async def test_a_broken_answer_is_billed_although_the_target_before_it_was_refus
     assert cost(refused) == 0 < cost(broken)
 
 
+@pytest.mark.parametrize("make", [ModelRouter, lambda targets, **options: Cascade(targets, [good], **options)])
+def test_a_dearer_target_in_place_of_one_that_failed_is_a_loss_in_observe_mode_too(
+    make: Callable[..., Runnable[Any, Any]], provider: FakeProvider, ledger: Ledger
+) -> None:
+    targets = {"dear": chat_openai(provider, "gpt-4o"), "strong": chat_openai(provider)}
+    provider.fail_next(Fault.server_error())
+    make(targets, mode="observe", on_error="next").invoke("What does a card cost?", metered(ledger))
+    refused, answered = calls(ledger)
+    assert (refused.route, answered.route) == ("strong", "dear")
+    assert spent_and_saved(ledger) == at("gpt-4o-mini", answered) < cost(answered)
+
+
 class Fee(BaseModel):
     """What something costs."""
 
@@ -310,7 +322,7 @@ def test_a_draft_out_of_the_cache_that_is_thrown_away_saved_nothing(
 
 
 def test_a_draft_that_is_shown_is_not_in_the_strong_targets_bill(provider: FakeProvider) -> None:
-    """Its tokens are an estimate, good to a tenth."""
+    """Its tokens are an estimate: rather too many, for the marks of a fence count as more than they are."""
 
     def after(**options: Any) -> tuple[Decimal, CallRecord]:
         with Ledger() as ledger:
@@ -324,7 +336,8 @@ def test_a_draft_that_is_shown_is_not_in_the_strong_targets_bill(provider: FakeP
     found, shown = after(pass_draft=True)
     more = shown.usage.input_tokens - plain.usage.input_tokens
     assert more > 20
-    assert abs(found - alone) < MILLIONTH * more * RATES["gpt-4o"][0] / 10
+    least = alone - MILLIONTH * more * RATES["gpt-4o"][0] / 5
+    assert least <= found <= alone
 
 
 def test_where_the_strong_target_fails_the_draft_is_given_and_nothing_is_said_to_be_saved(
