@@ -42,6 +42,20 @@ def usd_amount(name: str, value: object) -> Decimal:
     return amount
 
 
+def usd_limit(name: str, value: object) -> Decimal:
+    """Return a limit in USD that somebody gave; a float is taken as it is written.
+
+    A price must be exact to the last digit, a limit need not: 0.05 is what was meant by it.
+
+    Raises:
+        ConfigurationError: it is negative, infinite or no number.
+
+    >>> usd_limit("max_usd", 0.1), usd_limit("max_usd", "0.002")
+    (Decimal('0.1'), Decimal('0.002'))
+    """
+    return usd_amount(name, repr(float(value)) if isinstance(value, float) else value)
+
+
 def whole_date(name: str, value: object) -> date:
     """Return a calendar date that somebody gave.
 

@@ -102,6 +102,25 @@ def _rebuilt(kind: type[BudgetExceeded], message: str, values: dict[str, object]
     return error
 
 
+def shown(value: object) -> str:
+    """Return what an error calls something that was given: its type and the model it is, or a short ``repr``.
+
+    >>> shown("gpt-4o"), shown(shown)
+    ("'gpt-4o'", 'function shown')
+    """
+    kind = type(value).__name__
+    for name in ("model_name", "model", "model_id", "__name__"):
+        told = getattr(value, name, None)
+        if isinstance(told, str) and told:
+            return f"{kind} {told}"
+    told = repr(value)
+    return told if len(told) <= _LONGEST_SHOWN else f"{kind} {told[:_LONGEST_SHOWN]}..."
+
+
+_LONGEST_SHOWN = 80
+"""Characters of a ``repr`` that an error shows: one line of a terminal."""
+
+
 def refuse_unknown(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse options that ``owner`` does not have: one that was misspelt must not be ignored.
 

@@ -67,6 +67,10 @@ class Faults:
         with self._lock:
             return sum(self._counts.values())
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{kind} x{count}" for kind, count in self.counts.items())
+        return f"Faults({counts or 'none'})"
+
     def __getstate__(self) -> dict[str, object]:
         return {"logger": self._logger.name}
 

@@ -211,7 +211,8 @@ class Ledger(LedgerHistory):
         Args:
             since: the earliest start (aware, or a UTC date).
             until: the first moment not included.
-            **equal: ``feature="support"`` and the like; also ``tag``.
+            **equal: ``feature="support"`` and the like; also ``tag``. ``call_id`` may be an answer's ``id`` as
+                LangChain gives it (``lc_run--...``).
 
         Raises:
             ConfigurationError: an unknown filter, or a time without a zone.

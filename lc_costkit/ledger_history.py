@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Delete, Engine, Select, Table, delete, func, 
 from sqlalchemy.exc import SQLAlchemyError
 
 from lc_costkit.correcting import REJECTIONS, Corrector, Progress, rejected_calls
-from lc_costkit.errors import ConfigurationError, StoreError
+from lc_costkit.errors import ConfigurationError, StoreError, shown
 from lc_costkit.fixed import FixedCost
 from lc_costkit.fixed_lines import put_line
 from lc_costkit.pricing import PriceBook
@@ -28,7 +28,7 @@ from lc_costkit.rows import (
     from_row,
     instant_text,
 )
-from lc_costkit.selection import narrowed
+from lc_costkit.selection import call_id_of, narrowed
 from lc_costkit.store import PATIENT_SECONDS, cannot_use, describe, patiently, problems, writing
 from lc_costkit.turns import Turn
 from lc_costkit.usage import Basis
@@ -163,19 +163,27 @@ class LedgerHistory:
     def score(self, call_id: str, value: float, *, note: str | None = None) -> None:
         """Attach feedback to a call; several scores of one call are all kept.
 
+        Args:
+            call_id: of the record; or an answer's ``id`` as LangChain gives it (``lc_run--...``).
+            value: on a scale of your own; policies read 0 (useless) to 1 (right).
+            note: in words.
+
         Raises:
             ConfigurationError: ``value`` is not a finite number, or no such call is recorded.
             StoreError: the store cannot be written to.
         """
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ConfigurationError(f"a score must be a finite number, not {value!r}")
+        if not isinstance(call_id, str):
+            raise ConfigurationError(
+                f"a call is named by its id, not by {shown(call_id)}; write ledger.score(answer.id, {value!r})"
+            )
+        given, call_id = call_id, call_id_of(call_id)
 
         def add(connection: Connection) -> None:
             known = connection.execute(select(CALLS.c.seq).where(CALLS.c.call_id == call_id)).first()
             if known is None:
-                raise ConfigurationError(
-                    f"no call {call_id!r} in {describe(self._engine)}; call ids are on the records"
-                )
+                raise ConfigurationError(f"no call {given!r} in {describe(self._engine)}; call ids are on the records")
             row = {"call_id": call_id, "value": value, "note": note, "scored_at": instant_text(datetime.now(UTC))}
             connection.execute(insert(SCORES), row)
 
@@ -191,10 +199,10 @@ class LedgerHistory:
             raise StoreError(f"{describe(self._engine)} cannot be written to: {cause_of(error)}") from error
 
     def scores(self, call_id: str | None = None) -> list[Score]:
-        """Return the feedback on one call, or on all, in the order it came."""
+        """Return the feedback on one call, named as ``score`` takes it, or on all, in the order it came."""
         query = select(SCORES)
         if call_id is not None:
-            query = query.where(SCORES.c.call_id == call_id)
+            query = query.where(SCORES.c.call_id == call_id_of(call_id))
         return [
             Score(
                 call_id=row["call_id"],

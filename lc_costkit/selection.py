@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,8 +13,22 @@ from sqlalchemy import ColumnElement, Select, or_
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.rows import CALLS, instant_text
 
+_LANGCHAIN_ID = re.compile(r"(?:lc_)?run--?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-\d+)?")
+"""A message's ``id`` as LangChain makes it of a run's (``lc_run--``; ``run--`` and ``run-`` before version 1)."""
+
+
+def call_id_of(name: str) -> str:
+    """Return the id of the call that gave an answer, of that id or of the ``id`` of LangChain's message.
+
+    >>> call_id_of("lc_run--019a3f6e-9d0c-7e11-8f44-5f1a0c1d2e3f-0")
+    '019a3f6e-9d0c-7e11-8f44-5f1a0c1d2e3f'
+    """
+    found = _LANGCHAIN_ID.fullmatch(name) if isinstance(name, str) else None
+    return name if found is None else found[1]
+
+
 _FILTERS: dict[str, Callable[[str], ColumnElement[bool]]] = {
-    "call_id": lambda value: CALLS.c.call_id == value,
+    "call_id": lambda value: CALLS.c.call_id == call_id_of(value),
     "trace_id": lambda value: CALLS.c.trace_id == value,
     "model": lambda value: or_(CALLS.c.model_answered == value, CALLS.c.model_asked == value),
     "provider": lambda value: CALLS.c.provider == value,

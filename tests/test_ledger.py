@@ -210,6 +210,26 @@ def test_scores_are_kept_apart(buffered: bool) -> None:
                 ledger.score(call.call_id, value)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["lc_run--{}", "lc_run--{}-0", "run--{}-0", "run-{}-0", "{}"])
+def test_a_call_is_found_by_the_id_of_a_message(name: str) -> None:
+    call = a_call(call_id="019a3f6e-9d0c-7e11-8f44-5f1a0c1d2e3f")
+    message_id = name.format(call.call_id)
+    with Ledger() as ledger:
+        ledger.record(call)
+        ledger.record(a_call(call_id="another"))
+        ledger.score(message_id, 1.0)
+        assert [score.call_id for score in ledger.scores(message_id)] == [call.call_id]
+        assert [found.call_id for found in ledger.records(call_id=message_id)] == [call.call_id]
+
+
+def test_a_message_of_another_ledger_is_named_as_it_was_given() -> None:
+    with Ledger() as ledger:
+        with pytest.raises(ConfigurationError, match="no call 'lc_run--019a3f6e-9d0c-7e11-8f44-5f1a0c1d2e3f' in"):
+            ledger.score("lc_run--019a3f6e-9d0c-7e11-8f44-5f1a0c1d2e3f", 1)
+        with pytest.raises(ConfigurationError, match=r"not by None; write ledger\.score\(answer\.id, 1\)"):
+            ledger.score(None, 1)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("values", "word"),
     [

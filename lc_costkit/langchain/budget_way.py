@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 
 from lc_costkit.budget.claim import Claim
 from lc_costkit.budget.gate import CHEAPEST, Admission, Gate
-from lc_costkit.errors import BudgetExceeded
+from lc_costkit.errors import BudgetExceeded, shown
 from lc_costkit.langchain.budget_claim import read_anyhow, read_call
 from lc_costkit.langchain.budget_mark import marked
 from lc_costkit.langchain.model_call import ModelCall, Result, as_result
@@ -120,7 +120,7 @@ class Ways:
             return self._read(call_to(model, way.call, within=self.gate), by=name_of(model))
         except Exception as error:
             raise BudgetExceeded(
-                f"a budget does not allow the call, and it cannot go to {model!r} instead: {error}"
+                f"a budget does not allow the call, and it cannot go to {shown(model)} instead: {error}"
             ) from error
 
     def _last(self, way: Way, admission: Admission) -> Way:

@@ -12,7 +12,7 @@ from langchain_core.runnables.retry import RunnableRetry
 
 from lc_costkit.budget.gate import Gate
 from lc_costkit.budget.limits import Limits
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.langchain.budget_guard import BudgetGuard
 from lc_costkit.langchain.budget_retry import within_budget
 from lc_costkit.langchain.many_models import ManyModels
@@ -78,7 +78,7 @@ def budgeted(
     lc_costkit.errors.BudgetExceeded: budget 'calls in total': 1 spent + 0 held + up to 1 for this call exceeds 1 calls; it never resets
     """  # noqa: E501
     if not isinstance(model, Runnable):
-        raise ConfigurationError(f"budgeted needs a model, not {model!r}; pass the model object, not its name")
+        raise ConfigurationError(f"budgeted needs a model, not {shown(model)}; pass the model object, not its name")
     found = cheapest if cheapest is not None else _first_target(model)
     if found is not None:
         bare_model(found)

@@ -19,7 +19,7 @@ from langchain_core.runnables.utils import (
 )
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.faults import Faults
 from lc_costkit.langchain.preparing import AlternativeModels, ConfigurableModels, Model, configured, prepared
 from lc_costkit.langchain.route_request import Tools, described, identify, model_of, route_request
@@ -259,7 +259,7 @@ def checked_models(named: Mapping[str, Any]) -> None:
     """Raise ``ConfigurationError`` if a target is no Runnable."""
     for name, target in named.items():
         if not isinstance(target, Runnable):
-            raise ConfigurationError(f"target {name!r} must be a model or another Runnable, not {target!r}")
+            raise ConfigurationError(f"target {name!r} must be a model or another Runnable, not {shown(target)}")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 
 from lc_costkit.budget.gate import Gate
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.langchain.model_call import Chunk, ModelCall, Result, view
 
 _COMMON = ("temperature", "top_p", "max_tokens")
@@ -37,7 +37,7 @@ def bare_model(model: object) -> tuple[Any, dict[str, Any]]:
         bound = {**found.kwargs, **bound}
         found = found.bound
     if not isinstance(found, (BaseChatModel, BaseLLM)):
-        raise ConfigurationError(f"a model stands in for another one; {model!r} is none")
+        raise ConfigurationError(f"a model stands in for another one; {shown(model)} is none")
     return found, bound
 
 

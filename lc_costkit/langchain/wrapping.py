@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.runnables import RunnableConfig, ensure_config
 from pydantic import ConfigDict
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.langchain.keeping import keeping_own_answers
 from lc_costkit.langchain.model_call import Chunk, Guard, ModelCall, Result, streams, view
 from lc_costkit.langchain.telling import Told, aclose_all, atold_each, close_all, current_told, telling, told_each
@@ -33,7 +33,7 @@ def wrapped(model: M, guard: Guard) -> M:
         ConfigurationError: it is neither a chat model nor a completion model.
     """
     if not isinstance(model, (BaseChatModel, BaseLLM)):
-        raise ConfigurationError(f"a model is needed, not {model!r}")
+        raise ConfigurationError(f"a model is needed, not {shown(model)}")
     made: M = view(model.model_copy(), _guarded(type(model), guard))
     return made
 

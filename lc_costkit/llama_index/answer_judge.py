@@ -11,7 +11,7 @@ from lc_costkit.routing import judge
 class AnswerJudge(judge.AnswerJudge):
     """A check for ``cascade_llm``: asks an LLM whether an answer is good enough for the request.
 
-    What it may say, and what it is shown: see ``lc_costkit.routing.AnswerJudge``. Its calls are in the ledger with the
+    What it may say and is shown: see ``lc_costkit.routing.judge.AnswerJudge``. Its calls are in the ledger with the
     ``feature`` and ``user`` of the call whose answer is judged, as a cost of the cascade. Put checks that cost nothing
     before it. Give the LLM a timeout and few output tokens: the caller waits for it.
 

@@ -33,7 +33,7 @@ def cascade_llm(
     mode: Mode = "on",
     pass_draft: bool = False,
     stream_first: bool = False,
-    max_usd: Decimal | int | str | None = None,
+    max_usd: Decimal | int | float | str | None = None,
     max_seconds: float | None = None,
     on_error: OnError = "next",
     prices: PriceBook | None = None,

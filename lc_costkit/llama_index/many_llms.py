@@ -15,7 +15,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool
 from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.faults import Faults
 from lc_costkit.llama_index.cache_request import canonical
 from lc_costkit.llama_index.deciding import how_it_decides
@@ -214,7 +214,7 @@ def checked_llms(named: Mapping[str, Any]) -> bool:
     """
     for name, target in named.items():
         if not isinstance(target, LLM):
-            raise ConfigurationError(f"target {name!r} must be a LlamaIndex LLM, not {target!r:.200}")
+            raise ConfigurationError(f"target {name!r} must be a LlamaIndex LLM, not {shown(target)}")
     return all(isinstance(target, FunctionCallingLLM) for target in named.values())
 
 

@@ -11,7 +11,6 @@ from lc_costkit.routing.cheapest import Cheapest
 from lc_costkit.routing.classifier import Classifier
 from lc_costkit.routing.experience import Experience, experience
 from lc_costkit.routing.first_sure import FirstSure, first_sure
-from lc_costkit.routing.judge import AnswerJudge
 from lc_costkit.routing.learned import Learned
 from lc_costkit.routing.outcomes import LabelledPrompt, labelled_prompts
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
@@ -26,7 +25,6 @@ from lc_costkit.routing.unsure import unsure_band
 __all__ = [
     "DEFAULT_RULES",
     "Answer",
-    "AnswerJudge",
     "AnswerScore",
     "CalibratedPolicy",
     "Canary",

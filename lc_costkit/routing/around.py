@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest
 from lc_costkit.routing.target_model import TargetModel
 
@@ -22,8 +22,7 @@ class Around:
 
     def __init__(self, *inner: Policy) -> None:
         for policy in inner:
-            if not callable(policy) or isinstance(policy, type):
-                raise ConfigurationError(f"a policy is called with a RouteRequest; {policy!r:.200} cannot be")
+            check_policy(policy)
         self._inner = inner
 
     @property
@@ -45,6 +44,14 @@ class Around:
             check = getattr(policy, "check_models", None)
             if check is not None:
                 check(models)
+
+
+def check_policy(policy: object) -> None:
+    """Raise ``ConfigurationError`` if a policy cannot be called, or is a class of policies."""
+    if isinstance(policy, type):
+        raise ConfigurationError(f"policy {policy.__name__} is a class; make one: {policy.__name__}(...)")
+    if not callable(policy):
+        raise ConfigurationError(f"a policy is called with a RouteRequest; {shown(policy)} cannot be called")
 
 
 def ask(policy: Policy, request: RouteRequest) -> RouteDecision:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from lc_costkit.amounts import usd_amount
+from lc_costkit.amounts import usd_limit
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.learned import Learned
@@ -46,7 +46,7 @@ def limit_usd(value: Decimal | str | float) -> Decimal:
     >>> limit_usd(0.1), limit_usd("0.002")
     (Decimal('0.1'), Decimal('0.002'))
     """
-    amount = usd_amount("max_cost", repr(float(value)) if isinstance(value, float) else value)
+    amount = usd_limit("max_cost", value)
     if not amount:
         raise ConfigurationError("max_cost must be above 0 USD; leave it out for no limit")
     return amount

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from lc_costkit.amounts import usd_amount
-from lc_costkit.errors import ConfigurationError
+from lc_costkit.amounts import usd_limit
+from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.pricing import PriceBook
@@ -90,7 +90,7 @@ class Escalation:
         mode: Mode = "on",
         pass_draft: bool = False,
         stream_first: bool = False,
-        max_usd: Decimal | int | str | None = None,
+        max_usd: Decimal | int | float | str | None = None,
         max_seconds: float | None = None,
         on_error: OnError = "next",
         prices: PriceBook | None = None,
@@ -102,7 +102,7 @@ class Escalation:
         self.stream_chooser = self.chooser
         if self.stream_first and policy is None:
             self.stream_chooser = TargetChooser(targets, policy=Rules(), strong=strong, mode=mode)
-        self.max_usd = None if max_usd is None else usd_amount("max_usd", max_usd)
+        self.max_usd = None if max_usd is None else usd_limit("max_usd", max_usd)
         self.max_seconds = _checked_seconds(max_seconds)
         self.on_error = checked_on_error(on_error)
         if prices is not None and not isinstance(prices, PriceBook):
@@ -180,14 +180,14 @@ def _checked_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     try:
         listed = tuple(checks)
     except TypeError:
-        raise ConfigurationError(f"checks must be a list of checks, not {checks!r}") from None
+        raise ConfigurationError(f"checks must be a list of checks, not {shown(checks)}") from None
     if not listed:
         raise ConfigurationError("there are no checks, so that every draft would do; GENERAL_CHECKS has some")
     for check in listed:
         if isinstance(check, type):
             raise ConfigurationError(f"check {check.__name__} is a class; make one: {check.__name__}(...)")
         if not callable(check):
-            raise ConfigurationError(f"a check is called with a request and an answer; {check!r} cannot be called")
+            raise ConfigurationError(f"a check is called with a request and an answer; {shown(check)} cannot be called")
         samples = getattr(check, "samples", 0)
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 0:
             raise ConfigurationError(f"samples of check {check_name(check)} must be a count, not {samples!r}")

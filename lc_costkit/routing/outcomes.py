@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ class LabelledPrompt:
         if not self.outcomes:
             raise ConfigurationError("a labelled prompt needs the outcome of at least one target")
         for target, outcome in self.outcomes.items():
-            if not 0.0 <= outcome <= 1.0:
+            if not _is_number(outcome) or not 0.0 <= outcome <= 1.0:
                 raise ConfigurationError(f"an outcome lies between 0 and 1; {target!r} has {outcome!r}")
 
 
@@ -79,6 +81,8 @@ def outcome_table(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float 
     """
     if not outcomes:
         raise ConfigurationError("outcomes must hold a column for each target, cheapest first; there is none")
+    if isinstance(prompts, str):
+        raise ConfigurationError("prompts must be a list of texts, one for each outcome, not one text")
     for place, prompt in enumerate(prompts):
         if not isinstance(prompt, str):
             raise ConfigurationError(f"prompts must be text; number {place} is {type(prompt).__name__}")
@@ -86,13 +90,23 @@ def outcome_table(prompts: Sequence[str], outcomes: Mapping[str, Sequence[float 
     for name, column in outcomes.items():
         if len(column) != len(prompts):
             raise ConfigurationError(f"there are {len(prompts)} prompts, but {len(column)} outcomes of {name!r}")
+        for place, one in enumerate(column):
+            if one is not None and not _is_number(one):
+                raise ConfigurationError(
+                    f"outcomes are numbers between 0 and 1; {name!r} has {one!r:.80} for prompt {place}"
+                )
         columns.append([np.nan if one is None else float(one) for one in column])
     found = np.array(columns, dtype=np.float64).T
     if np.isinf(found).any() or (found < 0).any() or (found > 1).any():
         row, place = np.argwhere((found < 0) | (found > 1))[0]
         name = list(outcomes)[place]
-        raise ConfigurationError(f"outcomes lie between 0 and 1; {name!r} has {found[row, place]!r} for prompt {row}")
+        outcome = float(found[row, place])
+        raise ConfigurationError(f"outcomes lie between 0 and 1; {name!r} has {outcome!r} for prompt {row}")
     return OutcomeTable(tuple(outcomes), found)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (Real, Decimal, np.bool_))
 
 
 def columns_of(labelled: Sequence[LabelledPrompt]) -> tuple[list[str], dict[str, list[float | None]]]:

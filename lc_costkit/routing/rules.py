@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.follow_up import is_follow_up
@@ -72,7 +73,7 @@ class Rules:
         names = [rule.name for rule in self.table]
         if not names or len(set(names)) < len(names):
             raise ConfigurationError(f"the rule table needs at least one rule, each of its own name; it has {names!r}")
-        if not math.isfinite(base):
+        if isinstance(base, bool) or not isinstance(base, int | float) or not math.isfinite(base):
             raise ConfigurationError(f"base must be a finite number, not {base!r}")
         for rule in self.table:
             rule.read("")
@@ -151,7 +152,13 @@ class Rules:
 
 
 def _checked_threshold(threshold: float | Sequence[float]) -> float | tuple[float, ...]:
-    steps = (threshold,) if isinstance(threshold, int | float) else tuple(threshold)
+    several = isinstance(threshold, Iterable) and not isinstance(threshold, str)
+    given: list[Any] = list(threshold) if several else [threshold]  # type: ignore[arg-type]
+    if any(isinstance(step, bool) or not isinstance(step, int | float) for step in given):
+        raise ConfigurationError(
+            f"threshold must be a number between 0 and 1, or one for each step between targets, not {threshold!r}"
+        )
+    steps = tuple(given)
     if any(not 0.0 <= step <= 1.0 for step in steps) or any(a > b for a, b in pairwise(steps)):
         raise ConfigurationError(f"thresholds lie between 0 and 1 and ascend; got {threshold!r}")
     return float(threshold) if isinstance(threshold, int | float) else steps

@@ -67,7 +67,7 @@ def test_all_inside_are_checked_and_their_targets_named() -> None:
 
 @pytest.mark.parametrize("policy", ["Rules", Rules, None])
 def test_what_cannot_be_called_is_refused(policy: Policy) -> None:
-    with pytest.raises(ConfigurationError, match="a policy is called with a RouteRequest|policy Rules is a class"):
+    with pytest.raises(ConfigurationError, match=r"a policy is called with a RouteRequest|policy Rules is a class"):
         Around(policy)
 
 

@@ -428,6 +428,7 @@ def test_a_check_that_waits_is_not_asked_about_an_answer_that_nothing_can_replac
 
 def test_what_cannot_be_priced_is_a_fault_and_goes_on() -> None:
     made = plan(max_usd="0.5", prices=PRICES)
+    assert plan(max_usd=0.05).max_usd == Decimal("0.05")
     settled = settle(World({"cheap": BAD}, usd=None), made, RouteRequest(question="Why?", models={}))
     assert settled.target == "middle"
     assert made.faults.counts == {"keeping max_usd: LookupError": 1}
@@ -535,7 +536,8 @@ def test_an_interrupt_is_not_a_failure() -> None:
         (lambda: plan(Length), r"check Length is a class; make one: Length\(\.\.\.\)"),
         (lambda: plan(strong="best"), "strong='best' is not a target"),
         (lambda: plan(max_usd="-1"), "max_usd must be a finite amount of at least 0 USD"),
-        (lambda: plan(max_usd=0.5), "max_usd must be a Decimal, int or str"),
+        (lambda: plan(lambda request, answer: PASSED, [1] * 100), r"list \[1, 1, .*\.\.\. cannot be called"),
+        (lambda: plan(max_usd=True), "max_usd must be a Decimal, int or str"),
         (lambda: plan(max_seconds=-1), "max_seconds must be a finite number of seconds, at least 0, not -1"),
         (lambda: plan(max_seconds=float("nan")), "max_seconds must be"),
         (lambda: plan(max_seconds="3"), "max_seconds must be"),

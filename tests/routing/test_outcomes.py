@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
 import pytest
 
 from lc_costkit.errors import ConfigurationError
@@ -34,6 +37,26 @@ def test_a_table_knows_whether_it_is_complete() -> None:
 def test_bad_rows_are_refused(outcomes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         LabelledPrompt(prompt="a", outcomes=outcomes)
+
+
+def test_outcomes_that_are_text_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="an outcome lies between 0 and 1; 's' has '1'"):
+        LabelledPrompt(prompt="a", outcomes={"s": "1"})  # type: ignore[dict-item]
+    with pytest.raises(ConfigurationError, match="outcomes are numbers between 0 and 1; 's' has '0' for prompt 1"):
+        outcome_table(["a", "b"], {"s": [1, "0"]})  # type: ignore[list-item]
+    with pytest.raises(ConfigurationError, match=r"'s' has 5\.0 for prompt 0"):
+        outcome_table(["a"], {"s": [5]})
+
+
+def test_one_text_is_no_list_of_prompts() -> None:
+    with pytest.raises(ConfigurationError, match="prompts must be a list of texts"):
+        outcome_table("ab", {"s": [1, 0]})
+
+
+def test_outcomes_of_other_kinds_of_numbers_are_taken() -> None:
+    given = [True, np.float32(0.5), np.bool_(True), Decimal("0.5"), None]
+    table = outcome_table(["a"] * 5, {"s": given})  # type: ignore[dict-item]
+    assert table.found[:4, 0].tolist() == [1.0, 0.5, 1.0, 0.5]
 
 
 def test_what_is_no_row_is_refused() -> None:
