@@ -13,10 +13,8 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
-from langgraph.errors import GraphBubbleUp
 
 from lc_costkit.agents.cache_settings import kind_of, understood
-from lc_costkit.agents.interrupts import Interruptible, let_through
 from lc_costkit.agents.marked import Failures, Heard, marked
 from lc_costkit.errors import BudgetExceeded, ConfigurationError
 from lc_costkit.faults import Faults
@@ -25,6 +23,7 @@ from lc_costkit.langchain.route_request import described, identify, route_reques
 from lc_costkit.langchain.unstreamed import unstreamed
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets, route_mark
 from lc_costkit.routing.explain import RouteExplanation
+from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.per_run import PerRun
 from lc_costkit.routing.policy import Policy, RouteRequest
 from lc_costkit.routing.rules import Rules
@@ -108,7 +107,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             raise ConfigurationError(f"per must be 'run' or 'step', not {per!r}")
         named = named_targets(targets)
         policy = Rules() if policy is None else policy
-        policy = Interruptible(PerRun(policy) if per == "run" else policy)
+        policy = PerRun(policy) if per == "run" else policy
         self._chooser = TargetChooser(list(named), policy=policy, strong=strong, mode=mode)
         self.targets = {name: _chat_model(name, model) for name, model in named.items()}
         self.strong = self._chooser.strong
@@ -127,8 +126,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         """Say where an agent's messages would go and why, without calling a target."""
         metadata = ensure_config(config).get("metadata")
         request = route_request(input, tools=described(tools), metadata=metadata, models=self._identities({}))
-        with let_through():
-            choice = self._chooser.choose(request, remember=False)
+        choice = self._chooser.choose(request, remember=False)
         return RouteExplanation(choice=choice, targets=tuple(self._identities({}).items()), strong=self.strong)
 
     # -- what the agent calls --------------------------------------------------------------------
@@ -140,7 +138,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return handler(request)
         config = ensure_config()
-        with let_through(), deciding(unstreamed(config)):
+        with deciding(unstreamed(config)):
             choice = self._chooser.choose(self._reader(request, config))
         current = self._first(request, choice)
         while True:
@@ -159,7 +157,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return await handler(request)
         config = ensure_config()
-        with let_through(), deciding(unstreamed(config)):
+        with deciding(unstreamed(config)):
             choice = await self._chooser.achoose(self._reader(request, config))
         current = self._first(request, choice)
         while True:
@@ -218,14 +216,15 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         model = asked.model if choice.observed else self.targets[choice.target]
         handed = asked if choice.observed else understood(asked, model, among=self.targets.values())
         if isinstance(model, BaseChatModel):  # an agent's own may be a router, which marks its calls itself
-            handed = handed.override(model=marked(model, replace(mark, request=number, rejected=rejected), heard))
+            mark = replace(mark, request=number, rejected=rejected, observed=choice.observed)
+            handed = handed.override(model=marked(model, mark, heard))
         return _Try(
             asked=asked, handed=handed, choice=choice, heard=heard, number=number, failed=failed, rejected=rejected
         )
 
     def _instead(self, current: _Try, error: Exception) -> _Try | None:
         """Return the next call after one that failed; ``None`` where the error is to be raised."""
-        if isinstance(error, GraphBubbleUp):
+        if leaves_graph(error):
             return None
         choice = current.choice
         failed = (*current.failed, choice.target)

@@ -14,11 +14,12 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
 
-from lc_costkit.errors import BudgetExceeded, BudgetUnavailable, refuse_unknown
+from lc_costkit.errors import BudgetExceeded, refuse_unknown
 from lc_costkit.langchain.many_models import ManyModels, checked_models, deciding
 from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.route_request import stamped
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
+from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Policy
 from lc_costkit.routing.rules import Rules
 from lc_costkit.streams import aclosing, closing
@@ -297,7 +298,9 @@ class ModelRouter(ManyModels):
 
     def _instead(self, route: _Route, error: BaseException, kwargs: dict[str, Any]) -> _Route | None:
         """Return the way an input goes after its target failed; ``None`` where the error is to be raised."""
-        if self.on_error == "raise" or route.choice is None or isinstance(error, (BudgetExceeded, BudgetUnavailable)):
+        if self.on_error == "raise" or route.choice is None:
+            return None
+        if isinstance(error, BudgetExceeded) or leaves_graph(error):
             return None
         failed = (*route.failed, route.name)
         choice = self._chooser.instead(route.choice, failed, error)

@@ -18,7 +18,9 @@ from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.routing.able import surely_missing_at
 from lc_costkit.routing.around import ask, ask_async
 from lc_costkit.routing.conversations import Conversations, Seen
+from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
+from lc_costkit.routing.price_order import warn_if_dear_first
 from lc_costkit.routing.price_order import warn_if_dear_first
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode, checked_mode
@@ -99,7 +101,7 @@ class TargetChooser:
         self.conversations = Conversations()
 
     def choose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
-        """Ask the policy about a request, or about what ``source()`` reads; never raises.
+        """Ask the policy about a request, or about what ``source()`` reads; raises nothing but an interrupt of a graph.
 
         Args:
             source: the request, or what reads it.
@@ -111,6 +113,8 @@ class TargetChooser:
             try:
                 decision = self._able(request, seen, self._checked(ask(self.policy, request)))
             except Exception as error:
+                if leaves_graph(error):
+                    raise
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
 
@@ -122,6 +126,8 @@ class TargetChooser:
             try:
                 decision = self._able(request, seen, self._checked(await ask_async(self.policy, request)))
             except Exception as error:
+                if leaves_graph(error):
+                    raise
                 decision = self._strong(error)
         return self._choice(request, seen if remember else None, decision, started)
 

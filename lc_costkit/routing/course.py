@@ -13,6 +13,7 @@ from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.routing.answer import Answer, Check, Verdict
 from lc_costkit.routing.attempts import Attempt, Draw, Examine, Settled, Step, Tried, Try, Unreadable
 from lc_costkit.routing.choose import Choice
+from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.next_cost import next_cost
 from lc_costkit.routing.policy import RouteRequest
 
@@ -105,7 +106,7 @@ class Course:
         """
         kind = type(error.__cause__ if isinstance(error, Unreadable) else error).__name__
         self._note(target, passed=None, error=kind)
-        if isinstance(error, BudgetExceeded):
+        if isinstance(error, BudgetExceeded) or leaves_graph(error):
             raise error
         if not isinstance(error, Unreadable):
             if self.plan.on_error == "raise":
@@ -132,9 +133,9 @@ class Course:
                 verdict = yield from self._verdict(check, target, answer)
                 if not isinstance(verdict, Verdict):
                     raise TypeError(f"check {name} answered with {type(verdict).__name__}, not a Verdict")
-            except BudgetExceeded:
-                raise
             except Exception as error:
+                if isinstance(error, BudgetExceeded) or leaves_graph(error):
+                    raise
                 self._fault(f"check {name}", error, "the answers it should look at are thrown away; mend or replace it")
                 return f"check {name} failed ({type(error).__name__})"
             if not verdict.passed:
