@@ -21,7 +21,6 @@ from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
 from lc_costkit.routing.price_order import warn_if_dear_first
-from lc_costkit.routing.price_order import warn_if_dear_first
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import Mode, checked_mode
 
