@@ -17,6 +17,7 @@ from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.routing.able import surely_missing_at
 from lc_costkit.routing.around import ask, ask_async
+from lc_costkit.routing.around import check_policy
 from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
@@ -303,8 +304,7 @@ def _checked_names(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked_policy(policy: Policy, targets: tuple[str, ...]) -> Policy:
-    if not callable(policy):
-        raise ConfigurationError(f"a policy is called with a RouteRequest; {type(policy).__name__} cannot be called")
+    check_policy(policy)
     declared = getattr(policy, "targets", None)
     unknown = [name for name in declared or () if name not in targets]
     if unknown:
