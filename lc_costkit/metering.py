@@ -112,7 +112,7 @@ class Meter:
         )
 
     def price(self, call: OpenCall, outcome: Outcome) -> CallRecord:
-        """Return the record of a finished call, without writing it."""
+        """Return the record of a finished call, without writing it; the ledger's ``drafts`` remember what it counts."""
         reading = self._read(outcome)
         mark = outcome.cache
         if mark is not None and mark.verdict == "hit":
