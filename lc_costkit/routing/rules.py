@@ -82,8 +82,10 @@ class Rules:
 
     def __call__(self, request: RouteRequest, /) -> RouteDecision:
         """Choose among ``request.targets``, or those this policy was given."""
-        score, reasons = self._level(request)
         targets = self.targets or request.targets
+        if request.notes and not request.question.strip():  # an image alone, say
+            return RouteDecision(target=targets[-1], reasons=("there is no text for the rules to read",))
+        score, reasons = self._level(request)
         step = bisect_right(self._steps(len(targets)), score)
         return RouteDecision(target=targets[step], score=round(score, 4), reasons=reasons)
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.router import ModelRouter
 from lc_costkit.marks import ROUTE_KEY, RouteMark
-from lc_costkit.routing import RouteDecision, RouteRequest, Rules
+from lc_costkit.routing import RouteDecision, RouteRequest, Rules, first_sure
 from lc_costkit.switch import DISABLE_VARIABLE
 
 HARD = "Prove that there are infinitely many primes."
@@ -193,6 +193,15 @@ def test_images_are_left_out_and_noted() -> None:
     asked = router().explain([HumanMessage([{"type": "text", "text": "hi"}, picture])])
     assert asked.target == "small"
     assert asked.reasons[-1] == "1 parts are not text and were not read"
+
+
+def test_an_image_without_a_word_goes_to_the_strong_target() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    asked = router().explain([HumanMessage([picture])])
+    assert asked.target == "large"
+    assert asked.reasons == ("there is no text for the rules to read", "1 parts are not text and were not read")
+    later = ModelRouter(fakes(), policy=first_sure(Rules(), lambda request: "small")).explain([HumanMessage([picture])])
+    assert later.target == "small"
 
 
 def test_a_declared_question_is_judged_without_the_documents_around_it() -> None:
