@@ -16,8 +16,7 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.routing.able import surely_missing_at
-from lc_costkit.routing.around import ask, ask_async
-from lc_costkit.routing.around import check_policy
+from lc_costkit.routing.around import ask, ask_async, check_policy
 from lc_costkit.routing.conversations import Conversations, Seen
 from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Conversation, Policy, RouteDecision, RouteRequest
