@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.routing.amounts import unused
 from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.arithmetic import equations
 from lc_costkit.routing.code_blocks import blocks, fault, read_json
-from lc_costkit.routing.final import amounts, asks_for_a_count, final_count, final_number, final_text, numbers
+from lc_costkit.routing.final import asks_for_a_count, final_count, final_number, final_text, numbers
 from lc_costkit.routing.given_schema import Schema, breaks, checked_schema, checked_tools
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.unknowns import unsolved
@@ -125,14 +126,12 @@ def uses_what_is_given(request: RouteRequest, answer: Answer, /) -> Verdict:
     One of 1 and 2 may be used in words ("half"). Years, dates, hours and numbers of orders or accounts are
     no amounts.
     """
-    if not equations(answer.text):
+    calculated = equations(answer.text)
+    if not calculated:
         return PASSED
-    seen = set(numbers(answer.text))
-    # A per cent may be written as a share, and a share as per cent.
-    seen |= {round(one * part, 9) for one in seen for part in (100, 0.01)}
-    unused = [one for one in dict.fromkeys(amounts(request.question)) if one not in seen]
-    wrong = len(unused) > 1 or any(one > 2 for one in unused)
-    return failed(f"it does not use {len(unused)} of the question's numbers") if wrong else PASSED
+    left = unused(request.question, answer.text, calculated)
+    wrong = len(left) > 1 or any(one > 2 for one in left)
+    return failed(f"it does not use {len(left)} of the question's numbers") if wrong else PASSED
 
 
 def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:

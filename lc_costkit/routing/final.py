@@ -23,10 +23,6 @@ _NO_COUNT = re.compile(
 )
 
 
-_NO_AMOUNT = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?|(?<![\w.,$€£₩¥])(?:(?:19|20)\d\d(?!\d|[,.]\d)|\d{6,}(?![,.]\d))"
-    r"|\d+(?:st|nd|rd|th)\b|#\d+"
-)
 _OF_A_MEASURE = re.compile(
     rf"\s*(?:(?:{'|'.join(_MEASURES)}|k|m|bn|thousand|million|billion|trillion|dozen|°\w?)\b|%|[천만억조]|퍼센트|도\b)",
     re.IGNORECASE,
@@ -41,15 +37,6 @@ def numbers(text: str) -> list[float]:
     """
     found = (float(number.replace(",", "")) for number in _NUMBER.findall(text))
     return [number for number in found if math.isfinite(number)]
-
-
-def amounts(text: str) -> list[float]:
-    """Return the numbers of a text without years, dates, hours and those that name something.
-
-    >>> amounts("Order 1234567 of 2024-05-03, 9:30: 3 apples for $1,250,000 in 2024")
-    [3.0, 1250000.0]
-    """
-    return numbers(_NO_AMOUNT.sub(" ", text))
 
 
 def final_number(text: str) -> float | None:
