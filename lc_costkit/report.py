@@ -28,7 +28,8 @@ class Report:
     Prints as a text table, shows as a table in a notebook.
 
     Attributes:
-        by: what a row stands for; ``None`` for a total only.
+        by: what a row stands for; ``None`` for a total only. By ``route``, ``(decisions)`` is what was asked to
+            decide, or to check (classifiers, judges, further samples), and ``(none)`` what no router saw.
         rows: one for each group. A call with two tags is in two rows.
         total: over all calls, each once; fixed lines are not in it.
         fixed: what is paid by the month, its share of ``period``; in no row and not in ``total``.
@@ -166,6 +167,13 @@ class Report:
         if total.saved_by_part:
             notes.append(f"saved, net of the kit's own cost: {_parts_text(total.saved_by_part)}")
             notes += _losses(total)
+        if _has_cascade(total):
+            notes.append("requests: of a cascade, each draft, sample and judge's call is one of its own")
+            if self.by in _BY_CALL:
+                notes.append(
+                    "rows of a cascade: what a draft seems to save is taken back in the row of the answer that took "
+                    "its place, so that only their sum says what was saved"
+                )
         if total.estimated_saved_usd:
             notes.append(f"of what was saved, estimated: {usd_text(total.estimated_saved_usd)}")
         if total.side_usd:
@@ -215,6 +223,16 @@ _LOSSES = {
     "prune": ("pruning", "it cost {usd} more than the whole context"),
 }
 """What a report says of a part that cost more than it saved: its name, and against what."""
+
+
+_BY_CALL = frozenset(
+    {"route", "model", "model_answered", "model_asked", "provider", "cache", "operation", "error", "basis"}
+)
+"""What calls for one request may differ in."""
+
+
+def _has_cascade(total: ReportRow) -> bool:
+    return "cascade" in total.calls_by_part or "cascade" in total.unpriced_by_part
 
 
 def _losses(total: ReportRow) -> list[str]:

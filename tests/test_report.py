@@ -20,7 +20,7 @@ from lc_costkit.errors import ConfigurationError, StoreError
 from lc_costkit.fixed import FixedCost
 from lc_costkit.ledger import Ledger
 from lc_costkit.pricing import Cost, ModelPrice, PriceBook
-from lc_costkit.record import CallRecord, Saving
+from lc_costkit.record import ASIDE_KEY, CallRecord, Saving
 from lc_costkit.tables import markdown_table, text_table
 from lc_costkit.tally import GROUPS
 from lc_costkit.usage import TokenUsage
@@ -475,3 +475,34 @@ def test_a_part_that_paid_is_not(ledger: Ledger, last: str) -> None:
     ledger.record(saving_call("route", "-9", hypothetical=True))
     assert "did not pay" not in repr(ledger.report())
     assert "saved, net of the kit's own cost" in repr(ledger.report())
+
+
+def test_calls_for_a_decision_have_a_row_of_their_own(ledger: Ledger) -> None:
+    ledger.record(CallRecord(cost=exact("1"), route="cheap"))
+    for part in ("route", "cascade"):
+        ledger.record(CallRecord(cost=exact("0.25"), metadata={ASIDE_KEY: part}))
+    ledger.record(CallRecord(cost=exact("0.1"), metadata={"region": "eu"}))
+    rows = {row.group: (row.requests, row.usd) for row in ledger.report("route").rows}
+    assert rows == {
+        "cheap": (1, Decimal("1")),
+        "(decisions)": (2, Decimal("0.5")),
+        "(none)": (1, Decimal("0.1")),
+    }
+
+
+def test_rows_of_a_cascade_are_said_to_belong_together(ledger: Ledger) -> None:
+    together = "only their sum says what was saved"
+    each = "each draft, sample and judge's call is one of its own"
+    ledger.record(saving_call("route", "1"))
+    assert each not in repr(ledger.report("route"))
+    assert together not in repr(ledger.report("route"))
+    ledger.record(saving_call("cascade", "9", hypothetical=True))
+    assert together not in repr(ledger.report("route"))
+    ledger.record(saving_call("cascade", "1"))
+    report = ledger.report("route")
+    for shown in (repr(report), report.to_markdown(), repr(ledger.report("model"))):
+        assert together in shown
+        assert each in shown
+    for whole in (ledger.report(), ledger.report("feature")):
+        assert together not in repr(whole)
+        assert each in repr(whole)
