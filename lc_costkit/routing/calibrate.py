@@ -30,7 +30,7 @@ from lc_costkit.routing.drift import WINDOW
 from lc_costkit.routing.needs import ThresholdPolicy, chosen, middles, needs_of
 from lc_costkit.routing.outcomes import LabelledPrompt, columns_of, outcome_table
 from lc_costkit.routing.point import RoutingPoint
-from lc_costkit.routing.target_order import explicit_order, refuse_accidental_order
+from lc_costkit.routing.target_order import explicit_order, order_of, refuse_accidental_order
 
 FEWEST_PROMPTS = 50
 """Fewer say nothing: 50 leave a share of 0.3 uncertain by 0.13 either way."""
@@ -166,11 +166,7 @@ def _check(share: float | None, min_quality: float | None, confidence: float) ->
 
 def _named(policy: ThresholdPolicy, targets: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the targets' names: those of the policy, else those given."""
-    declared: Sequence[str] | None = getattr(policy, "targets", None)
-    known = None if declared is None else tuple(declared)
-    names = known if targets is None else explicit_order(targets, targets)
-    if known is not None and names != known:
-        raise ConfigurationError(f"targets={list(names or ())!r}, but the policy's are {list(known)!r}; leave them out")
+    names = order_of(policy, targets)
     if names is not None and len(names) < 2:
         raise ConfigurationError(f"there is nothing to choose between: {list(names)!r}")
     return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from lc_costkit.errors import ConfigurationError, MissingDependency
 from lc_costkit.report import plain_text, usd_text
 from lc_costkit.routing.alone import Comparison, SingleTarget, compare
-from lc_costkit.routing.calibrated import CalibratedPolicy, uncalibrated
+from lc_costkit.routing.calibrated import CalibratedPolicy
 from lc_costkit.routing.curve import GapCurve, apgr_interval
+from lc_costkit.routing.decided import decided_places
 from lc_costkit.routing.needs import ThresholdPolicy, chosen, middles, needs_of
 from lc_costkit.routing.outcomes import LabelledPrompt
+from lc_costkit.routing.policy import Policy
 from lc_costkit.routing.report_input import checked_labels, checked_overhead, checked_prices
+from lc_costkit.routing.report_point import ReportPoint
+from lc_costkit.routing.target_order import order_of
+from lc_costkit.routing.verdict import verdict_text
 from lc_costkit.tables import html_table, text_table
 
 if TYPE_CHECKING:
@@ -31,34 +36,13 @@ RESAMPLES = 200
 """Of the interval of the APGR."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPoint:
-    """What one threshold means on the labels.
-
-    Attributes:
-        threshold: of the policy, 0 to 1.
-        shares: part of the prompts for each target, cheapest first.
-        quality: mean outcome, 0 to 1.
-        cost: mean cost of a request, with what deciding costs, USD; ``None`` if costs were not given.
-    """
-
-    threshold: float
-    shares: tuple[float, ...]
-    quality: float
-    cost: float | None
-
-    @property
-    def dearer(self) -> float:
-        """Part of the prompts that is not for the cheapest target."""
-        return 1.0 - self.shares[0]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RoutingReport:
     """The cost-quality curve of a policy on labelled prompts.
 
     APGR, CPT50 and CPT80 rank the cheapest target against the strongest, by the policy's score; they are ``None``
-    where the strongest is no better than the cheapest on these labels.
+    where the strongest is no better than the cheapest on these labels, and for a policy without a threshold: of that
+    there is one point, and no curve.
 
     Whether routing pays is said against the best single target: the cheapest that alone is at least as good as what
     the policy gives at its threshold. Against the strongest one, routing to anything cheaper would always pay.
@@ -75,6 +59,7 @@ class RoutingReport:
         now: the point at the policy's threshold.
         comparison: that point beside each target alone.
         overhead_usd: what deciding costs, USD a request; it is in the cost of every point.
+        failed: decisions that failed, by kind; the strongest target is called then, as in a router.
     """
 
     targets: tuple[str, ...]
@@ -88,35 +73,47 @@ class RoutingReport:
     now: ReportPoint
     comparison: Comparison
     overhead_usd: float = 0.0
+    failed: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls,
-        policy: ThresholdPolicy | CalibratedPolicy,
+        policy: ThresholdPolicy | CalibratedPolicy | Policy,
         labelled: Sequence[LabelledPrompt],
         *,
+        targets: Sequence[str] | None = None,
         costs: Mapping[str, float] | None = None,
         overhead_usd: float = 0.0,
     ) -> RoutingReport:
         """Try every threshold on labelled prompts.
 
+        A policy without a threshold (``LLMClassifier``, ``first_sure``, ``Cheapest``, a function) is asked about each
+        prompt once, by itself: a classifier is called, and paid for, so many times.
+
         Args:
-            policy: with a threshold; not fitted on the same prompts.
+            policy: not fitted on the same prompts.
             labelled: prompts with an outcome of every target.
+            targets: names, cheapest first, where the policy does not know them. Without them the order of the outcomes
+                counts, if ``costs`` rise in it or the outcomes do not speak against it.
             costs: by target, what a call costs on average, USD.
             overhead_usd: what deciding costs, USD a request, whichever target it goes to: a classifier's call, or what
                 the ledger says that calls under ``metadata:route_aside`` cost, by the number of requests.
 
         Raises:
             ConfigurationError: no prompts, an outcome or a cost that is missing, a cost that is no amount, a policy
-                without a threshold or for other targets.
+                for other targets or that decides nothing, or targets whose order cannot be believed.
         """
-        inner = uncalibrated(policy)
-        names, found = checked_labels(labelled, getattr(inner, "targets", None))
+        inner = policy.policy if isinstance(policy, CalibratedPolicy) else policy
+        names, found = checked_labels(labelled, order_of(policy, targets), costs)
         overhead = checked_overhead(overhead_usd, costs)
         prices = checked_prices(names, costs)
-        needs = needs_of(inner, [one.prompt for one in labelled], len(names))
-        return cls._of(names, found, needs, _threshold_of(inner), prices=prices, paid=prices, overhead=overhead)
+        prompts, threshold = [one.prompt for one in labelled], getattr(inner, "threshold", None)
+        if isinstance(inner, ThresholdPolicy) and isinstance(threshold, float):
+            needs = needs_of(inner, prompts, len(names))
+            return cls._of(names, found, needs, threshold, prices=prices, paid=prices, overhead=overhead)
+        places, failed = decided_places(inner, prompts, names)
+        one_point = cls._at(names, found, places, None, prices=prices, paid=prices, overhead=overhead)
+        return replace(one_point, failed=failed)
 
     @classmethod
     def of_drafts(
@@ -124,6 +121,7 @@ class RoutingReport:
         scores: Sequence[float],
         labelled: Sequence[LabelledPrompt],
         *,
+        targets: Sequence[str] | None = None,
         costs: Mapping[str, float] | None = None,
         threshold: float = 0.5,
         overhead_usd: float = 0.0,
@@ -134,6 +132,7 @@ class RoutingReport:
             scores: how likely the cheap target's answer to each prompt is good, 0 to 1, as ``AnswerScore.score``
                 says; of checks, 1 for an answer that passes them all and 0 for another.
             labelled: the prompts, with an outcome of both targets, the cheap one first.
+            targets: names of both, the cheap one first; as in ``of``.
             costs: by target, what a call costs on average, USD.
             threshold: a draft is thrown away below it.
             overhead_usd: what checking costs, USD a request: a judge, or further samples.
@@ -141,7 +140,7 @@ class RoutingReport:
         Raises:
             ConfigurationError: as ``of``; scores that do not go with the prompts, or outside 0..1; not two targets.
         """
-        names, found = checked_labels(labelled, None)
+        names, found = checked_labels(labelled, order_of(None, targets), costs)
         if len(names) != 2:
             raise ConfigurationError(f"scores of drafts tell two targets apart, not {list(names)!r}")
         overhead = checked_overhead(overhead_usd, costs)
@@ -155,7 +154,9 @@ class RoutingReport:
         needs, enough, all_pass = 1.0 - told[:, None], _just_above(1.0 - threshold), _just_above(1.0)
         paid = None if prices is None else np.cumsum(prices)
         made = cls._of(names, found, needs, enough, prices=prices, paid=paid, overhead=overhead, highest=all_pass)
-        return replace(made, points=tuple(map(_as_score, made.points)), now=replace(made.now, threshold=threshold))
+        return replace(
+            made, points=tuple(one.as_score() for one in made.points), now=replace(made.now, threshold=threshold)
+        )
 
     @classmethod
     def _of(
@@ -171,21 +172,48 @@ class RoutingReport:
         highest: float = 1.0,
     ) -> RoutingReport:
         thresholds = [*middles(needs[:, 0], most=POINTS), highest]
-        now = _point(needs, found, paid, threshold, overhead)
-        mixed = found[np.arange(len(found)), chosen(needs, threshold)]
+        points = tuple(
+            ReportPoint.of(chosen(needs, one), found, threshold=one, prices=paid, overhead=overhead)
+            for one in thresholds
+        )
+        now = cls._at(names, found, chosen(needs, threshold), threshold, prices=prices, paid=paid, overhead=overhead)
         strong, cheap = found[:, -1], found[:, 0]
-        curve = GapCurve.of(needs[:, 0], strong, cheap) if strong.mean() > cheap.mean() else None
+        if strong.mean() <= cheap.mean():
+            return replace(now, points=points)
+        curve = GapCurve.of(needs[:, 0], strong, cheap)
+        return replace(
+            now,
+            points=points,
+            apgr=curve.apgr,
+            apgr_interval=apgr_interval(needs[:, 0], strong, cheap, confidence=0.95, resamples=RESAMPLES),
+            cpt50=curve.share_for(0.5),
+            cpt80=curve.share_for(0.8),
+        )
+
+    @classmethod
+    def _at(
+        cls,
+        names: tuple[str, ...],
+        found: NDArray[np.float64],
+        places: NDArray[np.intp],
+        threshold: float | None,
+        *,
+        prices: NDArray[np.float64] | None,
+        paid: NDArray[np.float64] | None,
+        overhead: float,
+    ) -> RoutingReport:
+        """Return a report on one point."""
+        now = ReportPoint.of(places, found, threshold=threshold, prices=paid, overhead=overhead)
+        mixed = found[np.arange(len(found)), places]
         return cls(
             targets=names,
             prompts=len(found),
             qualities=tuple(float(one) for one in found.mean(axis=0)),
-            apgr=None if curve is None else curve.apgr,
-            apgr_interval=None
-            if curve is None
-            else apgr_interval(needs[:, 0], strong, cheap, confidence=0.95, resamples=RESAMPLES),
-            cpt50=None if curve is None else curve.share_for(0.5),
-            cpt80=None if curve is None else curve.share_for(0.8),
-            points=tuple(_point(needs, found, paid, one, overhead) for one in thresholds),
+            apgr=None,
+            apgr_interval=None,
+            cpt50=None,
+            cpt80=None,
+            points=(now,),
             now=now,
             comparison=compare(names, found, mixed, prices=prices, mixed_usd=now.cost),
             overhead_usd=overhead,
@@ -248,26 +276,39 @@ class RoutingReport:
             except ImportError as error:
                 raise MissingDependency("RoutingReport.plot", "report") from error
             _, ax = pyplot.subplots(figsize=(5.5, 4), layout="constrained")
-        across = [_across(point) for point in self.points]
-        ends = (min(across), max(across))
-        alone = [(_across(self.points[-1]), self.qualities[0]), (_across(self.points[0]), self.qualities[-1])]
+        across = [point.across for point in self.points]
+        alone = [(self.points[-1].across, self.qualities[0]), (self.points[0].across, self.qualities[-1])]
+        if self.now.threshold is None:
+            alone = [(0.0, self.qualities[0]), (1.0, self.qualities[-1])]
         singles = [(one.cost, one.quality) for one in self.comparison.singles if one.cost is not None]
         best = self.best_single
         if singles:
             alone = [singles[0], singles[-1]]
-        ax.plot(across, [point.quality for point in self.points], color="#3b6ea5", label="this policy")
+        ends = [*across, *(place for place, _ in alone)]
+        curve = self.now.threshold is not None
+        label = "at its threshold" if curve else "this policy"
+        if curve:
+            ax.plot(across, [point.quality for point in self.points], color="#3b6ea5", label="this policy")
         ax.plot(
             [place for place, _ in alone],
             [quality for _, quality in alone],
             color="#888888", linestyle="--", linewidth=1, label="at random",
         )  # fmt: skip
-        ax.plot([_across(self.now)], [self.now.quality], "o", color="#2e7d32", label="at its threshold")
+        ax.plot([self.now.across], [self.now.quality], "o", color="#2e7d32", label=label)
         if best.cost is not None:
             ax.plot(*zip(*singles, strict=True), "s", color="#888888", markersize=4, label="one target alone")
             name = plain_text(f"best alone: {best.target}")
             ax.plot([best.cost], [best.quality], "D", mfc="none", color="#b5482a", label=name)
-            ax.set_title(plain_text(_verdict_text(self.comparison)), fontsize="small", wrap=True)
-        ax.hlines(self.qualities[-1], *ends, color="#b5482a", linestyle=":", linewidth=1, label="strongest target")
+            ax.set_title(plain_text(verdict_text(self.comparison, self.now.shares)), fontsize="small", wrap=True)
+        ax.hlines(
+            self.qualities[-1],
+            min(ends),
+            max(ends),
+            color="#b5482a",
+            linestyle=":",
+            linewidth=1,
+            label="strongest target",
+        )
         ax.set_xlabel("not for the cheapest target" if self.now.cost is None else "USD for a call")
         ax.set_ylabel("mean outcome")
         ax.spines[["top", "right"]].set_visible(False)
@@ -284,13 +325,20 @@ class RoutingReport:
         priced = self.now.cost is not None
         header = ["threshold", *(f"to {name}" for name in self.targets), "quality", *(["USD a call"] if priced else [])]
         wanted = np.linspace(0, len(self.points) - 1, min(11, len(self.points))).round().astype(int)
-        lines = [_line(point, f"{point.threshold:.4f}") for point in (self.points[place] for place in wanted)]
-        return header, [*lines, _line(self.now, f"now {self.now.threshold:.4f}")]
+        if self.now.threshold is None:
+            return ["", *header[1:]], [self.now.cells("policy")]
+        lines = [point.cells(f"{point.threshold:.4f}") for point in (self.points[place] for place in wanted)]
+        return header, [*lines, self.now.cells(f"now {self.now.threshold:.4f}")]
 
     def _notes(self) -> list[str]:
         means = ", ".join(f"{name} {one:.3f}" for name, one in zip(self.targets, self.qualities, strict=True))
         notes = [f"{self.prompts} labelled prompts; mean outcome: {means}"]
-        if self.apgr is None or self.apgr_interval is None:
+        if self.failed:
+            kinds = ", ".join(f"{kind} ({count} times)" for kind, count in self.failed.items())
+            notes.append(f"not decided, so that {self.targets[-1]} was called: {kinds}")
+        if self.now.threshold is None:
+            notes.append("no threshold: one point, and no curve")
+        elif self.apgr is None or self.apgr_interval is None:
             notes.append(f"{self.targets[-1]} is no better than {self.targets[0]} on them")
         else:
             low, high = self.apgr_interval
@@ -302,8 +350,9 @@ class RoutingReport:
 
     def _money_notes(self) -> list[str]:
         found = self.comparison
+        verdict = verdict_text(found, self.now.shares)
         if self.now.cost is None:
-            return [_verdict_text(found)] if found.pays is False else []
+            return [verdict] if verdict else []
         alone = ", ".join(
             f"{one.target} {usd_text(Decimal(str(one.cost)))} (quality {one.quality:.3f})" for one in found.singles
         )
@@ -311,7 +360,7 @@ class RoutingReport:
         notes = [
             f"USD a request: {usd_text(Decimal(str(self.now.cost)))}{deciding} (quality {self.now.quality:.3f}); "
             f"one target alone: {alone}",
-            _verdict_text(found),
+            verdict,
         ]
         if found.random_usd is not None:
             notes.append(
@@ -329,56 +378,3 @@ class RoutingReport:
 
 def _just_above(number: float) -> float:
     return float(np.nextafter(number, 2.0))
-
-
-def _as_score(point: ReportPoint) -> ReportPoint:
-    return replace(point, threshold=max(0.0, 1.0 - point.threshold))
-
-
-def _verdict_text(found: Comparison) -> str:
-    name, quality = found.best.target, f"{found.best.quality:.3f}"
-    alone = f"{name} alone, the cheapest target that is as good (quality {quality})"
-    if not found.reached:
-        alone = f"{name} alone, which is the best target and not as good (quality {quality})"
-    if found.saved_usd is None or found.best.cost is None:
-        return f"routing does not pay: {alone}, does"
-    if not found.saved_usd:
-        return f"routing does not pay: it costs as much as {alone}"
-    amount = usd_text(Decimal(str(abs(found.saved_usd))))
-    share = f" ({abs(found.saved_usd) / found.best.cost:.1%})" if found.best.cost else ""
-    if found.pays:
-        return f"routing pays: {amount} USD{share} a request less than {alone}"
-    return f"routing does not pay: {amount} USD{share} a request more than {alone}"
-
-
-def _point(
-    needs: NDArray[np.float64],
-    found: NDArray[np.float64],
-    prices: NDArray[np.float64] | None,
-    threshold: float,
-    overhead: float,
-) -> ReportPoint:
-    places = chosen(needs, threshold)
-    shares = np.bincount(places, minlength=found.shape[1]) / len(places)
-    return ReportPoint(
-        threshold=threshold,
-        shares=tuple(float(one) for one in shares),
-        quality=float(found[np.arange(len(places)), places].mean()),
-        cost=None if prices is None else float(shares @ prices) + overhead,
-    )
-
-
-def _threshold_of(policy: ThresholdPolicy) -> float:
-    threshold = getattr(policy, "threshold", None)
-    if not isinstance(threshold, float):
-        raise ConfigurationError(f"{type(policy).__name__} must have one threshold to report on; it has {threshold!r}")
-    return threshold
-
-
-def _across(point: ReportPoint) -> float:
-    return point.dearer if point.cost is None else point.cost
-
-
-def _line(point: ReportPoint, name: str) -> list[str]:
-    cost = [] if point.cost is None else [f"{point.cost:.6f}"]
-    return [name, *(f"{share:.1%}" for share in point.shares), f"{point.quality:.3f}", *cost]

@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.outcomes import LabelledPrompt, columns_of, outcome_table
+from lc_costkit.routing.target_order import refuse_accidental_order
 
 
 def checked_labels(
-    labelled: Sequence[LabelledPrompt], targets: Sequence[str] | None
+    labelled: Sequence[LabelledPrompt], targets: Sequence[str] | None, costs: Mapping[str, float] | None
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return the targets, and their outcomes: a row for each prompt.
 
+    Args:
+        labelled: the outcomes.
+        targets: names, cheapest first; ``None`` for the order of the outcomes, if the costs confirm it, or the
+            outcomes do not speak against it.
+        costs: by target, what a call costs, USD.
+
     Raises:
-        ConfigurationError: no prompts, an outcome that is missing, fewer than two targets, or others than ``targets``.
+        ConfigurationError: no prompts, an outcome or a cost that is missing, fewer than two targets, others than
+            ``targets``, or an order that cannot be believed.
     """
     texts, columns = columns_of(labelled)
     names = tuple(targets or columns)
@@ -30,7 +38,23 @@ def checked_labels(
     table = outcome_table(texts, {name: columns[name] for name in names})
     if not table.complete:
         raise ConfigurationError("a report needs an outcome of every target for every prompt; some are missing")
+    if targets is None and not _confirmed(names, costs):
+        refuse_accidental_order(table, labelled)
     return names, table.found
+
+
+def _confirmed(names: Sequence[str], costs: Mapping[str, float] | None) -> bool:
+    """Tell whether costs rise in this order; raise ``ConfigurationError`` if they speak of another."""
+    prices = checked_prices(names, costs)
+    if prices is None:
+        return False
+    if (np.diff(prices) < 0).any():
+        told = ", ".join(f"{name} {price:g}" for name, price in zip(names, prices, strict=True))
+        raise ConfigurationError(
+            f"the outcomes name the targets in the order {list(names)!r}, but costs do not rise in it: {told}. "
+            "Pass targets=[cheapest, ..., strongest]; the same order again, if it is meant"
+        )
+    return bool(prices[0] < prices[-1])
 
 
 def checked_prices(names: Sequence[str], costs: Mapping[str, float] | None) -> NDArray[np.float64] | None:

@@ -39,6 +39,20 @@ def explicit_order(targets: Sequence[str], labelled: Iterable[str]) -> tuple[str
     return tuple(targets)
 
 
+def order_of(policy: object, targets: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the targets' names as a policy knows them, else as they are given; ``None`` if nobody says.
+
+    Raises:
+        ConfigurationError: both say them, and not the same.
+    """
+    declared: Sequence[str] | None = getattr(policy, "targets", None)
+    known = None if declared is None else tuple(declared)
+    given = None if targets is None else explicit_order(targets, targets)
+    if known is not None and given is not None and given != known:
+        raise ConfigurationError(f"targets={list(given)!r}, but the policy's are {list(known)!r}; leave them out")
+    return known if given is None else given
+
+
 def refuse_accidental_order(table: OutcomeTable, labelled: Sequence[LabelledPrompt] = ()) -> None:
     """Look at an order that only mappings tell.
 

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.routing import LabelledPrompt, RoutingReport, Rules, calibrate, labelled_prompts
+from lc_costkit.routing import (
+    Cheapest,
+    LabelledPrompt,
+    RouteRequest,
+    RoutingReport,
+    Rules,
+    TargetModel,
+    calibrate,
+    first_sure,
+    labelled_prompts,
+)
+from lc_costkit.routing.classifier import Classifier
 from lc_costkit.routing.learned import Learned
 from tests.routing.test_calibrate import ByNumber, drawn, labelled
 from tests.routing.test_learned import OUTCOMES, PROMPTS
@@ -46,7 +57,7 @@ def test_text_and_html_show_the_figures() -> None:
 
 def test_where_the_strong_target_is_no_better_it_says_so() -> None:
     rows = [LabelledPrompt(prompt=str(n), outcomes={"cheap": 1.0, "strong": 0.5}) for n in range(60)]
-    report = RoutingReport.of(ByNumber(), rows)
+    report = RoutingReport.of(ByNumber(), rows, targets=["cheap", "strong"])
     assert report.apgr is None
     assert "routing does not pay" in repr(report)
 
@@ -107,14 +118,14 @@ def test_the_plot_writes_names_as_they_are() -> None:
     axes = RoutingReport.of(ByNumber(), rows, costs={"$cheap": 1e-5, "$strong{": 1e-3}).plot()
     axes.figure.canvas.draw()
     assert r"best alone: \$cheap" in {line.get_label() for line in axes.lines}
-    assert r"\$cheap alone" in axes.get_title()
+    assert r"everything goes to \$cheap, which is as good as \$strong{" in axes.get_title()
     matplotlib.pyplot.close(axes.figure)
 
 
 def test_targets_at_one_price_do_not_pay_by_a_rounding_error() -> None:
     rows = [LabelledPrompt(prompt=str(n), outcomes={"a": 1.0, "b": 1.0}) for n in range(60)]
     for cents in range(1, 40):
-        report = RoutingReport.of(ByNumber(), rows, costs=dict.fromkeys("ab", cents / 700))
+        report = RoutingReport.of(ByNumber(0.03), rows, costs=dict.fromkeys("ab", cents / 700))
         assert (report.pays, report.saved_usd) == (False, 0)
         assert "routing does not pay: it costs as much as a alone" in repr(report)
 
@@ -209,10 +220,112 @@ def test_a_learned_policy_has_a_report() -> None:
         (ByNumber(), [LabelledPrompt(prompt="1", outcomes={"a": 1})], None, "nothing to choose"),
         (ByNumber(), labelled_prompts(["1", "2"], {"a": [1, None], "b": [1, 1]}), None, "some are missing"),
         (ByNumber(), labelled(60), {"cheap": 1.0}, r"\['strong'\] are missing"),
-        (Rules(threshold=(0.5,)), labelled(60), None, "must have one threshold"),
-        (lambda request: "a", labelled(60), None, "has no threshold"),
+        (lambda request: "a", labelled(60), None, "decided about none of 60 prompts"),
+        (Cheapest(), labelled(60), None, "does not say which model it is"),
+        ("Rules", labelled(60), None, "cannot be called"),
+        (ByNumber(), labelled_prompts(["1", "2"], {"a": [1, 1], "b": [1, 1]}), {"a": 2, "b": 1}, "do not rise in it"),
     ],
 )
 def test_bad_input_is_refused(policy: object, rows: object, costs: dict[str, float] | None, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         RoutingReport.of(policy, rows, costs=costs)  # type: ignore[arg-type]
+
+
+def test_a_policy_that_routes_nothing_is_said_to_and_what_that_gives_up() -> None:
+    rows = labelled(300)
+    cheap, strong = RoutingReport.of(ByNumber(), rows).qualities
+    told = f"everything goes to cheap, which gives up {strong - cheap:.3f} of the quality of strong alone"
+    told += f" ({cheap:.3f} instead of {strong:.3f})"
+    for options in ({}, {"costs": COSTS}):
+        report = RoutingReport.of(ByNumber(1.0), rows, **options)  # type: ignore[arg-type]
+        assert f"routing does not pay: {told}" in repr(report)
+        assert "USD a request more" not in repr(report)
+    paid = RoutingReport.of(ByNumber(1.0), rows, costs=COSTS, overhead_usd=0.0005)
+    assert f"{told}, at 0.000500 USD a request more than cheap alone" in repr(paid)
+    assert "routing does not pay: everything goes to strong" in repr(RoutingReport.of(ByNumber(0.0), rows, costs=COSTS))
+
+
+def test_all_to_a_target_that_another_one_beats_is_said_with_it() -> None:
+    rows = [LabelledPrompt(prompt=str(n), outcomes={"cheap": 1.0, "strong": 0.5}) for n in range(60)]
+    told = repr(RoutingReport.of(ByNumber(0.0), rows, costs=COSTS))
+    assert "everything goes to strong; routing does not pay: 0.019000 USD (1900.0%) a request more than cheap" in told
+
+
+def test_the_order_of_the_outcomes_is_not_taken_for_granted() -> None:
+    names = {"strong": [1.0] * 60, "cheap": [float(n % 2) for n in range(60)]}
+    rows = labelled_prompts([str(n) for n in range(60)], names)
+    with pytest.raises(ConfigurationError, match="clearly worse than 'strong'"):
+        RoutingReport.of(ByNumber(), rows)
+    with pytest.raises(ConfigurationError, match=r"costs do not rise in it: strong 0\.02, cheap 0\.001"):
+        RoutingReport.of(ByNumber(), rows, costs=COSTS)
+    with pytest.raises(ConfigurationError, match="do not rise"):
+        RoutingReport.of_drafts([0.5] * 60, rows, costs=COSTS)
+    said = RoutingReport.of(ByNumber(), rows, costs=COSTS, targets=["cheap", "strong"])
+    assert said.targets == ("cheap", "strong")
+    assert RoutingReport.of_drafts([0.5] * 60, rows, targets=["cheap", "strong"]).targets == said.targets
+    assert RoutingReport.of(Rules(targets=("cheap", "strong")), rows).targets == said.targets
+    with pytest.raises(ConfigurationError, match="but the policy's are"):
+        RoutingReport.of(Rules(targets=("cheap", "strong")), rows, targets=["strong", "cheap"])
+    mixed = [*rows[:30], *(LabelledPrompt(prompt="1", outcomes={"cheap": 0.0, "strong": 1.0}) for _ in range(30))]
+    with pytest.raises(ConfigurationError, match="which is the strongest"):
+        RoutingReport.of(ByNumber(), mixed)
+
+
+def above_half(request: RouteRequest) -> str:
+    return request.targets[int(request.question) >= 500]
+
+
+def test_a_policy_without_a_threshold_is_reported_at_its_one_point() -> None:
+    rows = labelled(300)
+    same = RoutingReport.of(ByNumber(0.5), rows, costs=COSTS)
+    report = RoutingReport.of(above_half, rows, costs=COSTS)
+    assert (report.now.threshold, report.points) == (None, (report.now,))
+    assert (report.now.shares, report.now.quality, report.now.cost) == (
+        same.now.shares, same.now.quality, same.now.cost,
+    )  # fmt: skip
+    assert (report.comparison, report.pays) == (same.comparison, True)
+    assert (report.apgr, report.cpt50) == (None, None)
+    for shown in (repr(report), report._repr_html_()):
+        assert "no threshold: one point" in shown
+        assert "routing pays: " in shown
+        assert "no better than" not in shown
+    assert len(report.to_frame()) == 1
+    for one in (report, RoutingReport.of(above_half, rows)):
+        axes = one.plot()
+        assert "at its threshold" not in {line.get_label() for line in axes.lines}
+        assert "this policy" in {line.get_label() for line in axes.lines}
+        matplotlib.pyplot.close(axes.figure)
+
+
+def test_a_classifier_is_asked_once_about_each_prompt_and_may_not_pay() -> None:
+    asked: list[str] = []
+
+    def model(prompt: str) -> str:
+        asked.append(prompt)
+        return "strong" if len(asked) % 2 else "cheap"
+
+    rows = labelled_prompts([f"Question {n}?" for n in range(40)], {"cheap": [0.9] * 40, "strong": [1.0] * 40})
+    report = RoutingReport.of(Classifier(model), rows, costs={"cheap": 1.0, "strong": 2.0}, overhead_usd=0.6)
+    assert len(asked) == 40
+    assert (report.now.shares, report.now.cost, report.pays) == ((0.5, 0.5), 2.1, False)
+    assert "of which deciding 0.600000" in repr(report)
+
+
+def test_every_policy_of_the_kit_has_a_report() -> None:
+    rows = labelled_prompts(["Hi", "Prove it: x^2 > x for all x > 1"] * 30, {"a": [1.0, 0.5] * 30, "b": [1.0] * 60})
+    models = {"a": TargetModel("gpt-4o-mini", "openai"), "b": TargetModel("gpt-4o", "openai")}
+    cheapest = Cheapest(min_quality=0.9, quality={"a": 0.5, "b": 0.95}, models=models)
+    assert RoutingReport.of(cheapest, rows).now.shares == (0.0, 1.0)
+    assert RoutingReport.of(Rules(threshold=(0.3,)), rows).now.shares == (0.5, 0.5)
+    assert RoutingReport.of(first_sure(Rules(threshold=0.3), lambda request: "b"), rows).now.threshold is None
+
+
+def test_decisions_that_fail_count_for_the_strongest_target_and_are_told() -> None:
+    def policy(request: RouteRequest) -> str:
+        return {"1": "cheap", "2": "cheap"}[request.question]
+
+    rows = labelled_prompts(["1", "2", "3"], {"cheap": [1.0] * 3, "strong": [1.0] * 3})
+    report = RoutingReport.of(policy, rows)
+    assert report.failed == {"the routing policy: KeyError": 1}
+    assert report.now.shares == pytest.approx((2 / 3, 1 / 3))
+    assert "not decided, so that strong was called: the routing policy: KeyError (1 times)" in repr(report)
