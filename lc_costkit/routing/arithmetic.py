@@ -35,6 +35,7 @@ _MORE = re.compile(
 """What stands behind a number that is more than its digits: a power, a decimal comma, a letter, a remainder."""
 
 _PERCENT_ADDED = re.compile(r"[-+] *\([\d.]+/100\)(?= *(?:[-+)]|$))")
+_RESULT = re.compile(r"[-+]?\(?[-+]?(?P<whole>\d*)(?:\.(?P<decimals>\d*))?(?P<percent>/100)?\)?\s*")
 _SENTENCE = re.compile(r"[;,.!?](?!\d)")
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?|\.\d+)|(.))")
 
@@ -52,9 +53,12 @@ class Equation:
     @property
     def holds(self) -> bool:
         """The sides are equal, up to the rounding that the right one shows; a share may be written as per cent."""
-        whole, _, decimals = self.right.strip().partition(".")
-        zeros = len(whole) - len(whole.rstrip("0")) if self.rounded and not decimals else 0
-        shown = 0.5 * 10.0 ** (zeros - len(decimals)) if decimals or self.rounded else 0.0
+        written = _RESULT.fullmatch(self.right)
+        shown = 0.0
+        if written and (written["decimals"] or self.rounded):
+            whole, decimals = written["whole"], written["decimals"] or ""
+            zeros = 0 if decimals else len(whole) - len(whole.rstrip("0"))
+            shown = 0.5 * 10.0 ** (zeros - len(decimals)) * (0.01 if written["percent"] else 1.0)
         allowed = max(shown, ROUNDING * abs(self.left_value), 1e-9)
         parts = (1.0, 100.0, 0.01) if "/100" in self.left + self.right else (1.0,)
         return any(abs(self.left_value - part * self.right_value) <= allowed for part in parts)

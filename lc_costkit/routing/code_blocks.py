@@ -102,7 +102,10 @@ def _python_fault(source: str) -> str | None:
             warnings.simplefilter("ignore")
             ast.parse("\n".join(lines))
     except SyntaxError as error:
-        return f"line {error.lineno}"
+        wrong = (error.text or "").lstrip()
+        # A later Python may read it: quotes within an f-string, "type X = int".
+        newer = "f-string" in error.msg or wrong.startswith("type ")
+        return None if newer else f"line {error.lineno}"
     except (ValueError, RecursionError, MemoryError):
         return "it cannot be read"
     return None

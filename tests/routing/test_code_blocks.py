@@ -33,6 +33,8 @@ def test_blocks(text: str, found: list[Block]) -> None:
         ("python", "for x in y:\n    if x:"),
         ("python", "@app.get('/')"),
         ("py", "await f()\nreturn 1"),
+        ("py", "type X = int"),
+        ("py", 'print(f"{x[\'a\']} {y["b"]}")'),
         ("json", '{"a": 1}\n{"a": 2}'),
         ("json", '"scripts": {"a": 1},'),
         ("json", '{"a": 1, // one\n "b": 2}'),
