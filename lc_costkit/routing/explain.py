@@ -43,6 +43,10 @@ class RouteExplanation:
     def rows(self) -> list[tuple[str, str]]:
         """The explanation as pairs of a heading and a text."""
         score = "-" if self.score is None else f"{self.score:.3f}"
+        thresholds = self.choice.decision.thresholds
+        if self.score is not None and thresholds:
+            steps = ", ".join(f"{one:.4f}" for one in thresholds)
+            score = f"{self.score:.4f} (threshold{'s' * (len(thresholds) > 1)} {steps}: a dearer target from there on)"
         chosen = self.choice.decision.target
         note = f" (observe mode; the policy chose {chosen})" if self.choice.observed else ""
         if disabled():

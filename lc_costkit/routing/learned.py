@@ -162,6 +162,7 @@ class Learned:
             score=round(float(needs[0]), 4) if len(needs) else None,
             reasons=tuple(reasons),
             expected_quality=shown,
+            thresholds=(self.threshold,),
         )
 
     def check(self, targets: Sequence[str]) -> None:

@@ -117,6 +117,8 @@ class RouteDecision:
         waited_usd: what was not saved so far because the conversation was kept where it is, USD.
         fault: what failed on the way to the decision, which stands all the same; empty if nothing did. A router counts
             it among its faults and logs it once, so it holds none of the user's text.
+        thresholds: scores from which a dearer target is called, ascending, the first that from which the cheapest is
+            not enough; empty if the policy has none.
 
     Raises:
         ConfigurationError: the score is outside 0..1.
@@ -130,6 +132,7 @@ class RouteDecision:
     unfit: tuple[str, ...] = ()
     waited_usd: Decimal = Decimal(0)
     fault: str = ""
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         given: Iterable[object] = self.reasons

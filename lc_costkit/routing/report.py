@@ -59,7 +59,7 @@ class RoutingReport:
         now: the point at the policy's threshold.
         comparison: that point beside each target alone.
         overhead_usd: what deciding costs, USD a request; it is in the cost of every point.
-        failed: decisions that failed, by kind; the strongest target is called then, as in a router.
+        failed: faults while deciding, by kind; a decision that fails goes to the strongest target, as in a router.
     """
 
     targets: tuple[str, ...]
@@ -335,7 +335,7 @@ class RoutingReport:
         notes = [f"{self.prompts} labelled prompts; mean outcome: {means}"]
         if self.failed:
             kinds = ", ".join(f"{kind} ({count} times)" for kind, count in self.failed.items())
-            notes.append(f"not decided, so that {self.targets[-1]} was called: {kinds}")
+            notes.append(f"faults while deciding, counted as a router goes on after them: {kinds}")
         if self.now.threshold is None:
             notes.append("no threshold: one point, and no curve")
         elif self.apgr is None or self.apgr_interval is None:

@@ -19,8 +19,8 @@ MOST_TEXT = 8_000
 """Characters of a question that rules read: its first and last halves. Length counts all of it."""
 
 CAUTIOUS_THRESHOLD = 0.2
-"""Doubt goes to the strong model: 10 % of the support questions of BANKING77 and 0.6 % of CLINC150's do,
-but 96 % of the MMLU and 97 % of the GSM8K questions (`benchmarks/routing.py`)."""
+"""Doubt about an exam question goes to the strong model: 96 % of MMLU's and 97 % of GSM8K's do. Of support questions,
+which are shorter, 10 % of BANKING77's and 0.6 % of CLINC150's do: it is not cautious there (`benchmarks/routing.py`)."""
 
 MOST_TURNS = 20
 """Earlier questions looked at when a reply inherits the conversation's level."""
@@ -35,8 +35,10 @@ class Rules:
     that stood for itself, if that is higher.
 
     Measured with no labels (``benchmarks/routing.py``). Thresholds do not carry over from one kind
-    of traffic to another: look at the shares on your own questions, with ``mode="observe"``, before
-    raising the default, which is cautious.
+    of traffic to another. The default is cautious with exam questions, nearly all of which it sends
+    to the strongest target; short questions of customers it sends nearly all to the cheapest, hard
+    ones too (shares: ``CAUTIOUS_THRESHOLD``). Look at the shares on your own questions, with
+    ``mode="observe"``, and set the threshold by them (``calibrate``).
 
     Args:
         table: the rules; ``None`` takes ``DEFAULT_RULES``; add a row with ``(*DEFAULT_RULES, Rule(...))``.
@@ -86,8 +88,9 @@ class Rules:
         if request.notes and not request.question.strip():  # an image alone, say
             return RouteDecision(target=targets[-1], reasons=("there is no text for the rules to read",))
         score, reasons = self._level(request)
-        step = bisect_right(self._steps(len(targets)), score)
-        return RouteDecision(target=targets[step], score=round(score, 4), reasons=reasons)
+        steps = self._steps(len(targets))
+        target = targets[bisect_right(steps, score)]
+        return RouteDecision(target=target, score=round(score, 4), reasons=reasons, thresholds=steps)
 
     def check(self, targets: Sequence[str]) -> None:
         """Raise ``ConfigurationError`` if there is not one threshold for each step between ``targets``.

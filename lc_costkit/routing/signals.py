@@ -104,12 +104,13 @@ def letters(text: str) -> float:
 
 
 def length(text: str, rule: Rule) -> Finding:
-    """Length on a log scale, from ``SHORTEST`` to ``rule.enough`` Latin letters."""
+    """Length on a log scale, from ``SHORTEST`` to ``rule.enough`` Latin letters (``letters``; all characters count)."""
     if rule.enough <= SHORTEST:
         raise ConfigurationError(f"rule {rule.name!r}: enough must be over {SHORTEST:.0f} letters, not {rule.enough!r}")
     size = letters(text)
     strength = math.log(max(size, SHORTEST) / SHORTEST) / math.log(rule.enough / SHORTEST)
-    return Finding(min(1.0, strength), f"{size:.0f} letters")
+    worth = "" if size == len(text) else f", worth {size:.0f} Latin letters"
+    return Finding(min(1.0, strength), f"{len(text)} characters{worth}")
 
 
 def words(text: str, rule: Rule) -> Finding:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from lc_costkit.routing import RouteDecision, RouteRequest
+from lc_costkit.routing import Policy, RouteDecision, RouteRequest, Rules, first_sure, sticky
 from lc_costkit.routing.choose import TargetChooser
 from lc_costkit.routing.explain import RouteExplanation
 from lc_costkit.routing.target_model import TargetModel
@@ -33,6 +34,21 @@ def test_text_shows_target_score_reasons_and_models() -> None:
         "  target        small: gpt-4o-mini",
         "  strong target large: unnamed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (Rules(threshold=0.4), r"0\.\d{4} \(threshold 0\.4000: a dearer target from there on\)"),
+        (Rules(threshold=(0.1, 0.30004)), r"0\.\d{4} \(thresholds 0\.1000, 0\.3000: a dearer"),
+        (first_sure(sticky(Rules(threshold=0.4)), lambda request: "small", unsure=(0, 0)), r"\(threshold 0\.4000: "),
+        (lambda request: "small", r"-$"),
+    ],
+)
+def test_the_score_is_shown_with_the_threshold_it_is_held_against(policy: Policy, told: str) -> None:
+    names = ["small", "middle", "large"] if "thresholds" in told else ["small", "large"]
+    choice = TargetChooser(names, policy=policy).choose(RouteRequest(question="Why was I charged twice?"))
+    assert re.match(f".*{told}", dict(RouteExplanation(choice=choice, targets=(), strong="large").rows())["score"])
 
 
 def test_observe_mode_says_what_the_policy_chose() -> None:

@@ -100,3 +100,16 @@ def test_a_bad_rule_is_refused(fields: dict[str, float], message: str) -> None:
 def test_length_needs_room_above_the_shortest_text() -> None:
     with pytest.raises(ConfigurationError, match="over 20 letters, not 20"):
         rule(signals.length, enough=20).read("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("Where is it?", "12 characters"),
+        ("환불은 언제 되나요?", "11 characters, worth 21 Latin letters"),
+        ("退款多久到账？", "7 characters, worth 21 Latin letters"),
+        ("Où est-il ?", "11 characters"),
+    ],
+)
+def test_the_note_about_length_says_what_is_counted(text: str, note: str) -> None:
+    assert rule(signals.length, enough=4000).read(text).note == note
