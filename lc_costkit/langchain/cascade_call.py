@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,9 @@ class CascadeCall:
         if self._choice.observed:
             return output
         if isinstance(output, dict) and isinstance(output.get("raw"), BaseMessage):
-            return {**output, "raw": with_trail(output["raw"], trail)}
+            made = copy(output)  # chunks of a stream are a kind of their own, which can be added up
+            made["raw"] = with_trail(output["raw"], trail)
+            return made
         return with_trail(output, trail)
 
     # -- calling ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,6 +56,14 @@ class ManyModels(RunnableSerializable[LanguageModelInput, Any]):
     _chooser: TargetChooser = PrivateAttr()
 
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Show in the signature what there is to give; fields hold what was prepared, too."""
+        super().__pydantic_init_subclass__(**kwargs)
+        given = inspect.signature(cls.__init__).parameters
+        shown = [one for one in cls.__signature__.parameters.values() if one.name in given or one.name == "name"]
+        cls.__signature__ = cls.__signature__.replace(parameters=shown)
 
     # -- telling ---------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.routing.choose import Choice
 from lc_costkit.routing.policy import Role, RouteRequest, Turn
 from lc_costkit.routing.target_model import TargetModel
+
+_WITH_RAW = frozenset({"raw", "parsed", "parsing_error"})
+"""What ``with_structured_output(include_raw=True)`` answers with; in a stream each by itself."""
 
 _ROLES: dict[str, Role] = {"human": "human", "ai": "assistant", "tool": "tool", "function": "tool"}
 _NOT_MEDIA = frozenset({"text", "reasoning", "thinking", "tool_use", "tool_call", "tool_result", "cachePoint"})
@@ -134,11 +138,17 @@ def model_of(target: Runnable[Any, Any]) -> Any:
 def stamped(answer: Any, choice: Choice | None) -> Any:
     """Return a message with the decision in ``response_metadata["lc_costkit"]["route"]``.
 
-    Anything that is not a message, and every answer in observe mode, is returned as it is. The
-    message is copied: the original may also sit in a cache or a tracer. Nothing that differs from
-    run to run (the time taken) is put in.
+    Of structured output with ``include_raw=True``, that is the message under ``raw``. Anything else, and every answer
+    in observe mode, is returned as it is. The message is copied: the original may also sit in a cache or a tracer.
+    Nothing that differs from run to run (the time taken) is put in.
     """
-    if choice is None or choice.observed or not isinstance(answer, BaseMessage):
+    if choice is None or choice.observed:
+        return answer
+    if isinstance(answer, dict) and answer.keys() <= _WITH_RAW and isinstance(answer.get("raw"), BaseMessage):
+        made = copy(answer)  # chunks of a stream are a kind of their own, which can be added up
+        made["raw"] = stamped(answer["raw"], choice)
+        return made
+    if not isinstance(answer, BaseMessage):
         return answer
     ours = answer.response_metadata.get(MARK, {})
     route = {"target": choice.target, "score": choice.decision.score, "reasons": list(choice.decision.reasons)}

@@ -26,6 +26,9 @@ from lc_costkit.switch import Mode, checked_mode
 
 T = TypeVar("T")
 
+_LONGEST_MESSAGE = 300
+"""Characters of an error's message in an explanation: its first lines."""
+
 OnError = Literal["raise", "next"]
 """What happens when a target fails: the error is raised, or another target is called."""
 
@@ -114,7 +117,7 @@ class TargetChooser:
             except Exception as error:
                 if leaves_graph(error):
                     raise
-                decision = self._strong(error)
+                decision = self._strong(error, explained=not remember)
         return self._choice(request, seen if remember else None, decision, started)
 
     async def achoose(self, source: RouteRequest | Callable[[], RouteRequest], *, remember: bool = True) -> Choice:
@@ -127,7 +130,7 @@ class TargetChooser:
             except Exception as error:
                 if leaves_graph(error):
                     raise
-                decision = self._strong(error)
+                decision = self._strong(error, explained=not remember)
         return self._choice(request, seen if remember else None, decision, started)
 
     def instead(self, choice: Choice, failed: Sequence[str], error: BaseException) -> Choice | None:
@@ -171,7 +174,7 @@ class TargetChooser:
         try:
             request = source if isinstance(source, RouteRequest) else source()
         except Exception as error:
-            return RouteRequest(question=""), None, self._strong(error, "reading the input")
+            return RouteRequest(question=""), None, self._strong(error, "reading the input", explained=explained)
         request = replace(request, targets=request.targets or self.targets, explained=explained)
         seen = self.conversations.look(request)
         request = replace(request, conversation=request.conversation or seen.conversation)
@@ -208,10 +211,12 @@ class TargetChooser:
         reasons = (f"{decision.target} cannot do it: {missing}", *decision.reasons)
         return replace(decision, target=able, reasons=reasons, expected_cost=None)
 
-    def _strong(self, error: Exception, where: str = "the routing policy") -> RouteDecision:
+    def _strong(self, error: Exception, where: str = "the routing policy", *, explained: bool = False) -> RouteDecision:
         advice = f"every such request goes to {self.strong!r}; mend or replace the policy"
         self.faults.record(where, error, advice, may_quote=True)
-        return RouteDecision(target=self.strong, reasons=(f"{where} failed ({type(error).__name__})",))
+        # Reasons are stored, and a message may hold the user's text; an explanation is for who wrote the policy.
+        told = type(error).__name__ + (f": {str(error)[:_LONGEST_MESSAGE]}" if explained else "")
+        return RouteDecision(target=self.strong, reasons=(f"{where} failed ({told})",))
 
     def _choice(self, request: RouteRequest, seen: Seen | None, decision: RouteDecision, started: float) -> Choice:
         if request.notes:
@@ -272,7 +277,10 @@ def named_targets(targets: Mapping[str, T] | Iterable[tuple[str, T]]) -> dict[st
         pairs = list(targets.items()) if isinstance(targets, Mapping) else [(name, target) for name, target in targets]
     except (TypeError, ValueError):
         kind = type(targets).__name__
-        raise ConfigurationError(f"targets must be a mapping of names to models, or pairs, not {kind}") from None
+        raise ConfigurationError(
+            f"targets must be a mapping of names to models, or pairs, not {kind}; "
+            'write {"cheap": ..., "strong": ...}, the cheapest first'
+        ) from None
     named = dict(pairs)
     if len(named) < len(pairs):
         names = [name for name, _ in pairs]

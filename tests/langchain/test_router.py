@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import pickle
+import pydoc
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +21,7 @@ from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig
 from pydantic import BaseModel
 
 from lc_costkit.errors import ConfigurationError
+from lc_costkit.langchain.cascade import Cascade
 from lc_costkit.langchain.router import ModelRouter
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.routing import RouteDecision, RouteRequest, Rules, first_sure
@@ -529,6 +532,15 @@ def test_more_than_two_targets() -> None:
 def test_bad_input_is_refused_at_construction(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         ModelRouter(**{"targets": fakes(), **arguments})
+
+
+@pytest.mark.parametrize("kind", [ModelRouter, Cascade])
+def test_the_signature_shows_what_there_is_to_give(kind: type[Any]) -> None:
+    told = set(inspect.signature(kind).parameters)
+    assert {"targets", "policy", "strong", "mode", "on_error", "name"} <= told
+    assert not [name for name in told if name.startswith("bound_") or name in ("drafting", "raw_wanted", "fields")]
+    for line in pydoc.render_doc(kind, renderer=pydoc.plaintext).splitlines()[:12]:
+        assert "bound_" not in line
 
 
 class Endless(Runnable[Any, Any]):

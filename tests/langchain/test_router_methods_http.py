@@ -16,6 +16,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
+from lc_costkit.langchain.cascade import Cascade
 from lc_costkit.langchain.router import ModelRouter
 from lc_costkit.marks import ROUTE_KEY, RouteMark
 from lc_costkit.routing import RouteRequest, Rules
@@ -93,6 +94,32 @@ def test_structured_output_of_every_kind(
     else:
         assert easy["tools"][0]["type"] == "function"
         assert "input_schema" in hard["tools"][0]
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "batch", "stream", "astream"])
+@pytest.mark.parametrize("kind", [ModelRouter, Cascade])
+async def test_the_raw_answer_of_structured_output_tells_its_route(models: dict[str, Any], kind: Any, way: str) -> None:
+    structured = kind(models).with_structured_output(Report, method="function_calling", include_raw=True)
+    if way.endswith("stream"):
+        chunks = list(structured.stream(EASY)) if way == "stream" else [one async for one in structured.astream(EASY)]
+        answer = chunks[0]
+        for chunk in chunks[1:]:
+            answer = answer + chunk
+    elif way == "batch":
+        (answer,) = structured.batch([EASY])
+    else:
+        answer = structured.invoke(EASY) if way == "invoke" else await structured.ainvoke(EASY)
+    assert targets([answer["raw"]]) == ["small"]
+    assert isinstance(answer["parsed"], Report)
+
+
+def test_a_last_answer_that_is_streamed_with_its_raw_message_tells_its_route(models: dict[str, Any]) -> None:
+    structured = Cascade(models).with_structured_output(Report, method="function_calling", include_raw=True)
+    first, *others = structured.stream(EASY, {"metadata": {"route": "large"}})
+    for chunk in others:
+        first = first + chunk
+    assert targets([first["raw"]]) == ["large"]
+    assert isinstance(first["parsed"], Report)
 
 
 def test_tools_can_be_bound_in_a_chain_batch_and_stream(provider: FakeProvider, router: ModelRouter) -> None:
