@@ -20,7 +20,6 @@ from lc_costkit.errors import BudgetExceeded, ConfigurationError
 from lc_costkit.faults import Faults
 from lc_costkit.langchain.many_models import deciding
 from lc_costkit.langchain.route_request import described, identify, route_request, stamped
-from lc_costkit.langchain.unstreamed import unstreamed
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets, route_mark
 from lc_costkit.routing.explain import RouteExplanation
 from lc_costkit.routing.leaving import leaves_graph
@@ -67,8 +66,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
     ``agent.invoke(..., config={"metadata": {"route": "strong"}})``.
 
     A policy that fails, a target that takes no tools where the agent has some, or one of another provider where a
-    tool is a provider's own (a web search), means the strong target; ``faults`` counts it. ``BudgetExceeded`` and
-    interrupts are raised, a policy's own too, whatever ``on_error`` says. Put this middleware outside of
+    tool is a provider's own (a web search), means the strong target; ``faults`` counts it. A target's
+    ``BudgetExceeded`` and all interrupts, a policy's too, are raised, whatever ``on_error`` says. Put this middleware outside of
     ``ModelFallbackMiddleware`` and of caching middleware, that is before them in the list. A fallback further out
     works, too: asked again with another model after a failure, the request goes to that model and is not routed.
 
@@ -138,7 +137,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return handler(request)
         config = ensure_config()
-        with deciding(unstreamed(config)):
+        with deciding(config):
             choice = self._chooser.choose(self._reader(request, config))
         current = self._first(request, choice)
         while True:
@@ -157,7 +156,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if disabled() or self._failures.replaced(request):
             return await handler(request)
         config = ensure_config()
-        with deciding(unstreamed(config)):
+        with deciding(config):
             choice = await self._chooser.achoose(self._reader(request, config))
         current = self._first(request, choice)
         while True:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from lc_costkit.langchain.answered import answer_of, shown, with_trail
 from lc_costkit.langchain.inside import each_model, whole_answers, without_cache
-from lc_costkit.langchain.many_models import deciding
+from lc_costkit.langchain.many_models import deciding, within
 from lc_costkit.langchain.overhearing import Overheard
 from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.spending import Spending
@@ -169,7 +169,7 @@ class CascadeCall:
     def _call(self, step: Try) -> Tried:
         try:
             # A binding adds what surrounds it to the config it is given: that must be the same.
-            with deciding(config := self._marked(step)):
+            with within(config := self._marked(step)):
                 output = self._target(step).invoke(self._sent(step), config, **self._kwargs)
         except Exception as error:
             if self._is_unreadable(step, error):
@@ -179,7 +179,7 @@ class CascadeCall:
 
     async def _acall(self, step: Try) -> Tried:
         try:
-            with deciding(config := self._marked(step)):
+            with within(config := self._marked(step)):
                 output = await self._target(step).ainvoke(self._sent(step), config, **self._kwargs)
         except Exception as error:
             if self._is_unreadable(step, error):
@@ -190,14 +190,14 @@ class CascadeCall:
     def _draw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
-        with deciding(config):
+        with within(config):
             outputs = target.batch([self._input] * step.samples, configs, **self._kwargs)
         return Drawn(answers=tuple(self._tried(output, live=False).answer for output in outputs))
 
     async def _adraw(self, step: Draw) -> Drawn:
         target, config = self._sampled(step)
         configs = [config] * step.samples
-        with deciding(config):
+        with within(config):
             # All are waited for, so that none is still being asked when the next target is.
             outputs = await target.abatch([self._input] * step.samples, configs, return_exceptions=True, **self._kwargs)
         for output in outputs:

@@ -24,6 +24,7 @@ from lc_costkit.errors import ConfigurationError, shown
 from lc_costkit.faults import Faults
 from lc_costkit.langchain.preparing import AlternativeModels, ConfigurableModels, Model, configured, prepared
 from lc_costkit.langchain.route_request import Tools, described, identify, model_of, route_request
+from lc_costkit.langchain.unstreamed import unstreamed
 from lc_costkit.marks import ROUTE_KEY
 from lc_costkit.routing.choose import Choice, TargetChooser, route_mark
 from lc_costkit.routing.explain import RouteExplanation
@@ -273,7 +274,14 @@ def checked_models(named: Mapping[str, Any]) -> None:
 
 @contextmanager
 def deciding(config: RunnableConfig) -> Iterator[None]:
-    """Let models that a policy or a check calls be children of the call that is decided about."""
+    """Let models that a policy or a check calls be children of the call that is decided about; no stream shows them."""
+    with within(unstreamed(config)):
+        yield
+
+
+@contextmanager
+def within(config: RunnableConfig) -> Iterator[None]:
+    """Let what is called be a child of the call that ``config`` is of."""
     inherited = {name: value for name, value in config.items() if name not in ("run_id", "run_name")}
     around = var_child_runnable_config.set(cast(RunnableConfig, inherited))
     try:

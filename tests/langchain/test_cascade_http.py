@@ -342,6 +342,37 @@ async def test_no_draft_that_is_thrown_away_is_streamed(cascade: Cascade) -> Non
     assert REFUSED not in "".join(chain.stream({"q": HARD}))
 
 
+@pytest.mark.parametrize("asks", ["check", "policy", "router"])
+async def test_no_stream_shows_what_a_check_or_a_policy_asks_a_model(
+    asks: str, provider: FakeProvider, models: dict[str, Any]
+) -> None:
+    nano = chat_openai(provider, "gpt-4.1-nano")
+
+    def policy(request: RouteRequest) -> str:
+        return "cheap" if nano.invoke("Which model?").text else "strong"
+
+    def check(request: RouteRequest, given: Answer) -> Verdict:
+        return PASSED if nano.invoke("Is it good?").text else failed("no")
+
+    model: Any = {
+        "check": Cascade(models, [check]),
+        "policy": Cascade(models, policy=policy),
+        "router": ModelRouter(models, policy=policy),
+    }[asks]
+    ledger = Ledger()
+    config: Any = {"callbacks": [CostCallbackHandler(ledger)]}
+    agent: Any = create_agent(model, tools=[])
+    state = {"messages": [HumanMessage(EASY)]}
+    pieces = [piece for piece, _ in agent.stream(state, config, stream_mode="messages")]
+    pieces += [piece async for piece, _ in agent.astream(state, config, stream_mode="messages")]
+    assert "".join(piece.text for piece in pieces) == EASY_ANSWER * 2
+    assert len({call.trace_id for call in ledger.records()}) == 2
+    events = [event async for event in model.astream_events(EASY, config, version="v2")]
+    assert {event["name"] for event in events if "model" in event["event"]} == {"ChatOpenAI"}
+    assert sum(event["event"] == "on_chat_model_start" for event in events) == 1
+    assert len(list(ledger.records())) == provider.calls == 6
+
+
 @pytest.mark.parametrize("question", [f"{EASY} get_weather", f"{HARD} get_weather"])
 def test_an_agent_runs_on_a_cascade(provider: FakeProvider, cascade: Cascade, question: str) -> None:
     agent = create_agent(model=cascade, tools=[get_weather], system_prompt="You help with the weather.")
