@@ -67,9 +67,10 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
 
     A policy that fails, a target that takes no tools where the agent has some, or one of another provider where a
     tool is a provider's own (a web search), means the strong target; ``faults`` counts it. A target's
-    ``BudgetExceeded`` and all interrupts, a policy's too, are raised, whatever ``on_error`` says. Put this middleware outside of
-    ``ModelFallbackMiddleware`` and of caching middleware, that is before them in the list. A fallback further out
-    works, too: asked again with another model after a failure, the request goes to that model and is not routed.
+    ``BudgetExceeded`` and all interrupts, a policy's too, are raised, whatever ``on_error`` says. Put this middleware
+    outside of ``ModelFallbackMiddleware`` and of caching middleware, that is before them in the list. A fallback
+    further out works, too: asked again with another model after a failure, the request goes to that model and is not
+    routed.
 
     With ``LC_COSTKIT_DISABLE`` set, the agent's own model answers as if this were not there.
 
