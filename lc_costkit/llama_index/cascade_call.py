@@ -115,13 +115,13 @@ class CascadeCall(Generic[R]):
 
     def _call(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
-        with self._marked(step), _read_by(target, step):
+        with self._marked(step), self._read_by(target, step):
             response = send(asked, target)
         return self._tried(response, step.target)
 
     async def _acall(self, step: Try) -> Tried:
         target, asked = self._cascade._for_target(step.target, shown(self._sent, step.draft, step.reasons))
-        with self._marked(step), _read_by(target, step):
+        with self._marked(step), self._read_by(target, step):
             response = await asend(asked, target)
         return self._tried(response, step.target)
 
@@ -170,6 +170,18 @@ class CascadeCall(Generic[R]):
             async for chunk in chunks:
                 yield self._stamped(chunk, trail)
         self._streamed(walk)
+
+    @contextmanager
+    def _read_by(self, target: LLM, step: Try) -> Iterator[None]:
+        """Tell a draft that a structured LLM cannot read from a call that failed."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            if not isinstance(target, StructuredLLM) or step.live:
+                raise
+            if self._spending is not None:
+                self._spending.add(None)  # it was paid for, and its usage is lost with it
+            raise Unreadable from error
 
     @contextmanager
     def _marked(self, step: Try) -> Iterator[None]:
@@ -240,14 +252,3 @@ class CascadeCall(Generic[R]):
     ) -> dict[str, Any]:
         trail = {"target": target, "score": self._choice.decision.score, "reasons": list(reasons)}
         return {**trail, "attempts": told(attempts), **({"stopped": stopped} if stopped else {})}
-
-
-@contextmanager
-def _read_by(target: LLM, step: Try) -> Iterator[None]:
-    """Tell a draft that a structured LLM cannot read from a call that failed."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if isinstance(target, StructuredLLM) and not step.live:
-            raise Unreadable from error
-        raise

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from lc_costkit.cache import Cache
 from lc_costkit.llama_index import LLMClassifier, cached_llm, cascade_llm, routed_llm
@@ -19,7 +19,7 @@ from lc_costkit.marks import MARK, ROUTE_KEY
 from lc_costkit.pricing import PriceBook
 from lc_costkit.routing.answer import failed
 from lc_costkit.routing.checks import SelfConsistent
-from lc_costkit.testing import FakeProvider
+from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCall
 from tests.support.llama_openai import OpenAIFunctionLLM
 
 HELLO = ChatRequest(messages=[ChatMessage("What is the capital?")])
@@ -99,3 +99,18 @@ async def test_all_samples_are_waited_for_where_one_fails(provider: FakeProvider
     llm = cascade_llm({"cheap": cheap, "strong": strong}, [SelfConsistent(samples=3)])
     await llm.achat(HELLO.messages)
     assert cheap.noted == ["gpt-4o-mini"] * 3 + ["gpt-4o"]
+
+
+def test_a_draft_that_cannot_be_read_is_not_taken_for_free(make_llama_llm: Make, provider: FakeProvider) -> None:
+    class City(BaseModel):
+        name: str
+
+    def answer(request: FakeRequest) -> str | FakeAnswer:
+        return FakeAnswer(tool_calls=(FakeToolCall(name="City", arguments={}),)) if request.tools else "Rome"
+
+    with FakeProvider(answer=answer) as typed:
+        plain = make_llama_llm(base_url=typed.openai_base_url)
+        llm = cascade_llm({"a": plain.as_structured_llm(City), "b": plain, "strong": plain}, [no], max_usd=1)
+        llm.chat(HELLO.messages)
+        assert len(typed.log) == 3
+    assert llm.faults.counts == {"keeping max_usd: LookupError": 1}
