@@ -133,10 +133,14 @@ class ManyLLMs(DelegatingLLM):
     if not TYPE_CHECKING:  # for type checkers an unknown attribute stays an error
 
         def __getattr__(self, name: str) -> Any:
-            """Say which target calls no tools, where tools are given."""
+            """Say which target calls no tools, where tools are given; and what makes such an LLM, if that did not."""
             try:
                 return super().__getattr__(name)
             except AttributeError:
+                if name in ("_chooser", "_escalation"):
+                    raise AttributeError(
+                        f"this {self.class_name()} has no policy; make it with routed_llm or cascade_llm"
+                    ) from None
                 if name not in _WITH_TOOLS:
                     raise
                 wanting = [

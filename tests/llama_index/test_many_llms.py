@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from lc_costkit.cache import Cache
 from lc_costkit.ledger import Ledger
 from lc_costkit.llama_index import cached_llm, cascade_llm, instrument, routed_llm
+from lc_costkit.llama_index.cascade import CascadeLLM
+from lc_costkit.llama_index.routed import RoutedLLM
 from lc_costkit.routing.answer import PASSED, failed
 from lc_costkit.testing import FakeAnswer, FakeProvider, FakeRequest, FakeToolCall, Fault
 from tests.support.llama_anthropic import AnthropicFunctionLLM
@@ -168,3 +170,9 @@ def test_a_cache_keeps_apart_what_the_caller_asks_of_a_target(
             said.append(cached.chat(HELLO).message.content)
     assert said == ["cheap says so", "strong says so", "cheap says so", "strong says so", "cheap says so"]
     assert [call.model for call in provider.log] == [CHEAP, STRONG, CHEAP]
+
+
+@pytest.mark.parametrize("kind", [RoutedLLM, CascadeLLM])
+def test_one_that_is_made_by_its_class_says_what_makes_it(kind: Any, targets: dict[str, LLM]) -> None:
+    with pytest.raises(AttributeError, match="make it with routed_llm or cascade_llm"):
+        kind(targets=targets, strong="strong").chat(HELLO)
