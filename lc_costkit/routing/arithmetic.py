@@ -12,6 +12,9 @@ from lc_costkit.routing.units import of_different_size
 LONGEST = 160
 """Characters of one side of an equation; a longer one is no calculation written by hand."""
 
+MOST = 1_000
+"""Equations that are looked for, give or take a line: an answer with more of them is made to waste time."""
+
 ROUNDING = 0.005
 """How far a result may be off, relative to itself, beyond the rounding that its decimals show."""
 
@@ -27,13 +30,25 @@ _KOREAN_UNIT = re.compile(r"(?<=\d)[가-힣]{1,4}(?=\s*(?:[-+*/()=]|$))")
 _LEFT = re.compile(r"[\d.+\-*/() \t]+$")
 _RIGHT = re.compile(r"^[ \t]*[-+]?[\d.(][\d.+\-*/() \t]*")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_BULLET = re.compile(r"^\s*[-*•]\s+")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_BOLD = re.compile(r"(?:^|(?<=[^\d)\s])|(?<=[^\d)\s]\s))\*\*|\*\*(?=\s*(?:[^\d(\s]|$))")
+_LATEX = (
+    (re.compile(r"\\(?:times|cdot|ast)\b"), "*"),
+    (re.compile(r"\\div\b"), "/"),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\approx\b"), "≈"),
+    (re.compile(r"\\[dt]?frac\{([\d.,]+)\}\{([\d.,]+)\}"), r"(\1/\2)"),
+    (re.compile(r"\\(?:text|mathrm|textbf)\{([^{}]*)\}"), r" \1 "),
+    (re.compile(r"\\(?:left|right|quad|qquad)\b|\\[()\[\],;:! ]|&"), " "),
+)
+"""How formulas write what is calculated here; others keep their letters, and are not read."""
 _DATE_OR_TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?")
 _MORE = re.compile(
     r"[\^_²³¼½¾]|[,:'’]\d|[A-Za-z](?![A-Za-z])|\s*(?:remainder|rem\b|[Rr]\s?\d|나머지)"
 )  # fmt: skip
 """What stands behind a number that is more than its digits: a power, a decimal comma, a letter, a remainder."""
 
+_FUNCTION = re.compile(r"\b(?:log|lg|ln|exp|sin|cos|tan|sqrt|root|square root of)\s*\Z", re.IGNORECASE)
 _PERCENT_ADDED = re.compile(r"[-+] *\([\d.]+/100\)(?= *(?:[-+)]|$))")
 _RESULT = re.compile(r"[-+]?\(?[-+]?(?P<whole>\d*)(?:\.(?P<decimals>\d*))?(?P<percent>/100)?\)?\s*")
 _SENTENCE = re.compile(r"[;,.!?](?!\d)")
@@ -76,13 +91,15 @@ def equations(text: str) -> list[Equation]:
     """
     found = []
     for line in re.split(r"\n|<<|>>", _CODE.sub(" ", text)):
-        if "=" in line or "≈" in line:
-            line = _DATE_OR_TIME.sub("_", _BULLET.sub("", line))
+        if "=" in line or "≈" in line or "\\approx" in line:
+            line = _DATE_OR_TIME.sub("_", _without_marks(line))
             written = pairwise(re.split("[=≈]", line))
             for (before, after), (left, right) in zip(pairwise(_plain(line).split("=")), written, strict=True):
                 equation = _equation(before, after)
                 if equation is not None and (equation.holds or not _converts(left, right)):
                     found.append(equation)
+            if len(found) >= MOST:
+                break
     return found
 
 
@@ -139,6 +156,14 @@ class _Reader:
         return self.tokens[self.place - 1]
 
 
+def _without_marks(line: str) -> str:
+    line = _BULLET.sub("", _BOLD.sub("", line))
+    if "\\" in line:
+        for pattern, written in _LATEX:
+            line = pattern.sub(written, line)
+    return line
+
+
 def _plain(line: str) -> str:
     """Write a line without currencies, units and digit groups, and with one sign for each operator."""
     line = _CURRENCY.sub("", _GROUPED.sub("", line))
@@ -160,9 +185,11 @@ def _equation(before: str, after: str) -> Equation | None:
         return None
     # What stands before the numbers must not belong to them: a variable, a power, another operator.
     ahead = before[: left.start()][-1:]
-    if ahead and (ahead.isalnum() or ahead in "_^%<>!,:'’²³√") and not left.group().startswith((" ", "\t")):
+    if ahead and (ahead.isalnum() or ahead in "_^%<>!,:'’²³√}") and not left.group().startswith((" ", "\t")):
         return None
     if ahead and not re.search(r"[-+*/]", left.group().strip()[1:]):  # the number of a label: "the total of 3 = 2 + 6"
+        return None
+    if _FUNCTION.search(before[: left.start()]):
         return None
     if _MORE.match(after, len(right.group().rstrip())):
         return None

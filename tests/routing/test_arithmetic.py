@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lc_costkit.routing.arithmetic import equations, evaluate
+from lc_costkit.routing.arithmetic import MOST, equations, evaluate
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,15 @@ from lc_costkit.routing.arithmetic import equations, evaluate
         "100 / 7 ≈ 14",
         "1/36 ≈ 2.8%",
         "-1 / 3 = -0.3",
+        "**5 + 3 = 8** apples",
+        "2. 5 + 3 = 8",
+        r"\(3 \times 4 = 12\)",
+        r"\[120 \div 4 = 30\]",
+        r"$\frac{10}{4} + 1 = 3.5$",
+        r"12 \text{ eggs} \times 3 = 36 \text{ eggs}",
+        r"100 \times 15\% = 15",
+        r"5{,}000 \cdot 2 = 10{,}000 \quad",
+        r"f(x) &= 2 + 3 \\ &= 5",
         "1234 * 5 ≈ 6,000",
         "- 5 + 3 = 8",
         "50% + 25% = 75%",
@@ -57,6 +66,10 @@ def test_what_comes_out_is_found_and_holds(text: str) -> None:
         "하루 8시간 * 9000원/시간 = 7200원",
         "1234 * 5 ≈ 9,000",
         "1/36 ≈ 4.8%",
+        "Total: **5 + 3 = 9** apples",
+        "2. 5 + 3 = 9",
+        r"$3 \cdot 4 = 13$",
+        r"\frac{10}{4} + 1 = 4",
         "- 5 + 3 = 9",
         "20% * 80 = 20",
         "2 hours * 3 = 7 hours",
@@ -112,6 +125,13 @@ def test_what_does_not_come_out_is_found(text: str) -> None:
         "x - 20 + 3 = 103",
         "총액 - 20 - 5 = 75",
         "5! - 20 + 3 = 103",
+        "log 100 + 1 = 3",
+        "3 + 2**2 = 7",
+        r"\sqrt{16} + 2 = 6",
+        r"3\frac{1}{2} + \frac{1}{2} = 4",
+        r"2 \times 10^{3} = 2000",
+        r"\binom{4}{2} + 1 = 7",
+        r"\log 100 + 1 = 3",
         "the total of the 3 = 2 + 6",
         "Set `margin=10/2 padding=20`.",
         "```css\na=10/2 b=20\n```",
@@ -138,3 +158,7 @@ def test_any_text_is_read(text: str) -> None:
 def test_deep_and_long_expressions_are_refused() -> None:
     assert evaluate("(" * 80 + "1" + ")" * 80) is None
     assert evaluate("1+" * 500 + "1") is None
+
+
+def test_only_so_many_are_read() -> None:
+    assert MOST <= len(equations("1 + 1 = 2\n" * 5_000)) < MOST + 10
