@@ -21,12 +21,16 @@ _NAMED = (
     r"|customer|client|account|member(?:ship)?|user|card|room|apartment|apt|suite|gate|platform|flight|bus|tram|route"
     r"|chapter|section|article|clause|version|phone|number|no\.|nr\.?|id"
 )
+_TITLES = "Customer|Client|Account|Invoice|Room|Apartment|Suite|Gate|Platform|Flight|Bus|Version|Section|Article|Clause"
+_SCALED = r"\d[\d.,]{0,12}\s*(?:[십백천만억조]|(?i:k|m|bn|thousand|million|billion|trillion|dozen)\b)"
 _NO_AMOUNT = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?|(?<![\d.,-])\d+-\d{3,}(?:-\d+)*"
     r"|(?<![\w.,$€£₩¥])(?:(?:19|20)\d\d(?!\d|[,.]\d)|\d{6,}(?![,.]\d))"
+    rf"|{_SCALED}"
     r"|\d{1,12}(?:st|nd|rd|th)\b|#\d+"
     rf"|\b(?i:{_MONTH}\s+\d{{1,2}}\b(?![.,]\d)|\d{{1,2}}\s+(?:of\s+)?{_MONTH})"
     r"|\b\d{1,2}\s*(?i:[ap]\.?m\b\.?|o'clock\b)"
+    rf"|\b(?:{_TITLES})\s+\d+(?![\d.,]*\d)"
     # "order 88213" and "room 204:", but not "order 12 boxes" and "number 4.5".
     rf"|\b(?i:{_NAMED})(?:\s+(?i:number|no\.?|nr\.?|id))?[\s:]\s*#?(?:\d{{3,}}|\d+(?=\s*(?:[.,:;?!)]|$)))(?![.,]?\d)"
     r"|\b(?i:end(?:s|ing)?\s+(?:in|with))\s+\d+"
@@ -42,6 +46,8 @@ _PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent\b|퍼센트|프로)")
 def amounts(text: str) -> list[float]:
     """Return the numbers of a text without years, dates, hours and those that name something.
 
+    Those with a word such as "million" are left out as well: an answer may write them in other ways.
+
     >>> amounts("Order 1234567 of 2024-05-03, 9:30: 3 apples for $1,250,000 in 2024")
     [3.0, 1250000.0]
     >>> amounts("Room 204, three nights at 89 from 4 May, flight LH 452"), amounts("6월 10일에 30,000원")
@@ -54,7 +60,8 @@ def unused(question: str, text: str, calculated: Sequence[Equation]) -> list[flo
     """Return the amounts of a question that an answer calculates without.
 
     A per cent may be used as a share, or as what it leaves or comes to ("20% off": 0.8). So may what two of the amounts
-    come to, where the calculation goes on from it ("250 users, 30 of them free": 220 * 8).
+    come to, where the calculation goes on from it ("250 users, 30 of them free": 220 * 8), or an amount and a result,
+    where the answer ends with it ("2 * 15 = 30, with shipping 33").
 
     Args:
         question: what was asked.
@@ -69,7 +76,19 @@ def unused(question: str, text: str, calculated: Sequence[Equation]) -> list[flo
         return []
     results = {round(one.right_value, 9) for one in calculated}
     begun = {round(one, 9) for equation in calculated for one in numbers(equation.left)} - results - set(given)
-    return [one for one in left if not any(_come_to(one, other) & begun for other in given if other != one)]
+    last = {round(one, 9) for one in numbers(text)[-1:]} - results
+    return [
+        one
+        for one in left
+        if not any(_come_to(one, other) & begun for other in given if other != one)
+        and not any(_come_to(one, other) & last for other in results)
+    ]
+
+
+def follows(said: float, question: str, calculated: Sequence[Equation]) -> bool:
+    """Tell whether a number is one step from a result and an amount of the question: "249 * 0.2 = 49.80", so 199.20."""
+    given = amounts(question)
+    return any(round(said, 9) in _come_to(one.right_value, other) for one in calculated for other in given)
 
 
 def _as_rest(per_cent: float) -> set[float]:

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lc_costkit.errors import ConfigurationError
-from lc_costkit.routing.amounts import unused
+from lc_costkit.routing.amounts import follows, unused
 from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.arithmetic import equations
 from lc_costkit.routing.code_blocks import blocks, fault, read_json
 from lc_costkit.routing.final import asks_for_a_count, final_count, final_number, final_text, numbers
 from lc_costkit.routing.given_schema import Schema, breaks, checked_schema, checked_tools
+from lc_costkit.routing.own_words import doubted, refused
 from lc_costkit.routing.policy import RouteRequest
 from lc_costkit.routing.unknowns import unsolved
-from lc_costkit.routing.wording import hedge, refusal
 
 __all__ = [
     "BLOCKED",
@@ -86,13 +86,13 @@ def complete(request: RouteRequest, answer: Answer, /) -> Verdict:
 
 def no_refusal(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer that declines or says that it cannot know, in English or Korean."""
-    found = refusal(answer.text)
+    found = refused(request.question, answer.text)
     return PASSED if found is None else failed(f"it declines ({found.strip()})")
 
 
 def no_hedging(request: RouteRequest, answer: Answer, /) -> Verdict:
     """Fail an answer that doubts or corrects itself, in English or Korean."""
-    found = hedge(answer.text)
+    found = doubted(request.question, answer.text)
     return PASSED if found is None else failed(f"it doubts itself ({found.strip()})")
 
 
@@ -135,18 +135,19 @@ def uses_what_is_given(request: RouteRequest, answer: Answer, /) -> Verdict:
 
 
 def conclusion_is_shown(request: RouteRequest, answer: Answer, /) -> Verdict:
-    """Fail an answer that calculates, and says on a line of its own what it comes to: a number nowhere else in it."""
+    """Fail an answer that calculates, and says on a line of its own what it comes to: a number nowhere else in it.
+
+    One step from a result and a number of the question may be done in the head.
+    """
     calculated = equations(answer.text)
     last = answer.text.strip().rpartition("\n")[2]
     if not calculated or len(numbers(last)) != 1 or equations(last):
         return PASSED
     said = numbers(answer.text)
     shown = {value for one in calculated for value in (one.left_value, one.right_value)}
-    return (
-        PASSED
-        if said.count(said[-1]) > 1 or said[-1] in shown
-        else failed(f"it comes to {said[-1]:g}, which it does not show")
-    )
+    if said.count(said[-1]) > 1 or said[-1] in shown or follows(said[-1], request.question, calculated):
+        return PASSED
+    return failed(f"it comes to {said[-1]:g}, which it does not show")
 
 
 def code_compiles(request: RouteRequest, answer: Answer, /) -> Verdict:

@@ -23,6 +23,11 @@ REFUSALS = [
     "As an AI, I cannot feel.",
     "죄송하지만 어렵습니다.",
     "실시간 정보에 접근할 수 없습니다.",
+    "I'm sorry, I don't have that.",
+    "Sorry, we are unable to answer.",
+    "I don't know what that is.",
+    "죄송하지만 그 요청은 도와드리기 어렵습니다.",
+    "죄송합니다만 확인해 드릴 수 없습니다.",
 ]
 HEDGES = [
     "So 12. Wait, that is wrong.",
@@ -39,6 +44,10 @@ HEDGES = [
     "That can't be right.",
     "이 답변은 정확하지 않을 수 있습니다.",
     "제가 틀렸습니다.",
+    "We made a mistake: it is 13.",
+    "I think it is 12.",
+    "12개인 것 같아요.",
+    "제 추측으로는 12입니다.",
 ]
 PLAIN = [
     "Paris is the capital of France.",
@@ -74,6 +83,8 @@ PLAIN = [
     "파일을 다시 확인해 주세요.",
     "경계가 모호한 경우가 많습니다.",
     "잠깐, 그 전에 저장하세요.",
+    "권한이 없으면 파일에 접근할 수 없습니다. chmod로 권한을 바꾸세요.",
+    "This looks wrong: `i <= n` should be `i < n`.",
 ]
 
 
