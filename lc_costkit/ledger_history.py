@@ -164,7 +164,10 @@ class LedgerHistory:
         """Attach feedback to a call; several scores of one call are all kept.
 
         Args:
-            call_id: of the record; or an answer's ``id`` as LangChain gives it (``lc_run--...``).
+            call_id: of the record; or an answer's ``id`` as LangChain gives it (``lc_run--...``). OpenAI's Responses
+                API puts an id of its own there, and an answer from a cache has none: their records are found by
+                ``records(trace_id=str(run_id))`` with a ``run_id`` that you gave in the config, or by a ``tag``.
+                So are LlamaIndex's, whose answers have no id: ``instrument_tags({"tags": ["answer-7"]})``.
             value: on a scale of your own; policies read 0 (useless) to 1 (right).
             note: in words.
 
@@ -176,7 +179,8 @@ class LedgerHistory:
             raise ConfigurationError(f"a score must be a finite number, not {value!r}")
         if not isinstance(call_id, str):
             raise ConfigurationError(
-                f"a call is named by its id, not by {shown(call_id)}; write ledger.score(answer.id, {value!r})"
+                f"a call is named by its id, not by {shown(call_id)}; write ledger.score(answer.id, {value!r}), "
+                "or find the record by its trace_id or a tag where an answer has no id, as one from a cache"
             )
         given, call_id = call_id, call_id_of(call_id)
 

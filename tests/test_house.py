@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import lc_costkit
+from lc_costkit import routing
+from lc_costkit.routing import checks
 
 PACKAGE = Path(lc_costkit.__file__).parent
 ADAPTERS = {"langchain", "llama_index", "agents", "cli.py", "demo"}
@@ -113,6 +116,24 @@ def test_all_equals_what_is_exported() -> None:
     homes = {name for names in vars(lc_costkit)["_HOMES"].values() for name in names}
     assert homes | {"__version__"} == set(lc_costkit.__all__)
     assert set(lc_costkit.__all__) <= set(dir(lc_costkit))
+
+
+def test_a_name_that_is_exported_twice_is_one_thing() -> None:
+    two_kinds = {"Policy"}  # of the cache, and of the router
+    both = set(lc_costkit.__all__) & set(routing.__all__)
+    assert {name for name in both if getattr(lc_costkit, name) is not getattr(routing, name)} == two_kinds
+    assert "AnswerJudge" not in dir(routing)  # each framework has its own
+
+
+def test_a_star_import_of_checks_brings_all_of_them_and_nothing_else() -> None:
+    made_here = {
+        name
+        for name, value in vars(checks).items()
+        if inspect.isroutine(value) or inspect.isclass(value)
+        if value.__module__ == checks.__name__ and not name.startswith("_")
+    }
+    assert made_here | {"GENERAL_CHECKS"} <= set(checks.__all__)
+    assert not [name for name in checks.__all__ if inspect.ismodule(getattr(checks, name))]
 
 
 def test_exports_seen_by_a_type_checker_are_the_real_ones() -> None:

@@ -23,10 +23,13 @@ from lc_costkit import underway
 from lc_costkit.cache.declared import question
 from lc_costkit.errors import ConfigurationError
 from lc_costkit.langchain.callbacks import CostCallbackHandler
+from lc_costkit.langchain.cascade import Cascade
+from lc_costkit.langchain.router import ModelRouter
 from lc_costkit.ledger import Ledger
 from lc_costkit.marks import MARK, PRUNE_EVENT, ROUTE_KEY, CacheMark, PruneMark, RouteMark
 from lc_costkit.pricing import ModelPrice, PriceBook
 from lc_costkit.record import CallRecord
+from lc_costkit.routing.answer import Verdict
 from lc_costkit.testing import FakeProvider, Fault
 from tests.conftest import chat_anthropic, chat_openai
 
@@ -815,3 +818,28 @@ def test_tags_that_langchain_gives_to_steps_are_not_the_callers(
     chain = RunnableLambda(lambda text: text) | {"answer": model}
     chain.invoke("Why is the sky blue?", config={"callbacks": [handler], "tags": ["vip"]})
     assert [call.tags for call in calls(ledger)] == [("vip",)]
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "router", "cascade"])
+async def test_an_answer_is_scored_by_the_id_of_its_message(provider: FakeProvider, kind: str) -> None:
+    cheap, strong = chat_openai(provider), chat_anthropic(provider)
+    targets = {"cheap": cheap, "strong": strong}
+    model: Any = {
+        "openai": cheap,
+        "anthropic": strong,
+        "router": ModelRouter(targets, policy=lambda request: "cheap"),
+        "cascade": Cascade(targets, [lambda request, answer: Verdict(passed=False, reason="no")]),
+    }[kind]
+    with Ledger() as ledger:
+        config: Any = {"callbacks": [CostCallbackHandler(ledger)]}
+        streamed = None
+        for chunk in model.stream("Which answer is it?", config):
+            streamed = chunk if streamed is None else streamed + chunk
+        answers = [model.invoke("Is it this one?", config), await model.ainvoke("Or that one?", config), streamed]
+        for answer in answers:
+            ledger.score(answer.id, 1.0, note=answer.id)
+            (record,) = ledger.records(call_id=answer.id)
+            told = answer.response_metadata.get("lc_costkit", {}).get("route", {})
+            assert record.route == told.get("target")
+            assert [score.note for score in ledger.scores(record.call_id)] == [answer.id]
+        assert len({score.call_id for score in ledger.scores()}) == 3

@@ -250,6 +250,13 @@ def test_an_answer_that_its_client_cannot_read_goes_up_in_any_case(on_error: Any
         settle(World({name: unreadable() for name in NAMES}), made)
 
 
+def test_what_is_logged_of_a_target_that_fails_says_once_what_came_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    settle(World({"cheap": TimeoutError("late")}), plan())
+    (logged,) = caplog.messages
+    assert logged.count("went on without it") == 1
+    assert "target 'cheap' failed" in logged
+
+
 def test_a_failure_is_raised_where_that_is_asked_for() -> None:
     world = World({"cheap": TimeoutError("late")})
     with pytest.raises(TimeoutError, match="late"):
