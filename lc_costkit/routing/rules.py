@@ -20,7 +20,7 @@ MOST_TEXT = 8_000
 
 CAUTIOUS_THRESHOLD = 0.2
 """Doubt about an exam question goes to the strong model: 96 % of MMLU's and 97 % of GSM8K's do. Of support questions,
-which are shorter, 10 % of BANKING77's and 0.6 % of CLINC150's do: it is not cautious there (`benchmarks/routing.py`)."""
+which are shorter, 10 % of BANKING77's and 0.6 % of CLINC150's do: no caution there (`benchmarks/routing.py`)."""
 
 MOST_TURNS = 20
 """Earlier questions looked at when a reply inherits the conversation's level."""
