@@ -31,6 +31,7 @@ _NO_AMOUNT = re.compile(
     rf"|\b(?i:{_MONTH}\s+\d{{1,2}}\b(?![.,]\d)|\d{{1,2}}\s+(?:of\s+)?{_MONTH})"
     r"|\b\d{1,2}\s*(?i:[ap]\.?m\b\.?|o'clock\b)"
     rf"|\b(?:{_TITLES})\s+\d+(?![\d.,]*\d)"
+    rf"|\b(?i:{_TITLES})\s+\d+(?=\s+(?:is|was|has|had|costs?|from|came|and|which|that)\b)"
     # "order 88213" and "room 204:", but not "order 12 boxes" and "number 4.5".
     rf"|\b(?i:{_NAMED})(?:\s+(?i:number|no\.?|nr\.?|id))?[\s:]\s*#?(?:\d{{3,}}|\d+(?=\s*(?:[.,:;?!)]|$)))(?![.,]?\d)"
     r"|\b(?i:end(?:s|ing)?\s+(?:in|with))\s+\d+"

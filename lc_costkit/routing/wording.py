@@ -10,8 +10,10 @@ import re
 
 _REFUSALS = (
     r"\bI(?:'m| am) (?:unable|not able) to\b",
-    r"\b(?:sorry|I apologi[sz]e|my apologies),? (?:but |however |that )?(?:I|we)"
-    r"(?: can(?:no|')t| can not| could(?:n't| not)|(?:'m|'re| am| are) unable| (?:was|were) unable)\b",
+    r"\b(?:sorry|I apologi[sz]e|my apologies),? (?:but |however |that )?"
+    r"(?:I(?: can(?:no|')t| can not| could(?:n't| not)| am unable|'m unable| was unable)\b"
+    r"|we(?:'re| are| were) unable\b"
+    r"|we (?:can(?:no|')t|can not|could(?:n't| not)) (?:help|assist|answer|find|tell|provide|do that|give|say))\b",
     r"\b(?:sorry|I apologi[sz]e|my apologies),? (?:but |however |that )?I"
     r"(?: do(?:n't| not)| won't| will not| am not|'m not| was(?:n't| not))\b",
     r"\bI (?:can(?:no|')t|can not|could(?: no|n')t|won't|will not) (?:help|assist|answer"
@@ -24,8 +26,9 @@ _REFUSALS = (
     r"\b(?:can(?:no|')t|can not) be (?:determined|answered|calculated)\b",
     r"\b(?:not|n't) (?:enough|sufficient) (?:information|data|context)\b",
     r"\binsufficient (?:information|context) to\b",
-    r"(?:죄송|미안)(?:합니다만|하지만|한데|합니다마는)[^.!?\n]{0,40}"
-    r"(?:할 수 없|드릴 수 없|수 없는 |어렵|어려울|불가능|모르)",
+    r"(?:죄송|미안)(?:합니다만|하지만|한데|합니다마는) (?:[^\s.!?]{1,10} ){0,3}"
+    r"(?:도와|도움|답|말씀|알려|안내|확인|제공|작성|이해|찾)[가-힣 ]{0,10}(?:수 없|어렵|어려울|불가능|못)",
+    r"(?:죄송|미안)(?:합니다만|하지만|한데|합니다마는) (?:[^\s.!?]{1,10} )?(?:어렵|불가능|모르|할 수 없)",
     r"(?:답변|도움|도와|제공|말씀|대답|안내|알려)[가-힣 ]{0,8}(?:드릴 )?수 없(?:습니다|어요|네요)",
     r"(?<!이유는 )(?<!원인은 )(?<!사유는 )알 수 없(?:습니다|어요|네요)",
     r"(?:정보|자료|데이터|내용)가 (?:부족(?:하여|해|합)|없어|없습니다|충분하지 않)",
