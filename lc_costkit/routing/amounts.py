@@ -22,7 +22,7 @@ _NAMED = (
     r"|chapter|section|article|clause|version|phone|number|no\.|nr\.?|id"
 )
 _TITLES = "Customer|Client|Account|Invoice|Room|Apartment|Suite|Gate|Platform|Flight|Bus|Version|Section|Article|Clause"
-_SCALED = r"\d[\d.,]{0,12}\s*(?:[십백천만억조]|(?i:k|m|bn|thousand|million|billion|trillion|dozen)\b)"
+_SCALED = r"\d[\d.,]{0,12}\s*[십백천만억조]"
 _NO_AMOUNT = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?|(?<![\d.,-])\d+-\d{3,}(?:-\d+)*"
     r"|(?<![\w.,$€£₩¥])(?:(?:19|20)\d\d(?!\d|[,.]\d)|\d{6,}(?![,.]\d))"
@@ -47,7 +47,7 @@ _PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per ?cent\b|퍼센트|프로)")
 def amounts(text: str) -> list[float]:
     """Return the numbers of a text without years, dates, hours and those that name something.
 
-    Those with a word such as "million" are left out as well: an answer may write them in other ways.
+    Those with a Korean word such as 만 are left out as well: an answer may write them in other ways.
 
     >>> amounts("Order 1234567 of 2024-05-03, 9:30: 3 apples for $1,250,000 in 2024")
     [3.0, 1250000.0]
@@ -72,7 +72,8 @@ def unused(question: str, text: str, calculated: Sequence[Equation]) -> list[flo
     given = list(dict.fromkeys(amounts(question)))
     seen = {round(one * part, 9) for one in numbers(text) for part in (1, 100, 0.01)}
     shares = {float(one) for one in _PER_CENT.findall(question)}
-    left = [one for one in given if one not in seen and not (one in shares and _as_rest(one) & seen)]
+    rests = {round(float(one) / 100, 9) for one in _PER_CENT.findall(text)} | {round(one, 9) for one in numbers(text)}
+    left = [one for one in given if one not in seen and not (one in shares and _as_rest(one) & rests)]
     if not left:
         return []
     results = {round(one.right_value, 9) for one in calculated}
@@ -81,7 +82,7 @@ def unused(question: str, text: str, calculated: Sequence[Equation]) -> list[flo
     return [
         one
         for one in left
-        if not any(_come_to(one, other) & begun for other in given if other != one)
+        if not any({*_come_to(one, other), round(one * other, 9)} & begun for other in given if other != one)
         and not any(_come_to(one, other) & last for other in results)
     ]
 
@@ -93,8 +94,8 @@ def follows(said: float, question: str, calculated: Sequence[Equation]) -> bool:
 
 
 def _as_rest(per_cent: float) -> set[float]:
-    return {round(value, 9) for value in (1 - per_cent / 100, 1 + per_cent / 100, 100 - per_cent, 100 + per_cent)}
+    return {round(value, 9) for value in (1 - per_cent / 100, 1 + per_cent / 100)}
 
 
 def _come_to(one: float, other: float) -> set[float]:
-    return {round(value, 9) for value in (one + other, abs(one - other), one * other)}
+    return {round(value, 9) for value in (one + other, abs(one - other))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lc_costkit.routing.amounts import amounts, unused
+from lc_costkit.routing.amounts import amounts, follows, unused
 from lc_costkit.routing.arithmetic import equations
 
 
@@ -39,6 +39,9 @@ def test_what_names_something_is_no_amount(question: str, found: list[float]) ->
         ("35,000 with 20% off?", "35,000 * 0.8 = 28,000", []),
         ("35,000 plus 20%?", "35,000 * 1.2 = 42,000", []),
         ("35,000 with 20 off?", "35,000 * 0.8 = 28,000", [20]),
+        ("50 with 20% off, and 20 more?", "80 - 50 = 30", [20]),
+        ("2 shirts at 15 and 3 for shipping?", "2 * 15 = 30, and with shipping 33.", []),
+        ("2 shirts at 15 and 3 for shipping?", "2 * 15 = 30, and with shipping 34.", [3]),
         ("250 users, 30 of them free, at 8 dollars?", "220 * 8 = 1,760", []),
         ("250 users, 30 of them free, at 8 dollars?", "250 * 8 = 2,000", [30]),
         ("3 boxes, 12 eggs each, 5 break?", "3 + 4 = 7", [12, 5]),
@@ -48,3 +51,9 @@ def test_what_names_something_is_no_amount(question: str, found: list[float]) ->
 )
 def test_an_amount_may_be_used_in_another_form(question: str, text: str, left: list[float]) -> None:
     assert unused(question, text, equations(text)) == left
+
+
+def test_a_last_step_is_done_in_the_head() -> None:
+    calculated = equations("249 * 0.2 = 49.80")
+    assert follows(199.2, "What's 20% off 249?", calculated)
+    assert not follows(200.2, "What's 20% off 249?", calculated)
