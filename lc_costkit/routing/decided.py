@@ -24,8 +24,8 @@ def decided_places(
         targets: names, cheapest first.
 
     Returns:
-        The place of the target called for each question, and how often deciding failed, by kind: the strongest target
-        is called then.
+        The place of the target called for each question, and how often something failed while deciding, by kind: where
+        the decision itself did, the strongest target is called.
 
     Raises:
         ConfigurationError: the policy cannot choose among these targets, or decided about no question at all.
@@ -36,6 +36,7 @@ def decided_places(
     for question in questions:
         request = RouteRequest(question=question, turns=(Turn("human", question),))
         places.append(chooser.targets.index(chooser.choose(request, remember=False).target))
-    if chooser.faults.total >= len(questions):
-        raise ConfigurationError(f"the policy decided about none of {len(questions)} prompts: {chooser.faults.counts}")
-    return np.array(places, dtype=np.intp), chooser.faults.counts
+    faults = chooser.faults.counts
+    if sum(count for kind, count in faults.items() if kind.startswith("the routing policy:")) == len(questions):
+        raise ConfigurationError(f"the policy decided about none of {len(questions)} prompts: {faults}")
+    return np.array(places, dtype=np.intp), faults

@@ -320,6 +320,12 @@ def test_every_policy_of_the_kit_has_a_report() -> None:
     assert RoutingReport.of(first_sure(Rules(threshold=0.3), lambda request: "b"), rows).now.threshold is None
 
 
+def test_a_classifier_that_names_no_target_is_reported_with_its_faults() -> None:
+    report = RoutingReport.of(Classifier(lambda prompt: "Well..."), labelled(60))
+    assert report.now.shares == (0.0, 1.0)
+    assert list(report.failed.values()) == [60]
+
+
 def test_decisions_that_fail_count_for_the_strongest_target_and_are_told() -> None:
     def policy(request: RouteRequest) -> str:
         return {"1": "cheap", "2": "cheap"}[request.question]
