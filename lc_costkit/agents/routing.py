@@ -190,7 +190,7 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             choice = replace(choice, target=self._own(request))
         elif choice.target != self.strong and (lacking := _lacking(self.targets[choice.target], request)):
             unable = _unable(choice.target, lacking)
-            self.faults.record(f"target {choice.target!r}", unable, f"the request went to {self.strong!r}")
+            self.faults.record(f"target {choice.target!r}", unable, f"{self.strong!r} was asked instead")
             reasons = (f"{choice.target} takes no {lacking}", *choice.decision.reasons)
             decision = replace(choice.decision, target=self.strong, reasons=reasons)
             if choice.seen is not None:

@@ -16,9 +16,10 @@ from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import ToolMetadata
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
-from lc_costkit.errors import BudgetExceeded, ConfigurationError, SelectionError
+from lc_costkit.errors import BudgetExceeded, ConfigurationError, SelectionError, shown
 from lc_costkit.faults import Faults
 from lc_costkit.marks import MARK, ROUTE_KEY
+from lc_costkit.routing.around import check_policy
 from lc_costkit.routing.policy import Policy, RouteDecision, RouteRequest, Turn
 from lc_costkit.routing.target_model import TargetModel
 from lc_costkit.switch import disabled
@@ -68,8 +69,10 @@ class ModelSelector(BaseSelector):
     def __init__(self, by: LLM | Policy, *, max_choices: int = 1, strong: str | None = None) -> None:
         if isinstance(max_choices, bool) or not isinstance(max_choices, int) or max_choices < 1:
             raise ConfigurationError(f"max_choices must be a whole number of 1 or more, not {max_choices!r}")
-        if not isinstance(by, LLM) and (not callable(by) or isinstance(by, type)):
-            raise ConfigurationError(f"a ModelSelector needs a LlamaIndex LLM or a routing policy, not {by!r:.200}")
+        if isinstance(by, type):
+            check_policy(by)
+        if not isinstance(by, LLM) and not callable(by):
+            raise ConfigurationError(f"a ModelSelector needs a LlamaIndex LLM or a routing policy, not {shown(by)}")
         if isinstance(by, LLM) and strong is not None:
             raise ConfigurationError("strong is for policies; what an LLM answers that is no choice is an error")
         if not isinstance(by, LLM) and max_choices > 1:

@@ -148,7 +148,7 @@ class TargetChooser:
             return None
         left.sort(key=choice.decision.unfit.__contains__)
         # An answer that did not fit a schema is quoted in the error.
-        self.faults.record(f"target {failed[-1]!r}", error, f"the request went to {left[0]!r}", may_quote=True)
+        self.faults.record(f"target {failed[-1]!r}", error, f"{left[0]!r} was asked instead", may_quote=True)
         reason = f"{failed[-1]} failed ({type(error).__name__})"
         reasons = (reason, *choice.decision.reasons)
         decision = replace(choice.decision, target=left[0], reasons=reasons, expected_cost=None)

@@ -309,7 +309,7 @@ def test_choices_that_a_policy_cannot_choose_among_are_refused(
     ("arguments", "message"),
     [
         ({"by": "gpt-4o"}, "needs a LlamaIndex LLM or a routing policy, not 'gpt-4o'"),
-        ({"by": Rules}, "needs a LlamaIndex LLM or a routing policy"),
+        ({"by": Rules}, r"policy Rules is a class; make one: Rules\(\.\.\.\)"),
         ({"by": Rules(), "max_choices": 0}, "max_choices must be a whole number of 1 or more, not 0"),
         ({"by": Rules(), "max_choices": True}, "max_choices must be"),
         ({"by": Rules(), "max_choices": 2}, "a policy names one choice; max_choices=2 is for LLMs"),
