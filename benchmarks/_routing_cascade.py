@@ -4,8 +4,9 @@ Recorded answers of Mixtral and GPT-4 to GSM8K. The cheap answer comes first; wh
 taken. The general checks are told nothing of the task; the form (a line with the final number, which is whole and
 not negative) is what an application knows of its own answers. Most checks were written with one half of the answers
 in view (prompts whose CRC-32 is even), the other half was counted once, when they were done; ``unknowns_solve`` and
-which numbers ``uses_what_is_given`` lets go were chosen later, on the odd rows of the file. Nothing was chosen on the
-even rows of the other half, a quarter of the answers.
+which numbers ``uses_what_is_given`` lets go were chosen later, on the odd rows of the file. No answer of the even rows
+of the other half, a quarter, was read; their totals were seen while the last steps that an answer may do in the head
+were settled.
 """
 
 from __future__ import annotations
