@@ -45,7 +45,7 @@ def show_cascade(path: Path, *, splits: int) -> None:
         "half that most checks were written on": seen,
         "odd rows": ~even,
         "even rows": even,
-        "quarter that nothing was chosen on": ~seen & even,
+        "quarter of which no answer was read": ~seen & even,
         "all": seen | ~seen,
     }
     for title, places in parts.items():
