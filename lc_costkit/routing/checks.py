@@ -8,7 +8,6 @@ answer without JSON only if JSON was not asked for.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from lc_costkit.errors import ConfigurationError
 from lc_costkit.routing.amounts import follows, unused
 from lc_costkit.routing.answer import PASSED, Answer, Check, Verdict, failed
 from lc_costkit.routing.arithmetic import equations
+from lc_costkit.routing.cites_context import SHORTEST_QUOTE, CitesContext
 from lc_costkit.routing.code_blocks import blocks, fault, read_json
 from lc_costkit.routing.final import asks_for_a_count, final_count, final_number, final_text, numbers
 from lc_costkit.routing.given_schema import Schema, breaks, checked_schema, checked_tools
@@ -58,13 +58,8 @@ BLOCKED = frozenset({"content_filter", "refusal", "safety", "blocked"})
 ENDED = frozenset({"stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "function_call", "completed"})
 """Those for one that the model ended itself: how its last sentence looks says nothing then."""
 
-SHORTEST_QUOTE = 12
-"""Characters of a quotation that is looked for in the context: shorter ones are terms and names."""
-
 _OPEN_END = re.compile(r"(?:[(\[{,:<]|[^\S\n][-+*/=]|\b(?:and|or|the|a|an|of|to|is|are|with|so|because|for))[^\S\n]*\Z")
 _OPEN_CALCULATION = re.compile(r"<<[\d.+\-*/()=$, ]*\Z")
-_QUOTE = re.compile(r"[\"“«「『]([^\"”»」』\n]{0,400})[\"”»」』]")
-_REFERENCE = re.compile(r"\[(\d{1,3})\]")
 
 
 def complete(request: RouteRequest, answer: Answer, /) -> Verdict:
@@ -322,37 +317,6 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
-class CitesContext:
-    """Fails an answer that quotes, or refers to, what the context does not hold.
-
-    Quotations (twelve characters or more) must stand in the context word for word, but for case and spaces;
-    references such as ``[2]`` must be numbers of the context.
-
-    Attributes:
-        context: the documents of a request; by default its system prompt and what stands in its turns.
-        required: an answer without a quotation or a reference fails as well.
-    """
-
-    context: Callable[[RouteRequest], str] | None = None
-    required: bool = False
-
-    def __call__(self, request: RouteRequest, answer: Answer, /) -> Verdict:
-        """Look at one answer."""
-        told = _whole_context(request) if self.context is None else self.context(request)
-        plain = _plain(told)
-        quotes = [quote for quote in _QUOTE.findall(answer.text) if len(quote) >= SHORTEST_QUOTE]
-        references = set(_REFERENCE.findall(answer.text))
-        if self.required and not quotes and not references:
-            return failed("it cites nothing")
-        if any(_plain(quote).strip(" .,;:") not in plain for quote in quotes):
-            return failed("it quotes what the context does not say")
-        unknown = references - set(_REFERENCE.findall(told))
-        if unknown:
-            return failed(f"it refers to [{min(unknown, key=int)}], which the context does not have")
-        return PASSED
-
-
-@dataclass(frozen=True, slots=True)
 class SelfConsistent:
     """Fails an answer that most samples of the same target do not come to.
 
@@ -412,11 +376,3 @@ def bare(text: str) -> str:
     """Return what stands in an answer's code block, if it has just one, else all of it."""
     found = blocks(text)
     return found[0].source if len(found) == 1 else text
-
-
-def _whole_context(request: RouteRequest) -> str:
-    return "\n".join([request.system, *(turn.text for turn in request.turns), request.question])
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("\u2019", "'").split())
