@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from langchain_core.callbacks import AsyncCallbackManagerForChainRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.runnables import RunnableConfig
@@ -18,6 +19,7 @@ from lc_costkit.errors import BudgetExceeded, refuse_unknown
 from lc_costkit.langchain.many_models import ManyModels, checked_models, deciding
 from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.route_request import stamped
+from lc_costkit.langchain.unstreamed import stream_handlers
 from lc_costkit.routing.choose import Choice, OnError, TargetChooser, checked_on_error, named_targets
 from lc_costkit.routing.leaving import leaves_graph
 from lc_costkit.routing.policy import Policy
@@ -131,6 +133,29 @@ class ModelRouter(ManyModels):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """Stream from the target that is enough for ``input``, as its chunks come."""
+        if self.on_error == "next" and stream_handlers((config or {}).get("callbacks")):
+            # An event stream takes what it is given for the run whose id it handed out: not a target's, which may fail.
+
+            async def within(
+                inputs: AsyncIterator[LanguageModelInput],
+                run_manager: AsyncCallbackManagerForChainRun,
+                config: RunnableConfig,
+            ) -> AsyncIterator[Any]:
+                async for one in inputs:
+                    async with aclosing(self._astreamed(one, config, kwargs)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+
+            opened = self._atransform_stream_with_config(_once(input), within, config)
+        else:
+            opened = self._astreamed(input, config, kwargs)
+        async with aclosing(opened) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _astreamed(
+        self, input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> AsyncIterator[Any]:
         route = await self._aroute(input, config, kwargs)
         while True:
             choice, begun = route.choice, False
@@ -304,8 +329,7 @@ class ModelRouter(ManyModels):
             return None
         failed = (*route.failed, route.name)
         choice = self._chooser.instead(route.choice, failed, error)
-        config = cast(RunnableConfig, {**route.config, "run_id": None})  # the failed call has it
-        return None if choice is None else self._way(choice, config, kwargs, failed, route.request)
+        return None if choice is None else self._way(choice, _without_id(route.config), kwargs, failed, route.request)
 
     def _invoked(self, route: _Route, input: LanguageModelInput, kwargs: dict[str, Any]) -> Any:
         while True:
@@ -338,6 +362,14 @@ class _Group:
 
     name: str
     places: list[int]
+
+
+def _without_id(config: RunnableConfig) -> RunnableConfig:
+    return cast(RunnableConfig, {**config, "run_id": None})
+
+
+async def _once(value: LanguageModelInput) -> AsyncIterator[LanguageModelInput]:
+    yield value
 
 
 def _groups(ways: Mapping[int, _Route]) -> list[_Group]:
