@@ -38,7 +38,7 @@ unit: $(VENV)/.ready ## tests, doctests and README examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
 
 notebooks: $(VENV)/.ready ## run every notebook
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=180 -o addopts="" notebooks
+	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=180 -o addopts="" notebooks
 
 soak: $(VENV)/.ready ## what takes longer: a hundred kills and the like
 	$(BIN)/python -m pytest -m soak

@@ -21,7 +21,7 @@ from lc_costkit.record import Operation
 from lc_costkit.underway import Running
 from lc_costkit.usage import UsageReading
 
-_OWN_KEYS = frozenset({"feature", "user", "team", ROUTE_KEY, MARK})
+_OWN_KEYS = frozenset({"feature", "user", "team", MARK})
 _INNER_TAGS = ("seq:step:", "map:key:", "condition:", "branch:", "graph:step:", "langsmith:")
 """Tags that LangChain itself gives to the steps of a chain."""
 _HOW_TO_STREAM = "nostream"

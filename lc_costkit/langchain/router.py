@@ -16,6 +16,7 @@ from langchain_core.runnables.config import get_config_list, get_executor_for_co
 from langchain_core.runnables.utils import gather_with_concurrency
 
 from lc_costkit.errors import BudgetExceeded, refuse_unknown
+from lc_costkit.langchain.beginning import atogether, together
 from lc_costkit.langchain.many_models import ManyModels, checked_models, deciding
 from lc_costkit.langchain.preparing import Model
 from lc_costkit.langchain.route_request import stamped
@@ -118,10 +119,11 @@ class ModelRouter(ManyModels):
             choice, begun = route.choice, False
             try:
                 with closing(self._target(route.name).stream(input, route.config, **self._kwargs(kwargs))) as chunks:
-                    for chunk in chunks:
+                    for pieces in together(chunks, hold=self.on_error == "next"):
                         begun = True
-                        yield stamped(chunk, choice)
-                        choice = None
+                        for chunk in pieces:
+                            yield stamped(chunk, choice)
+                            choice = None
                 return
             except Exception as error:
                 following = None if begun else self._instead(route, error, kwargs)
@@ -162,10 +164,11 @@ class ModelRouter(ManyModels):
             try:
                 opened = self._target(route.name).astream(input, route.config, **self._kwargs(kwargs))
                 async with aclosing(opened) as chunks:
-                    async for chunk in chunks:
+                    async for pieces in atogether(chunks, hold=self.on_error == "next"):
                         begun = True
-                        yield stamped(chunk, choice)
-                        choice = None
+                        for chunk in pieces:
+                            yield stamped(chunk, choice)
+                            choice = None
                 return
             except Exception as error:
                 following = None if begun else self._instead(route, error, kwargs)

@@ -42,12 +42,15 @@ class Comparison:
         reached: one is.
         saved_usd: what the mix costs less than the best one, USD a request; below 0 where it costs more, ``None``
             without costs.
-        pays: it costs less; ``None`` without costs, unless the best one is the cheapest target there is.
+        pays: it costs less, and less than sending prompts at random does; ``None`` without costs, unless the best one
+            is the cheapest target there is.
         random_usd: what sending prompts to two targets at random would cost for the same mean quality, USD a request:
             a policy that knows nothing does as well. ``None`` without costs, or where no target is as good.
         near: a cheaper one whose quality is below the mix's, but by no more than chance allows; ``None`` if
             there is none.
         near_less: how much lower the quality of ``near`` is, and the ends of the 95 % interval of that.
+        quality: mean outcome of the mix.
+        by_chance: it costs less than the best one, but no less than sending prompts at random does.
     """
 
     singles: tuple[SingleTarget, ...]
@@ -58,6 +61,8 @@ class Comparison:
     random_usd: float | None = None
     near: SingleTarget | None = None
     near_less: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    quality: float = 0.0
+    by_chance: bool = False
 
 
 def compare(
@@ -96,6 +101,9 @@ def compare(
         # Shares of one price need not add up to it.
         saved = 0.0 if math.isclose(best.cost, mixed_usd, rel_tol=_CLOSE) else saved
         pays = saved > 0
+    at_random = _at_random(singles, quality)
+    by_chance = bool(pays and at_random is not None and mixed_usd is not None and mixed_usd >= at_random * (1 - 1e-9))
+    pays = False if by_chance else pays
     near, less = None, (0.0, 0.0, 0.0)
     for one in cheapest_first if pays else ():
         less = _difference(mixed - found[:, targets.index(one.target)])
@@ -108,9 +116,11 @@ def compare(
         reached=bool(enough),
         saved_usd=saved,
         pays=pays,
-        random_usd=_at_random(singles, quality),
+        random_usd=at_random,
         near=near,
         near_less=less if near is not None else (0.0, 0.0, 0.0),
+        quality=quality,
+        by_chance=by_chance,
     )
 
 

@@ -50,6 +50,8 @@ _MORE = re.compile(
 
 _FUNCTION = re.compile(r"\b(?:log|lg|ln|exp|sin|cos|tan|sqrt|root|square root of)\s*\Z", re.IGNORECASE)
 _PERCENT_ADDED = re.compile(r"[-+] *\([\d.]+/100\)(?= *(?:[-+)]|$))")
+_LONE_PERCENT = re.compile(r"\(?[\d.]+/100\)?")
+_SPAN = re.compile(r"([\d.]+)-([\d.]+)")
 _RESULT = re.compile(r"[-+]?\(?[-+]?(?P<whole>\d*)(?:\.(?P<decimals>\d*))?(?P<percent>/100)?\)?\s*")
 _SENTENCE = re.compile(r"[;,.!?](?!\d)")
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?|\.\d+)|(.))")
@@ -172,6 +174,13 @@ def _plain(line: str) -> str:
     return _PERCENT.sub(r"(\1/100)", _KOREAN_UNIT.sub("", _UNIT.sub("", line)))
 
 
+def _is_less(one: str, other: str) -> bool:
+    try:
+        return float(one) < float(other)
+    except ValueError:
+        return False
+
+
 def _converts(left: str, right: str) -> bool:
     left, right = _SENTENCE.split(left[-LONGEST:])[-1], _SENTENCE.split(right[:LONGEST])[0]
     return of_different_size(f"{left} = {right}")
@@ -194,6 +203,10 @@ def _equation(before: str, after: str) -> Equation | None:
     if _MORE.match(after, len(right.group().rstrip())):
         return None
     one, other = left.group().strip(), right.group().strip()
+    # "15 % = 36" is a per cent of what was said before, and "0-5 kg = 5.90" a line of a price list.
+    span = _SPAN.fullmatch(one)
+    if _LONE_PERCENT.fullmatch(one) or (span and not other.startswith("-") and _is_less(*span.groups())):
+        return None
     # The sentence may go on after a number: "= 8." and "= 8 - which is".
     while other and other[-1] in "+-*/(. ":
         other = other[:-1].rstrip()

@@ -200,15 +200,17 @@ class TargetChooser:
     def _able(self, request: RouteRequest, seen: Seen | None, decision: RouteDecision) -> RouteDecision:
         """Return the decision, or the next dearer target's where the model's profile says that it cannot do it."""
         tokens = seen.tokens[-1] if seen is not None else 0
-        missing = surely_missing_at(decision.target, request, tokens=tokens)
-        if not missing:
+        missing = {name: surely_missing_at(name, request, tokens=tokens) for name in self.targets}
+        unable = [name for name in self.targets if missing[name]]
+        if not unable or len(unable) == len(self.targets):
+            return decision
+        decision = replace(decision, unfit=tuple(dict.fromkeys((*decision.unfit, *unable))))
+        if not missing[decision.target]:
             return decision
         place = self.targets.index(decision.target)
         others = (*self.targets[place + 1 :], *self.targets[:place][::-1])
-        able = next((name for name in others if not surely_missing_at(name, request, tokens=tokens)), None)
-        if able is None:
-            return decision
-        reasons = (f"{decision.target} cannot do it: {missing}", *decision.reasons)
+        able = next(name for name in others if not missing[name])
+        reasons = (f"{decision.target} cannot do it: {missing[decision.target]}", *decision.reasons)
         return replace(decision, target=able, reasons=reasons, expected_cost=None)
 
     def _strong(self, error: Exception, where: str = "the routing policy", *, explained: bool = False) -> RouteDecision:

@@ -55,6 +55,7 @@ class Course:
         """Yield steps until the request is settled."""
         names = self.plan.targets
         left = () if self.unchecked else names[names.index(self.choice.target) + 1 :]
+        left = tuple(name for name in left if name not in self.choice.decision.unfit) or left
         target = self.choice.target
         while True:
             live = self.unchecked or not left

@@ -50,10 +50,15 @@ def _beside_best(found: Comparison) -> str:
         return f"routing does not pay: {alone}, does"
     if not found.saved_usd:
         return f"routing does not pay: it costs as much as {alone}"
+    if found.by_chance and found.random_usd is not None:
+        usd, own = _usd(found.random_usd), f"{found.quality:.3f}"
+        return f"routing does not pay: prompts sent at random cost no more ({usd} USD a request) for its quality, {own}"
     amount = _usd(abs(found.saved_usd))
     share = f" ({abs(found.saved_usd) / found.best.cost:.1%})" if found.best.cost else ""
     if found.pays:
-        return f"routing pays: {amount} USD{share} a request less than {alone}"
+        text = f"routing pays: {amount} USD{share} a request less than {alone}"
+        less = found.best.quality - found.quality
+        return f"{text}; it gives up {less:.3f} of that" if less >= 0.0005 else text
     return f"routing does not pay: {amount} USD{share} a request more than {alone}"
 
 

@@ -76,14 +76,14 @@ def test_invoke(model: Any, ledger: Ledger, handler: CostCallbackHandler, provid
     config = {
         "callbacks": [handler],
         "tags": ["vip", "beta"],
-        "metadata": {"feature": "support", "user": 42, "team": "blue", "region": "eu", "nested": {"a": 1}},
+        "metadata": {"feature": "support", "user": 42, "team": "blue", "region": "eu", "route": "/api/support", "nested": {"a": 1}},
     }
     answer = model.invoke([SystemMessage("Be brief."), HumanMessage("Why is the sky blue?")], config=config)
     (call,) = calls(ledger)
     assert_agrees(ledger, provider)
     assert (call.framework, call.operation, call.cache) == ("langchain", "chat", "none")
     assert (call.feature, call.user, call.team, call.tags) == ("support", "42", "blue", ("vip", "beta"))
-    assert call.metadata == {"region": "eu"}
+    assert call.metadata == {"region": "eu", "route": "/api/support"}
     assert call.cost.basis == "exact"
     assert call.cost.price is not None
     assert call.latency_seconds > 0

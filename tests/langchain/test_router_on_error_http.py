@@ -216,3 +216,24 @@ def test_a_name_that_is_no_targets_is_a_fault_and_the_policy_decides(
     (mark,) = watcher.marks
     assert mark is not None
     assert mark.target == "small"
+
+
+# -- a stream that broke before it said anything ---------------------------------------------------
+
+
+async def test_a_stream_that_breaks_before_its_first_word_is_begun_again_elsewhere(
+    provider: FakeProvider, models: dict[str, Any]
+) -> None:
+    router = ModelRouter(models, policy=lambda request: "small", on_error="next")
+    for ways in range(3):
+        provider.fail_next(Fault.cut_stream(after_chunks=1), match=lambda request: request.provider == "openai")
+        if ways == 0:
+            chunks = list(router.stream(EASY))
+        elif ways == 1:
+            chunks = [chunk async for chunk in router.astream(EASY)]
+        else:
+            events = [event async for event in router.astream_events(EASY, version="v2")]
+            chunks = [event["data"]["chunk"] for event in events if event["event"] == "on_chain_stream"]
+        assert "".join(chunk.text for chunk in chunks)
+        assert targets([chunks[0]]) == ["large"]
+    assert router.faults.total == 3

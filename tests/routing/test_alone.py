@@ -95,7 +95,9 @@ def test_no_verdict_contradicts_its_figures(
     assert compared.reached == bool(as_good)
     assert compared.best.cost is not None
     assert compared.saved_usd == compared.best.cost - usd
-    assert compared.pays == (compared.saved_usd > 0)
+    less_than_chance = compared.random_usd is None or usd < compared.random_usd * (1 - 1e-9)
+    assert compared.pays == (compared.saved_usd > 0 and less_than_chance)
+    assert compared.by_chance == (compared.saved_usd > 0 and not less_than_chance)
     if as_good:
         assert compared.best.cost == min(as_good)
         assert compared.random_usd is not None

@@ -162,3 +162,21 @@ def test_deep_and_long_expressions_are_refused() -> None:
 
 def test_only_so_many_are_read() -> None:
     assert MOST <= len(equations("1 + 1 = 2\n" * 5_000)) < MOST + 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "48,000원의 15% = 7,200원입니다.",
+        "240 at 15% = 36",
+        "VAT 19% = 22.61 euros",
+        "0-5 kg = 5.90",
+        "배송 2-3일 = 3,000원",
+    ],
+)
+def test_a_per_cent_of_what_was_said_and_a_span_are_no_calculations(text: str) -> None:
+    assert equations(text) == []
+
+
+def test_a_difference_is_one_with_and_without_spaces() -> None:
+    assert [one.holds for one in equations("10-4 = 6, 4-10 = -6 and 10-4 = 7")] == [True, True, False]

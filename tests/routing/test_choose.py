@@ -248,3 +248,12 @@ def test_where_none_is_able_the_policy_is_followed_and_a_caller_always() -> None
     assert chooser.choose(asked).target == "small"
     told = TargetChooser(NAMES, policy=lambda request: "large")
     assert told.choose(replace(asked, metadata={"route": "small"})).target == "small"
+
+
+def test_a_target_that_cannot_comes_last_after_a_failure() -> None:
+    chooser = TargetChooser(["small", "large", "middle"], policy=lambda request: "large", strong="large")
+    choice = chooser.choose(RouteRequest(question="hi", media=("image",), models=MODELS))
+    assert choice.decision.unfit == ("small",)
+    following = chooser.instead(choice, ["large"], ConnectionError("down"))
+    assert following is not None
+    assert following.target == "middle"

@@ -335,3 +335,24 @@ def test_decisions_that_fail_count_for_the_strongest_target_and_are_told() -> No
     assert report.failed == {"the routing policy: KeyError": 1}
     assert report.now.shares == pytest.approx((2 / 3, 1 / 3))
     assert "a router goes on after them: the routing policy: KeyError (1 times)" in repr(report)
+
+
+def test_a_policy_that_is_no_better_than_chance_does_not_pay_although_it_costs_less() -> None:
+    rows = [
+        LabelledPrompt(prompt=f"Prove {n}" if n % 2 else f"Hi {n}", outcomes={"cheap": 0.2, "strong": 1.0})
+        for n in range(300)
+    ]
+    report = RoutingReport.of(Rules(), rows, costs={"cheap": 0.0004, "strong": 0.006})
+    assert report.pays is False
+    assert "routing does not pay: prompts sent at random cost no more (0.0032" in repr(report)
+    assert "for its quality, 0.600" in repr(report)
+
+
+def test_what_routing_that_pays_gives_up_is_said() -> None:
+    rows = [
+        LabelledPrompt(
+            prompt=f"Prove {n}" if n % 2 else f"Hi {n}", outcomes={"cheap": 0.9 - 0.6 * (n % 2), "strong": 1.0}
+        )
+        for n in range(300)
+    ]
+    assert "; it gives up 0.050 of that" in repr(RoutingReport.of(Rules(), rows, costs={"cheap": 1, "strong": 10}))
