@@ -76,7 +76,14 @@ def test_invoke(model: Any, ledger: Ledger, handler: CostCallbackHandler, provid
     config = {
         "callbacks": [handler],
         "tags": ["vip", "beta"],
-        "metadata": {"feature": "support", "user": 42, "team": "blue", "region": "eu", "route": "/api/support", "nested": {"a": 1}},
+        "metadata": {
+            "feature": "support",
+            "user": 42,
+            "team": "blue",
+            "region": "eu",
+            "route": "/api/support",
+            "nested": {"a": 1},
+        },
     }
     answer = model.invoke([SystemMessage("Be brief."), HumanMessage("Why is the sky blue?")], config=config)
     (call,) = calls(ledger)
