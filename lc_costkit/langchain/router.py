@@ -66,7 +66,7 @@ class ModelRouter(ManyModels):
             by default the one called ``strong``, else the last. Policies see it as the last.
         mode: ``observe`` sends everything to the strong target and records what the policy said.
         on_error: ``next`` calls the next dearer target where one fails (else the next cheaper one), of a stream as
-            long as nothing of it has come. What the failed call cost is in the ledger. A budget's refusal is raised.
+            long as no word of it has come. What the failed call cost is in the ledger. A budget's refusal is raised.
 
     Raises:
         ConfigurationError: an unknown option, no targets, an empty name or one used twice, a target that is no
