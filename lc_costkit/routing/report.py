@@ -46,6 +46,7 @@ class RoutingReport:
 
     Whether routing pays is said against the best single target: the cheapest that alone is at least as good as what
     the policy gives at its threshold. Against the strongest one, routing to anything cheaper would always pay.
+    Nor does it pay where prompts sent to two targets at random cost no more for the same quality.
 
     Attributes:
         targets: cheapest first.
