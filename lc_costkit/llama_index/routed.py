@@ -74,7 +74,7 @@ def routed_llm(
             last. Policies see it as the last.
         mode: ``observe`` sends everything to the strong target and records what the policy said.
         on_error: ``next`` calls the next dearer target where one fails (else the next cheaper one), of a stream
-            as long as nothing of it has come: a stream is returned once it has begun. What the failed call cost
+            as long as no word of it has come: a stream is returned once it has begun. What the failed call cost
             is in the ledger. A budget's refusal is raised.
 
     Raises:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from itertools import islice
 from typing import Any, TypeVar
 
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, TextBlock
 from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
 from lc_costkit.streams import aclosing, closing
@@ -27,7 +27,7 @@ def atagged(chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 
 def begun(chunks: Iterator[T]) -> Generator[T, None, None]:
-    """Return a stream whose first piece has come: one that fails does so before anybody has been given a piece.
+    """Return a stream whose first words have come: one that fails before does so before anybody has been given a piece.
 
     Raises:
         Exception: what the stream raised before that.
@@ -46,7 +46,11 @@ async def abegun(chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 def _begun(chunks: Iterator[T]) -> Generator[T, None, None]:
     with closing(chunks):
-        first = list(islice(chunks, 1))
+        first: list[T] = []
+        for chunk in chunks:
+            first.append(chunk)
+            if not _says_nothing(chunk):
+                break
         yield None  # type: ignore[misc]  # taken by begun: a generator that never began does nothing when closed
         yield from first
         yield from chunks
@@ -57,12 +61,22 @@ async def _abegun(chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         first: list[T] = []
         async for chunk in chunks:
             first.append(chunk)
-            break
+            if not _says_nothing(chunk):
+                break
         yield None  # type: ignore[misc]  # as above
         for chunk in first:
             yield chunk
         async for chunk in chunks:
             yield chunk
+
+
+def _says_nothing(piece: object) -> bool:
+    """Tell whether a piece only tells that there is a stream, as providers begin theirs."""
+    if isinstance(piece, CompletionResponse):
+        return not (piece.text or piece.delta)
+    if not isinstance(piece, ChatResponse) or piece.delta or piece.message.additional_kwargs:
+        return False
+    return all(isinstance(block, TextBlock) and not block.text for block in piece.message.blocks)
 
 
 def _tagged(chunks: Iterator[T], tags: dict[str, Any]) -> Generator[T, None, None]:

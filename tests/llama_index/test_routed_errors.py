@@ -145,6 +145,18 @@ async def test_a_stream_that_has_begun_is_not_begun_again(targets: dict[str, LLM
     assert not llm.faults.counts
 
 
+async def test_a_stream_that_breaks_before_its_first_word_is_begun_elsewhere(
+    targets: dict[str, LLM], provider: FakeProvider
+) -> None:
+    llm = routed_llm(targets, always("cheap"), on_error="next")
+    provider.fail_next(Fault.cut_stream(after_chunks=1), times=3, match=cheap_one)
+    assert "".join(piece.delta or "" for piece in llm.stream_chat(HELLO))
+    stream: Any = await llm.astream_chat(HELLO)
+    assert "".join([piece.delta or "" async for piece in stream])
+    assert "".join(piece.delta or "" for piece in llm.stream_complete("hello"))
+    assert [call.model for call in provider.log] == ["gpt-4o-mini", CLAUDE] * 3
+
+
 def test_a_stream_that_is_not_read_is_closed() -> None:
     with FakeProvider(answer=lambda request: "word " * 200, chunk_seconds=0.01) as slow:
         stream: Any = routed_llm({"only": OpenAIFunctionLLM(base_url=slow.openai_base_url)}, on_error="next")
